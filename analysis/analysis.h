@@ -1,0 +1,174 @@
+/* Inside the room: what the stream fills and the chapters of the result read.
+ *
+ * A *unit* is the smallest stretch whose sums are kept apart: half of a replica batch, or a piece of one replica's
+ * time. A *batch* is what estimates treat as one observation: both halves of a replica batch, or a time piece. All sums
+ * of counts are whole numbers in doubles, exact below 2^53; everything is folded in the order of the file, so that no
+ * bit depends on the number of threads. */
+#ifndef ANALYSIS_ANALYSIS_H
+#define ANALYSIS_ANALYSIS_H
+
+#include "analysis/loops.h"
+#include "analysis/statistics.h"
+#include "engine/cme/cme.h"
+#include "engine/dump/dump.h"
+#include "engine/model/stoich.h"
+#include <ness/analyze.h>
+
+#define ANALYSIS_BATCHES 64
+#define ANALYSIS_REPLICAS 16  /* fewer replicas than this: batches of time within replicas */
+#define ANALYSIS_AREA_SLOTS 6 /* slots whose rotations against each other are tested */
+
+/* --- tally.c: which sums there are, and the sums of a chunk --- */
+
+typedef struct tally_plan {
+  const ness_network *net;
+  const dump_run *run;
+  bool by_time;            /* batches are pieces of a replica's time */
+  bool by_events;          /* the end time is not known: pieces are shares of the limit of events */
+  bool halves;             /* units tell the first half of a replica from the second */
+  int32_t batches, pieces; /* pieces of a replica */
+  int64_t units;
+  double start, end; /* s: what pieces divide */
+  /* the row of a unit: counted time, events, tape entropy, change of G, change of ln n! over mass-action events, then
+   */
+  int32_t fwd, bwd, dwell, dwell2, area, width;
+  bool tapes;               /* some step's rates are a tape */
+  bool mixed;               /* slots of more than one copy are changed by tapes and by mass action */
+  bool unknown_mixed;       /* ... and the level does not tell what the tapes did to them */
+  unsigned char *slot_law;  /* (nslot) 1 changed by mass action, 2 by a tape */
+  int32_t nareaslot, narea; /* narea = pairs */
+  int32_t area_slot[ANALYSIS_AREA_SLOTS];
+} tally_plan;
+
+enum { TALLY_TIME, TALLY_EVENTS, TALLY_TAPE, TALLY_ENERGY, TALLY_FACTORIAL, TALLY_HEAD };
+
+typedef struct tally_segment {
+  int64_t unit;
+  int64_t from, to; /* rows */
+} tally_segment;
+
+typedef struct tally { /* sums of one chunk */
+  tally_segment *segment;
+  double *sum;    /* (segments x width) */
+  int64_t *n, *m; /* (nslot) scratch */
+  double *since;  /* (nslot) scratch */
+  int64_t segments, segment_room, sum_room;
+} tally;
+
+ness_status tally_plan_init(tally_plan *self, const ness_network *net, const dump_run *run);
+void tally_plan_free(tally_plan *self);
+int32_t tally_batch(const tally_plan *self, int64_t unit);
+/* `done`: events of the replica before this chunk, for pieces by events. Any thread, each with its own tally. */
+ness_status tally_chunk(const tally_plan *plan, const dump_chunk *chunk, int64_t done, tally *out);
+void tally_free(tally *self);
+
+/* --- stream.c: from the file to the sums --- */
+
+typedef struct stream_sums {
+  double *unit;   /* (units x width) */
+  double *batch;  /* (batches x width), empty batches left out */
+  double *early;  /* (batches x width) first halves; NULL when not known */
+  bool *joined;   /* (batches) the batch before this one is the same replica's */
+  int32_t *index; /* (batches) its number before empty ones were left out */
+  int32_t batches;
+  int64_t replicas; /* that ended in the file */
+  int64_t absorbed, chunks, unread, gaps;
+  int64_t damage;
+  bool complete;
+} stream_sums;
+
+ness_status stream_run(dump_reader *reader, const tally_plan *plan, const ness_analyze_options *options, double bytes,
+                       loops *loop, ness_diags *diags, stream_sums *out);
+void stream_sums_free(stream_sums *self);
+
+/* --- estimate.c: numbers with errors --- */
+
+typedef struct estimate {
+  double value, error, low, high; /* error NaN: not known */
+  double exact;                   /* NaN: not known */
+} estimate;
+
+typedef struct analysis { /* everything the chapters read */
+  const ness_network *net;
+  const dump_run *run;
+  const tally_plan *plan;
+  const stream_sums *sums;
+  const cme_solution *exact;      /* NULL: not solved */
+  const cme_cycles *exact_cycles; /* NULL: not known */
+  loops *loop;
+  ness_diags *diags;
+  double level;
+  int64_t max_cycles;
+  double time;     /* all counted time, s */
+  double *scratch; /* (batches) */
+} analysis;
+
+double analysis_dof(const analysis *self); /* of every interval; 0 when there are too few batches */
+/* sum of x over batches per counted time. x has a value a batch. */
+estimate estimate_rate(const analysis *self, const double *x, double exact);
+/* The same for column `at` of the sums, minus column `minus` unless that is negative. */
+estimate estimate_column(const analysis *self, int32_t at, int32_t minus, double exact);
+/* A number with a known error and normal intervals. */
+estimate estimate_normal(const analysis *self, double value, double error, double exact);
+/* Nonlinear: value of all, and value with each batch left out; jackknife error, and *bias. */
+estimate estimate_jackknife(const analysis *self, double value, const double *without, double exact, double *bias);
+void estimate_doc(doc_node *row, const estimate *self);                  /* estimate, error, low, high, exact, z */
+void estimate_put(doc_node *row, const char *key, const estimate *self); /* key, key_error, key_exact */
+void number_or_null(doc_node *row, const char *key, double value);
+double analysis_total(const analysis *self, int32_t at); /* of a column over all batches */
+
+/* --- basis.c: independent cycles of steps and what currents they carry --- */
+
+typedef struct basis {
+  int32_t count, rank; /* listed; all there are */
+  int32_t *start, *id; /* CSR: steps */
+  double *by;
+  int32_t *declared; /* (count) declared cycle or -1 */
+  int32_t *chord;    /* (count) place in id of a step that no other cycle has, or -1: then `weight` says */
+  double *weight;    /* (count x nstep) the current of a cycle from the net rates; NULL when chords do */
+  double *affinity;  /* (count) of the model, kT; NaN unknown; +-inf one-way */
+  double *current;   /* (count x batches) net completions */
+  char **name;
+  arena texts;
+  bool skipped; /* the network is too large to look for cycles */
+} basis;
+
+ness_status basis_init(basis *self, const analysis *all);
+double basis_apply(const basis *self, const ness_network *net, int32_t cycle, const double *net_rate);
+void basis_free(basis *self);
+
+/* --- balance.c, currents.c --- */
+
+#define TEST_POWER 0.8
+
+typedef struct balance {
+  bool tested, rejected, wald;
+  double p, statistic, d1, d2;
+  double smallest;          /* kT; NaN not known */
+  double bound;             /* entropy production above which it would have been seen, near equilibrium; NaN */
+  const char *method, *why; /* why there is no test */
+  int32_t strongest;        /* basis cycle, or count + area, or -1 */
+  estimate strength;        /* its affinity, kT, or entropy production of the rotation, k_B/s */
+  bool strength_at_least;
+  double *seen;       /* (count) smallest affinity of each basis cycle, NaN unknown */
+  estimate *affinity; /* (count) from data, NaN unknown */
+  int32_t one_way;    /* a step without a way back that fired, -1 none */
+  bool drift;
+  double drift_p; /* NaN: not known */
+} balance;
+
+/* The test on currents, where affinities cannot be had from counts. */
+ness_status currents_test(balance *out, const analysis *all, const basis *cycles);
+/* Whether the second half of the run is like the first; warns when it is not. */
+void drift_test(balance *out, const analysis *all);
+ness_status balance_test(balance *self, const analysis *all, const basis *cycles);
+void balance_doc(const balance *self, const analysis *all, const basis *cycles, ness_doc *doc);
+void balance_free(balance *self);
+
+/* --- entropy.c, fluxes.c, cycles.c: chapters of the result --- */
+
+ness_status entropy_doc(const analysis *all, const basis *cycles, const balance *test, doc_node *root);
+void fluxes_doc(const analysis *all, doc_node *root);
+ness_status cycles_doc(const analysis *all, const basis *cycles, const balance *test, doc_node *root);
+
+#endif

@@ -1,0 +1,191 @@
+/* ness_analyze: opens a dump, streams it once, solves what can be solved exactly beside it, and writes the chapters.
+ * Invariant: every number of the result that is an estimate stands next to its error, and next to its exact value where
+ * there is one. Cost: the stream, plus the exact solution, which `no_exact` leaves out. */
+#include "analysis/analysis.h"
+
+#include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define ANALYZE_LEVEL 0.95
+#define ANALYZE_CYCLES 50
+
+typedef struct whole { /* everything that has to be freed */
+  dump_reader *reader;
+  tally_plan plan;
+  stream_sums sums;
+  loops *loop;
+  cme_solution solution;
+  cme_cycles solution_cycles;
+  basis cycles;
+  balance test;
+  ness_diags *quiet; /* of the exact solution */
+  analysis all;
+} whole;
+
+static ness_analyze_options options_of(const ness_analyze_options *given)
+{
+  ness_analyze_options out = {.struct_size = sizeof out};
+  if (given && given->struct_size > 0) {
+    const size_t n = given->struct_size < sizeof out ? given->struct_size : sizeof out;
+    memcpy(&out, given, n);
+  }
+  if (out.level == 0) out.level = ANALYZE_LEVEL;
+  if (out.max_cycles <= 0) out.max_cycles = ANALYZE_CYCLES;
+  return out;
+}
+
+static double file_bytes(const char *path)
+{
+  struct stat info;
+  return stat(path, &info) == 0 && S_ISREG(info.st_mode) ? (double)info.st_size : 0;
+}
+
+/* --- the exact solution --- */
+
+static ness_status solve(whole *self, const ness_analyze_options *options, const char **why)
+{
+  const ness_network *net = self->all.net;
+  *why = "not asked for";
+  if (options->no_exact) return NESS_OK;
+  self->quiet = ness_diags_create();
+  if (!self->quiet) return NESS_NOMEM;
+  const cme_options limits = {.max_states = options->max_states};
+  ness_status status = cme_steady(net, &limits, self->quiet, &self->solution);
+  const ness_diag *const first = ness_diags_get(self->quiet, 0);
+  if (status == NESS_NOMEM || status == NESS_STOPPED) return status;
+  if (status) {
+    *why = first ? first->message : ness_status_text(status);
+    return NESS_OK;
+  }
+  *why = NULL;
+  self->all.exact = &self->solution;
+  if (!self->loop || loops_cycles(self->loop) == 0) return NESS_OK;
+  status = cme_cycles_find(net, &self->solution, 10000, self->quiet, &self->solution_cycles);
+  if (status == NESS_NOMEM) return status;
+  if (!status) self->all.exact_cycles = &self->solution_cycles;
+  return status ? NESS_OK : loops_exact(self->loop, &self->solution, &self->solution_cycles);
+}
+
+/* --- the doc --- */
+
+static void run_doc(const whole *self, doc_node *root, const char *unsolved)
+{
+  static const char *const levels[] = {"summary", "flux", "grid", "events"};
+  const dump_run *run = self->all.run;
+  const stream_sums *sums = &self->sums;
+  doc_node *const row = doc_object(root, "run");
+  doc_string(row, "model", "%s", self->all.net->model_name ? self->all.net->model_name : "");
+  doc_string(row, "level", "%s", run->level >= 0 && run->level <= DUMP_EVENTS ? levels[run->level] : "unknown");
+  doc_int(row, "replicas", run->replicas);
+  doc_int(row, "replicas_ended", sums->replicas);
+  if (sums->absorbed > 0) doc_int(row, "replicas_absorbed", sums->absorbed);
+  doc_int(row, "events", (int64_t)analysis_total(&self->all, TALLY_EVENTS));
+  doc_number(row, "time", self->all.time);
+  doc_number(row, "warmup", run->warmup);
+  doc_string(row, "seed", "%llu", (unsigned long long)run->seed);
+  doc_string(row, "batches", "%d %s", sums->batches, self->plan.by_time ? "time batches" : "replica batches");
+  doc_number(row, "confidence", self->all.level);
+  doc_bool(row, "complete", sums->complete && sums->damage == 0 && sums->unread == 0);
+  if (sums->damage > 0) doc_int(row, "bytes_damaged", sums->damage);
+  doc_string(row, "exact", "%s", unsolved ? unsolved : "the steady state of the master equation");
+}
+
+static void conventions_doc(doc_node *root)
+{
+  doc_node *const row = doc_object(root, "conventions");
+  doc_string(row, "error", "one standard error; low and high: interval at the confidence of the run");
+  doc_string(row, "z", "(estimate - exact) / error");
+  doc_string(row, "rate", "forward - backward of a step as the file writes it, 1/s");
+  doc_string(row, "cycle", "its sign is that of its listed steps, the lowest first; affinity in kT");
+  doc_string(row, "entropy", "production in k_B/s");
+  doc_string(row, "reservoir", "net number given to it per s");
+  doc_string(row, "current", "charge that leaves the compartment, e/s: outward positive; voltage inside minus outside");
+}
+
+static ness_status write_doc(whole *self, const char *unsolved, ness_doc **out)
+{
+  ness_doc *const doc = doc_create("analyze");
+  if (!doc) return NESS_NOMEM;
+  doc_node *const root = doc_root(doc);
+  balance_doc(&self->test, &self->all, &self->cycles, doc);
+  run_doc(self, root, unsolved);
+  ness_status status = cycles_doc(&self->all, &self->cycles, &self->test, root);
+  fluxes_doc(&self->all, root);
+  if (!status) status = entropy_doc(&self->all, &self->cycles, &self->test, root);
+  conventions_doc(root);
+  const ness_status finished = doc_finish(doc);
+  status = status ? status : finished;
+  if (status) ness_doc_free(doc);
+  else *out = doc;
+  return status;
+}
+
+/* --- the whole --- */
+
+static ness_status analyze_stream(whole *self, const char *path, const ness_analyze_options *options, ness_diags *diags)
+{
+  ness_status status = dump_open(path, diags, &self->reader);
+  if (status) return status;
+  const ness_network *net = dump_network(self->reader);
+  const dump_run *run = dump_run_of(self->reader);
+  if (run->replicas < 1 || run->level < DUMP_SUMMARY || run->level > DUMP_EVENTS) {
+    diag_add(diags, NESS_ERROR, "%s: the settings of its run make no sense", path);
+    return NESS_FORMAT;
+  }
+  status = tally_plan_init(&self->plan, net, run);
+  if (status) return status;
+  if (run->level == DUMP_EVENTS && !(self->loop = loops_create(net, self->plan.batches))) return NESS_NOMEM;
+  status = stream_run(self->reader, &self->plan, options, file_bytes(path), self->loop, diags, &self->sums);
+  if (status) return status;
+  const analysis view = {.net = net,
+                         .run = run,
+                         .plan = &self->plan,
+                         .sums = &self->sums,
+                         .loop = self->loop,
+                         .diags = diags,
+                         .level = options->level,
+                         .max_cycles = options->max_cycles};
+  self->all = view;
+  self->all.time = analysis_total(&self->all, TALLY_TIME);
+  if (self->sums.damage > 0)
+    diag_add(diags, NESS_WARNING, "%s: %lld bytes are damaged and were skipped; the analysis is of the rest", path,
+             (long long)self->sums.damage);
+  if (!(self->all.time > 0) || self->sums.batches == 0) {
+    diag_add(diags, NESS_ERROR, "%s holds no trajectory that could be read", path);
+    return NESS_FORMAT;
+  }
+  self->all.scratch = mem_zero(4 * (size_t)self->sums.batches + 4, sizeof(double));
+  if (!self->all.scratch) return NESS_NOMEM;
+  return self->loop ? loops_finish(self->loop) : NESS_OK;
+}
+
+ness_status ness_analyze(const char *path, const ness_analyze_options *given, ness_diags *diags, ness_doc **out)
+{
+  if (!path || !out) return NESS_USAGE;
+  *out = NULL;
+  const ness_analyze_options options = options_of(given);
+  if (!(options.level > 0 && options.level < 1)) {
+    diag_add(diags, NESS_ERROR, "the confidence of intervals must lie between 0 and 1");
+    return NESS_USAGE;
+  }
+  whole self;
+  const char *unsolved = NULL;
+  memset(&self, 0, sizeof self);
+  ness_status status = analyze_stream(&self, path, &options, diags);
+  if (!status) status = solve(&self, &options, &unsolved);
+  if (!status) status = basis_init(&self.cycles, &self.all);
+  if (!status) status = balance_test(&self.test, &self.all, &self.cycles);
+  if (!status) status = write_doc(&self, unsolved, out);
+  balance_free(&self.test);
+  basis_free(&self.cycles);
+  cme_cycles_free(&self.solution_cycles);
+  cme_solution_free(&self.solution);
+  loops_free(self.loop);
+  mem_free(self.all.scratch);
+  stream_sums_free(&self.sums);
+  tally_plan_free(&self.plan);
+  ness_diags_free(self.quiet);
+  dump_reader_free(self.reader);
+  return status;
+}

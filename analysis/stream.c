@@ -1,0 +1,284 @@
+/* From the file to the sums, in one pass and in bounded memory.
+ * Invariant: frames are read one after another by one thread and held in a window; inside a window chunks are decoded
+ * and counted in parallel, the chunks of one replica in their order by one thread; then everything is folded in the
+ * order of the file. So each sum has the same bits for any number of threads. Cost: the window's frames, rows and sums;
+ * decoding dominates unless events are followed. */
+#include "analysis/analysis.h"
+
+#include <omp.h>
+#include <string.h>
+#include <time.h>
+
+#define WINDOW_FRAMES 32
+#define WINDOW_BYTES ((size_t)256 << 20) /* of the sums of a window's chunks */
+#define STREAM_TICK 0.2                  /* s between two calls of progress */
+#define STREAM_REPLICAS 4096             /* replicas whose events are added up for pieces by events */
+
+typedef struct job {
+  dump_frame frame;
+  dump_buffer buffer;
+  dump_chunk chunk;
+  tally sums;
+  loop_tally loops;
+  loop_walker *walker;
+  int64_t done; /* events of the replica before */
+  int32_t next; /* the next job of the same replica, -1 none */
+  bool first;   /* of its replica in the window */
+  ness_status status;
+} job;
+
+typedef struct stream {
+  dump_reader *reader;
+  const tally_plan *plan;
+  loops *loop; /* NULL: not followed */
+  ness_diags *diags;
+  stream_sums *out;
+  job *jobs;
+  int32_t window, count;
+  loop_counter **counter; /* (threads) */
+  int32_t threads;
+  int64_t *done; /* (replicas) events so far; NULL unless pieces go by events */
+  ness_progress progress;
+  void *context;
+  double bytes, clock_start, clock_last;
+  int64_t events;
+} stream;
+
+static double stream_clock(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* Fills the window; NESS_OK with count 0 at the end. */
+static ness_status window_read(stream *self, int64_t *offset)
+{
+  for (self->count = 0; self->count < self->window;) {
+    job *const at = &self->jobs[self->count];
+    const ness_status status = dump_next(self->reader, &at->frame, self->diags);
+    if (status) return status;
+    if (at->frame.bytes == 0) break;
+    *offset = at->frame.offset + (int64_t)at->frame.bytes;
+    if (at->frame.kind == DUMP_KIND_CHUNK) self->count++;
+    if (interrupt_pending()) return NESS_STOPPED;
+  }
+  return NESS_OK;
+}
+
+static void job_decode(const stream *self, job *at)
+{
+  at->status = dump_decode(self->reader, &at->frame, &at->buffer, &at->chunk);
+  at->loops.entries = at->loops.sequences = 0;
+  at->walker = NULL;
+}
+
+static bool follows(const stream *self, const job *at)
+{
+  return self->loop && at->chunk.row_dir && at->chunk.rows == at->chunk.events;
+}
+
+static void job_count(const stream *self, job *at)
+{
+  if (at->status) return;
+  at->status = tally_chunk(self->plan, &at->chunk, at->done, &at->sums);
+  if (at->status || !at->walker) return;
+  loop_counter *const counter = self->counter[omp_get_thread_num()];
+  at->status = loop_enter(self->loop, at->walker, &at->chunk, &at->loops);
+  for (int64_t k = 0; !at->status && k < at->sums.segments; k++) {
+    const tally_segment *const segment = &at->sums.segment[k];
+    at->status = loop_follow(self->loop, at->walker, counter, &at->chunk, segment->from, segment->to,
+                             tally_batch(self->plan, segment->unit), &at->loops);
+  }
+}
+
+/* Chains the jobs of each replica, finds walkers and what came before. Quadratic in the window, which is small. */
+static ness_status window_group(stream *self)
+{
+  const bool alive = self->loop && loops_alive(self->loop);
+  for (int32_t i = 0; i < self->count; i++) {
+    job *const at = &self->jobs[i];
+    at->first = !at->status;
+    at->next = -1;
+    at->done = 0;
+    if (at->status) continue;
+    if (self->done && at->chunk.replica < self->plan->run->replicas) {
+      at->done = self->done[at->chunk.replica];
+      self->done[at->chunk.replica] += at->chunk.events;
+    }
+    if (alive && follows(self, at) && !(at->walker = loops_walker(self->loop, at->chunk.replica))) return NESS_NOMEM;
+    for (int32_t j = i - 1; j >= 0; j--) {
+      if (self->jobs[j].status || self->jobs[j].chunk.replica != at->chunk.replica) continue;
+      self->jobs[j].next = i;
+      at->first = false;
+      break;
+    }
+  }
+  return NESS_OK;
+}
+
+static ness_status window_fold(stream *self)
+{
+  const tally_plan *plan = self->plan;
+  stream_sums *const out = self->out;
+  for (int32_t i = 0; i < self->count; i++) {
+    job *const at = &self->jobs[i];
+    if (at->status == NESS_NOMEM) return NESS_NOMEM;
+    if (at->status) {
+      if (out->unread++ < 4)
+        diag_add(self->diags, NESS_WARNING, "the chunk at byte %lld does not fit the network and is left out",
+                 (long long)at->frame.offset);
+      continue;
+    }
+    out->chunks++;
+    self->events += at->chunk.events;
+    if (at->chunk.last) {
+      out->replicas++;
+      out->absorbed += at->chunk.stop == NESS_STOP_ABSORBED;
+    }
+    for (int64_t k = 0; k < at->sums.segments; k++) {
+      double *const to = out->unit + at->sums.segment[k].unit * plan->width;
+      const double *const from = at->sums.sum + k * plan->width;
+      for (int32_t c = 0; c < plan->width; c++) to[c] += from[c];
+    }
+    if (at->walker) {
+      const ness_status status = loops_fold(self->loop, &at->loops);
+      if (status) return status;
+      if (at->chunk.last) loops_walker_end(self->loop, at->chunk.replica);
+    }
+  }
+  return NESS_OK;
+}
+
+static ness_status window_count(stream *self)
+{
+  const int32_t count = self->count;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(self->threads) default(none) shared(self, count)
+  for (int32_t i = 0; i < count; i++) job_decode(self, &self->jobs[i]);
+  const ness_status status = window_group(self);
+  if (status) return status;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(self->threads) default(none) shared(self, count)
+  for (int32_t i = 0; i < count; i++) {
+    if (!self->jobs[i].first) continue;
+    for (int32_t j = i; j >= 0; j = self->jobs[j].next) job_count(self, &self->jobs[j]);
+  }
+  return window_fold(self);
+}
+
+/* --- from units to batches --- */
+
+static void row_add(double *to, const double *from, int32_t width)
+{
+  for (int32_t c = 0; c < width; c++) to[c] += from[c];
+}
+
+/* Batches with counted time, in order; their first halves beside them. */
+static ness_status sums_batch(stream_sums *self, const tally_plan *plan)
+{
+  const size_t width = (size_t)plan->width, batches = (size_t)plan->batches;
+  const int32_t half = plan->pieces / 2;
+  bool *seen = mem_zero(batches + 1, sizeof *seen);
+  self->batch = mem_zero(batches * width, sizeof *self->batch);
+  self->early = plan->halves ? mem_zero(batches * width, sizeof *self->early) : NULL;
+  self->joined = mem_zero(batches, sizeof *self->joined);
+  self->index = mem_zero(batches, sizeof *self->index);
+  if (!seen || !self->batch || (plan->halves && !self->early) || !self->joined || !self->index) {
+    mem_free(seen);
+    return NESS_NOMEM;
+  }
+  for (int64_t u = 0; u < plan->units; u++) seen[tally_batch(plan, u)] |= self->unit[u * plan->width + TALLY_TIME] > 0;
+  int32_t last = -2, at = -1;
+  for (int64_t u = 0; u < plan->units; u++) {
+    const int32_t batch = tally_batch(plan, u), piece = (int32_t)(u % plan->pieces);
+    if (!seen[batch]) continue;
+    if (batch != last) {
+      at++;
+      self->joined[at] = plan->by_time && last == batch - 1 && piece > 0;
+      self->index[at] = batch;
+    }
+    last = batch;
+    row_add(self->batch + (size_t)at * width, self->unit + (size_t)u * width, plan->width);
+    if (self->early && piece < half)
+      row_add(self->early + (size_t)at * width, self->unit + (size_t)u * width, plan->width);
+  }
+  self->batches = at + 1;
+  mem_free(seen);
+  return NESS_OK;
+}
+
+static ness_status stream_report(stream *self, double done, bool always)
+{
+  const double now = stream_clock();
+  if (interrupt_pending()) return NESS_STOPPED;
+  if (!self->progress || (!always && now - self->clock_last < STREAM_TICK)) return NESS_OK;
+  self->clock_last = now;
+  return self->progress(self->context, done, self->bytes, self->events, now - self->clock_start) ? NESS_STOPPED
+                                                                                                 : NESS_OK;
+}
+
+static ness_status stream_init(stream *self, const ness_analyze_options *options)
+{
+  const tally_plan *plan = self->plan;
+  self->threads = options->threads > 0 ? options->threads : omp_get_max_threads();
+  const size_t largest = (size_t)plan->width * sizeof(double) * (size_t)plan->pieces;
+  const size_t fits = WINDOW_BYTES / largest;
+  self->window = fits < WINDOW_FRAMES ? fits > 1 ? (int32_t)fits : 1 : WINDOW_FRAMES;
+  if (self->threads > self->window) self->threads = self->window;
+  self->jobs = mem_zero((size_t)self->window, sizeof *self->jobs);
+  self->counter = mem_zero((size_t)self->threads, sizeof(loop_counter *));
+  self->out->unit = mem_zero((size_t)plan->units * (size_t)plan->width, sizeof(double));
+  bool good = self->jobs && self->counter && self->out->unit;
+  if (plan->by_events && plan->by_time && plan->run->replicas <= STREAM_REPLICAS)
+    good = good && (self->done = mem_zero((size_t)plan->run->replicas, sizeof *self->done));
+  for (int32_t t = 0; self->loop && good && t < self->threads; t++)
+    good = (self->counter[t] = loop_counter_create(self->loop)) != NULL;
+  self->clock_start = self->clock_last = stream_clock();
+  return good ? NESS_OK : NESS_NOMEM;
+}
+
+static void stream_free(stream *self)
+{
+  for (int32_t i = 0; self->jobs && i < self->window; i++) {
+    dump_frame_free(&self->jobs[i].frame);
+    dump_buffer_free(&self->jobs[i].buffer);
+    tally_free(&self->jobs[i].sums);
+    loop_tally_free(&self->jobs[i].loops);
+  }
+  for (int32_t t = 0; self->counter && t < self->threads; t++) loop_counter_free(self->counter[t]);
+  mem_free(self->jobs);
+  mem_free(self->counter);
+  mem_free(self->done);
+}
+
+ness_status stream_run(dump_reader *reader, const tally_plan *plan, const ness_analyze_options *options, double bytes,
+                       loops *loop, ness_diags *diags, stream_sums *out)
+{
+  memset(out, 0, sizeof *out);
+  stream self = {.reader = reader, .plan = plan, .loop = loop, .diags = diags, .out = out, .bytes = bytes};
+  self.progress = options->progress;
+  self.context = options->progress_context;
+  int64_t offset = 0;
+  ness_status status = stream_init(&self, options);
+  while (!status) {
+    status = window_read(&self, &offset);
+    if (status || self.count == 0) break;
+    status = window_count(&self);
+    if (!status) status = stream_report(&self, (double)offset, false);
+  }
+  if (!status) status = stream_report(&self, bytes > 0 ? bytes : (double)offset, true);
+  stream_free(&self);
+  if (!status) status = sums_batch(out, plan);
+  out->damage = dump_damage(reader);
+  out->complete = dump_complete(reader) != 0;
+  return status;
+}
+
+void stream_sums_free(stream_sums *self)
+{
+  mem_free(self->unit);
+  mem_free(self->batch);
+  mem_free(self->early);
+  mem_free(self->joined);
+  mem_free(self->index);
+  memset(self, 0, sizeof *self);
+}

@@ -1,0 +1,403 @@
+/* The sums of a chunk, cut into units. Invariant: the units of a chunk add up to its totals; counts are exact.
+ * Method: a chunk inside one unit needs its totals alone. One that reaches over a border is cut by windows (flux), by
+ * its events with the integrals of counts followed slot by slot (events), or goes whole to the unit of its middle
+ * (summary, grid). Rotations of slots against each other, sum of (n_i n'_j - n_j n'_i) / 2, are odd under reversal of
+ * time at any sampling of the trajectory, so rows of every level give them. Cost: O(nslot + nstep) a chunk; about 10 ns
+ * an event where events are followed. */
+#include "analysis/analysis.h"
+
+#include "engine/rng/rng.h"
+#include <math.h>
+#include <string.h>
+
+#define PLAN_BYTES ((size_t)256 << 20) /* of all units: fewer batches for a larger network */
+
+static bool step_tape(const ness_network *net, int32_t step)
+{
+  return net->dir_law[2 * step] == LAW_TAPE || net->dir_law[2 * step + 1] == LAW_TAPE;
+}
+
+/* --- plan --- */
+
+/* Whether the count of a slot can be anything but 0 and 1: ln n! is 0 for both. */
+static bool slot_many(const ness_network *net, int32_t slot)
+{
+  if (net->slot_max[slot] <= 1) return false;
+  return net->slot_family[slot] < 0 || net->family_copies[net->slot_family[slot]] > 1;
+}
+
+static void plan_laws(tally_plan *self)
+{
+  const ness_network *net = self->net;
+  for (int32_t s = 0; s < net->nstep; s++) {
+    const bool tape = step_tape(net, s);
+    self->tapes |= tape;
+    for (int32_t c = net->change_start[s]; c < net->change_start[s + 1]; c++)
+      self->slot_law[net->change_slot[c]] |= tape ? 2 : 1;
+  }
+  for (int32_t i = 0; i < net->nslot; i++) {
+    self->mixed |= self->slot_law[i] == 3 && slot_many(net, i);
+    if ((self->slot_law[i] & 2) && self->nareaslot < ANALYSIS_AREA_SLOTS) self->area_slot[self->nareaslot++] = i;
+  }
+  self->unknown_mixed = self->mixed && self->run->level != DUMP_EVENTS;
+  if (self->run->level == DUMP_SUMMARY) self->nareaslot = 0;
+  self->narea = self->nareaslot * (self->nareaslot - 1) / 2;
+}
+
+static bool plan_units(tally_plan *self)
+{
+  const ness_network *net = self->net;
+  const int64_t replicas = self->run->replicas;
+  const int64_t width = TALLY_HEAD + 2 * (int64_t)net->nstep + 2 * (int64_t)net->nslot + self->narea;
+  size_t bytes;
+  if (width > INT32_MAX / 2) return false;
+  self->width = (int32_t)width;
+  self->fwd = TALLY_HEAD;
+  self->bwd = self->fwd + net->nstep;
+  self->dwell = self->bwd + net->nstep;
+  self->dwell2 = self->dwell + net->nslot;
+  self->area = self->dwell2 + net->nslot;
+  self->by_time = replicas < ANALYSIS_REPLICAS;
+  self->by_events = !isfinite(self->run->time);
+  self->start = self->run->warmup;
+  self->end = self->run->time;
+  int64_t most = ANALYSIS_BATCHES;
+  while (most > ANALYSIS_REPLICAS && size_mul((size_t)(2 * most), (size_t)width * sizeof(double), &bytes) &&
+         bytes > PLAN_BYTES)
+    most /= 2;
+  if (self->by_time) {
+    self->pieces = 2;
+    while (replicas * self->pieces * 2 <= most) self->pieces *= 2;
+    self->batches = (int32_t)replicas * self->pieces;
+    self->units = self->batches;
+    self->halves = true;
+  } else {
+    self->batches = (int32_t)(replicas < most ? replicas : most);
+    self->halves = !self->by_events;
+    self->pieces = self->halves ? 2 : 1;
+    self->units = (int64_t)self->batches * self->pieces;
+  }
+  return true;
+}
+
+ness_status tally_plan_init(tally_plan *self, const ness_network *net, const dump_run *run)
+{
+  *self = (tally_plan){.net = net, .run = run};
+  self->slot_law = mem_zero((size_t)net->nslot + 1, 1);
+  if (!self->slot_law) return NESS_NOMEM;
+  plan_laws(self);
+  return plan_units(self) ? NESS_OK : NESS_LIMIT;
+}
+
+void tally_plan_free(tally_plan *self)
+{
+  mem_free(self->slot_law);
+  self->slot_law = NULL;
+}
+
+int32_t tally_batch(const tally_plan *self, int64_t unit)
+{
+  return (int32_t)(self->by_time ? unit : unit / self->pieces);
+}
+
+/* --- pieces of a replica --- */
+
+static int64_t piece_at(const tally_plan *self, double share)
+{
+  const double piece = floor(share * self->pieces);
+  return piece > 0 ? piece < self->pieces ? (int64_t)piece : self->pieces - 1 : 0;
+}
+
+static int64_t piece_of_time(const tally_plan *self, double t)
+{
+  return piece_at(self, (t - self->start) / (self->end - self->start));
+}
+
+static int64_t event_limit(const tally_plan *self)
+{
+  return self->run->events > 0 ? self->run->events : 1;
+}
+
+static int64_t piece_of_event(const tally_plan *self, int64_t event)
+{
+  const rng_u128 piece = (rng_u128)event * (rng_u128)self->pieces / (rng_u128)event_limit(self);
+  return piece < (rng_u128)self->pieces ? (int64_t)piece : self->pieces - 1;
+}
+
+/* The first event behind a piece: the limit times (piece + 1) / pieces, rounded up. */
+static int64_t piece_border(const tally_plan *self, int64_t piece)
+{
+  const int64_t whole = event_limit(self) / self->pieces, rest = event_limit(self) % self->pieces;
+  return whole * (piece + 1) + (rest * (piece + 1) + self->pieces - 1) / self->pieces;
+}
+
+static double piece_end(const tally_plan *self, int64_t piece)
+{
+  return self->start + (self->end - self->start) * (double)(piece + 1) / self->pieces;
+}
+
+static int64_t unit_of(const tally_plan *self, int64_t replica, int64_t piece)
+{
+  const rng_u128 batch = (rng_u128)replica * (rng_u128)self->batches / (rng_u128)self->run->replicas;
+  const int64_t group = self->by_time ? replica : (int64_t)batch;
+  return group * self->pieces + piece;
+}
+
+/* --- sums --- */
+
+static double *segment_add(tally *self, const tally_plan *plan, int64_t unit, int64_t from, int64_t to)
+{
+  if (!mem_grow(&self->segment, &self->segment_room, self->segments + 1, sizeof *self->segment) ||
+      !mem_grow(&self->sum, &self->sum_room, (self->segments + 1) * plan->width, sizeof *self->sum))
+    return NULL;
+  self->segment[self->segments] = (tally_segment){unit, from, to};
+  double *const sum = self->sum + self->segments++ * plan->width;
+  memset(sum, 0, (size_t)plan->width * sizeof *sum);
+  return sum;
+}
+
+/* sum of ln n! over the slots that mass action changes. */
+static double factorials(const tally_plan *plan, const int64_t *n)
+{
+  double sum = 0;
+  for (int32_t i = 0; i < plan->net->nslot; i++)
+    if ((plan->slot_law[i] & 1) && n[i] > 1) sum += rng_lgamma1p((double)n[i]);
+  return sum;
+}
+
+static void add_areas(const tally_plan *plan, const int64_t *before, const int64_t *after, double *sum)
+{
+  const int64_t *const start = plan->net->slot_start; /* a fixed origin: it changes the ends alone */
+  for (int32_t a = 0, k = plan->area; a < plan->nareaslot; a++) {
+    const int32_t i = plan->area_slot[a];
+    for (int32_t b = a + 1; b < plan->nareaslot; b++, k++) {
+      const int32_t j = plan->area_slot[b];
+      sum[k] += 0.5 * ((double)(before[i] - start[i]) * (double)(after[j] - start[j]) -
+                       (double)(before[j] - start[j]) * (double)(after[i] - start[i]));
+    }
+  }
+}
+
+static void counts_after(const ness_network *net, const int64_t *fwd, const int64_t *bwd, int64_t *n)
+{
+  for (int32_t s = 0; s < net->nstep; s++) {
+    const uint64_t events = (uint64_t)fwd[s] - (uint64_t)bwd[s]; /* modulo 2^64: a false chunk must not overflow */
+    for (int32_t c = net->change_start[s]; events && c < net->change_start[s + 1]; c++)
+      n[net->change_slot[c]] = (int64_t)((uint64_t)n[net->change_slot[c]] + events * (uint64_t)net->change_by[c]);
+  }
+}
+
+static void add_ends(const tally_plan *plan, const int64_t *from, const int64_t *to, double *sum)
+{
+  sum[TALLY_ENERGY] += network_free_energy(plan->net, to) - network_free_energy(plan->net, from);
+  sum[TALLY_FACTORIAL] += factorials(plan, to) - factorials(plan, from);
+}
+
+static bool counts_legal(const ness_network *net, const int64_t *n)
+{
+  int64_t low = 0;
+  for (int32_t i = 0; i < net->nslot; i++) low |= n[i];
+  return low >= 0;
+}
+
+/* The totals of the chunk, all to one unit. */
+static ness_status tally_whole(const tally_plan *plan, const dump_chunk *chunk, int64_t unit, tally *out)
+{
+  const ness_network *net = plan->net;
+  double *const sum = segment_add(out, plan, unit, 0, chunk->rows);
+  if (!sum) return NESS_NOMEM;
+  int64_t *const n = out->n;
+  memcpy(n, chunk->n0, (size_t)net->nslot * sizeof *n);
+  counts_after(net, chunk->fwd, chunk->bwd, n);
+  if (!counts_legal(net, n)) return NESS_FORMAT;
+  sum[TALLY_TIME] = chunk->counted;
+  sum[TALLY_TAPE] = chunk->tape_entropy;
+  add_ends(plan, chunk->n0, n, sum);
+  for (int32_t s = 0; s < net->nstep; s++) {
+    sum[plan->fwd + s] = (double)chunk->fwd[s];
+    sum[plan->bwd + s] = (double)chunk->bwd[s];
+  }
+  for (int32_t i = 0; i < net->nslot; i++) {
+    sum[plan->dwell + i] = chunk->dwell[i];
+    sum[plan->dwell2 + i] = chunk->dwell2[i];
+  }
+  const int64_t *before = chunk->n0;
+  for (int64_t r = 0; plan->narea && chunk->row_count && r < chunk->rows; r++) {
+    add_areas(plan, before, chunk->row_count + r * net->nslot, sum);
+    before = chunk->row_count + r * net->nslot;
+  }
+  return NESS_OK;
+}
+
+/* --- windows --- */
+
+static ness_status tally_windows(const tally_plan *plan, const dump_chunk *chunk, int64_t done, tally *out)
+{
+  const ness_network *net = plan->net;
+  double t = chunk->t0, *sum = NULL;
+  int64_t unit = -1;
+  const int64_t *before = chunk->n0;
+  for (int64_t r = 0; r < chunk->rows; r++) {
+    const int64_t *const fwd = chunk->row_fwd + r * net->nstep, *const bwd = chunk->row_bwd + r * net->nstep;
+    const int64_t *const after = chunk->row_count + r * net->nslot;
+    int64_t events = 0;
+    for (int32_t s = 0; s < net->nstep; s++) events += fwd[s] + bwd[s];
+    const int64_t piece =
+        plan->by_events ? piece_of_event(plan, done + events / 2) : piece_of_time(plan, 0.5 * (t + chunk->row_time[r]));
+    const int64_t at = unit_of(plan, chunk->replica, piece);
+    if (at != unit && !(sum = segment_add(out, plan, unit = at, r, r))) return NESS_NOMEM;
+    out->segment[out->segments - 1].to = r + 1;
+    sum[TALLY_TIME] += chunk->row_time[r] - t;
+    if (chunk->row_tape_entropy) sum[TALLY_TAPE] += chunk->row_tape_entropy[r];
+    add_ends(plan, before, after, sum);
+    for (int32_t s = 0; s < net->nstep; s++) {
+      sum[plan->fwd + s] += (double)fwd[s];
+      sum[plan->bwd + s] += (double)bwd[s];
+    }
+    for (int32_t i = 0; i < net->nslot; i++) sum[plan->dwell + i] += chunk->row_dwell[r * net->nslot + i];
+    if (plan->narea) add_areas(plan, before, after, sum);
+    done += events;
+    before = after;
+    t = chunk->row_time[r];
+  }
+  for (int32_t i = 0; sum && i < net->nslot; i++) sum[plan->dwell2 + i] += chunk->dwell2[i]; /* rows do not have it */
+  return NESS_OK;
+}
+
+/* --- events --- */
+
+/* The integrals of a slot up to t. */
+static void settle(const tally_plan *plan, tally *self, int32_t slot, double t, double *sum)
+{
+  const double n = (double)self->n[slot], area = n * (t - self->since[slot]);
+  sum[plan->dwell + slot] += area;
+  sum[plan->dwell2 + slot] += n * area;
+  self->since[slot] = t;
+}
+
+static bool fire(const tally_plan *plan, tally *self, int32_t dir, double t, bool tape, double *sum)
+{
+  const ness_network *net = plan->net;
+  const int32_t step = dir >> 1;
+  bool legal = true;
+  if (plan->narea && tape) memcpy(self->m, self->n, (size_t)net->nslot * sizeof *self->m);
+  for (int32_t c = net->change_start[step]; c < net->change_start[step + 1]; c++) {
+    const int32_t slot = net->change_slot[c];
+    settle(plan, self, slot, t, sum);
+    const int64_t before = self->n[slot], after = before + ((dir & 1) ? -net->change_by[c] : net->change_by[c]);
+    if (plan->mixed && tape && (plan->slot_law[slot] & 1))
+      sum[TALLY_FACTORIAL] -= rng_lgamma1p((double)(after > 0 ? after : 0)) - rng_lgamma1p((double)before);
+    self->n[slot] = after;
+    legal &= after >= 0 && after < INT64_MAX / 2;
+  }
+  if (plan->narea && tape) add_areas(plan, self->m, self->n, sum);
+  return legal;
+}
+
+/* Rows from ... to - 1 and the time up to `t_end`, all of one unit. */
+static bool tally_stretch(const tally_plan *plan, const dump_chunk *chunk, double t_from, double t_end, tally *self,
+                          double *sum)
+{
+  const ness_network *net = plan->net;
+  const tally_segment segment = self->segment[self->segments - 1];
+  const double energy = network_free_energy(net, self->n), log_factorial = factorials(plan, self->n);
+  bool legal = true;
+  for (int64_t r = segment.from; r < segment.to && legal; r++) {
+    const int32_t dir = chunk->row_dir[r];
+    sum[(dir & 1 ? plan->bwd : plan->fwd) + (dir >> 1)] += 1;
+    legal = fire(plan, self, dir, chunk->row_time[r], plan->tapes && step_tape(net, dir >> 1), sum);
+  }
+  if (!legal) return false;
+  for (int32_t i = 0; i < net->nslot; i++) settle(plan, self, i, t_end, sum);
+  sum[TALLY_TIME] = t_end - t_from;
+  sum[TALLY_ENERGY] = network_free_energy(net, self->n) - energy;
+  sum[TALLY_FACTORIAL] += factorials(plan, self->n) - log_factorial;
+  return true;
+}
+
+/* The first row from `from` on that is later than t. */
+static int64_t row_after(const dump_chunk *chunk, int64_t from, double t)
+{
+  int64_t low = from, high = chunk->rows;
+  while (low < high) {
+    const int64_t middle = low + (high - low) / 2;
+    if (chunk->row_time[middle] <= t) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+static ness_status tally_events(const tally_plan *plan, const dump_chunk *chunk, int64_t done, tally *out)
+{
+  const ness_network *net = plan->net;
+  memcpy(out->n, chunk->n0, (size_t)net->nslot * sizeof *out->n);
+  for (int32_t i = 0; i < net->nslot; i++) out->since[i] = chunk->t0;
+  double t = chunk->t0;
+  int64_t row = 0;
+  while (row < chunk->rows || t < chunk->t1) {
+    const int64_t piece = plan->by_events ? piece_of_event(plan, done + row) : piece_of_time(plan, t);
+    int64_t to = chunk->rows;
+    double t_end = chunk->t1;
+    if (piece + 1 < plan->pieces && plan->by_events) {
+      const int64_t border = piece_border(plan, piece) - done;
+      to = border > row && border < to ? border : to;
+    } else if (piece + 1 < plan->pieces) {
+      t_end = fmin(t_end, fmax(piece_end(plan, piece), nextafter(t, INFINITY)));
+      to = t_end < chunk->t1 ? row_after(chunk, row, t_end) : to;
+    }
+    if (plan->by_events && to < chunk->rows) t_end = chunk->row_time[to - 1];
+    double *const sum = segment_add(out, plan, unit_of(plan, chunk->replica, piece), row, to);
+    if (!sum) return NESS_NOMEM;
+    if (!tally_stretch(plan, chunk, t, t_end, out, sum)) return NESS_FORMAT;
+    row = to;
+    t = t_end;
+  }
+  if (out->segments > 0) out->sum[(out->segments - 1) * plan->width + TALLY_TAPE] += chunk->tape_entropy;
+  return NESS_OK;
+}
+
+/* --- the chunk --- */
+
+ness_status tally_chunk(const tally_plan *plan, const dump_chunk *chunk, int64_t done, tally *out)
+{
+  const size_t nslot = (size_t)plan->net->nslot + 1;
+  if (!out->n) out->n = mem_zero(nslot, sizeof *out->n);
+  if (!out->m) out->m = mem_zero(nslot, sizeof *out->m);
+  if (!out->since) out->since = mem_zero(nslot, sizeof *out->since);
+  if (!out->n || !out->m || !out->since) return NESS_NOMEM;
+  out->segments = 0;
+  int64_t first, last, middle;
+  if (plan->by_events) {
+    first = piece_of_event(plan, done);
+    last = piece_of_event(plan, done + (chunk->events > 0 ? chunk->events - 1 : 0));
+    middle = piece_of_event(plan, done + chunk->events / 2);
+  } else {
+    first = piece_of_time(plan, chunk->t0);
+    last = piece_of_time(plan, nextafter(chunk->t1, -INFINITY));
+    middle = piece_of_time(plan, 0.5 * (chunk->t0 + chunk->t1));
+  }
+  const bool follow = plan->narea || plan->mixed;
+  ness_status status;
+  if (plan->run->level == DUMP_EVENTS && chunk->rows == chunk->events && (first < last || follow)) {
+    status = tally_events(plan, chunk, done, out);
+  } else if (plan->run->level == DUMP_FLUX && first < last && chunk->rows > 0) {
+    status = tally_windows(plan, chunk, done, out);
+  } else {
+    status = tally_whole(plan, chunk, unit_of(plan, chunk->replica, middle), out);
+  }
+  for (int64_t k = 0; !status && k < out->segments; k++) {
+    double *const sum = out->sum + k * plan->width;
+    for (int32_t s = 0; s < 2 * plan->net->nstep; s++) sum[TALLY_EVENTS] += sum[plan->fwd + s];
+  }
+  return status;
+}
+
+void tally_free(tally *self)
+{
+  mem_free(self->segment);
+  mem_free(self->sum);
+  mem_free(self->n);
+  mem_free(self->m);
+  mem_free(self->since);
+  *self = (tally){0};
+}

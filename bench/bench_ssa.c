@@ -1,0 +1,161 @@
+/* Speed of exact simulation with full bookkeeping: five jobs, on one thread and on two. One line a job: events, ns an
+ * event on one thread, ns an event on two (wall time, over all events), the speed-up, and the bytes of a replica. Jobs:
+ * a ring of six states, a fuelled pair at 100 molecules, the Vilar oscillator (2002), decaying dimers, and 1,000 sites
+ * in a row. The best of six repetitions counts. */
+#include "engine/ssa/ssa.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+typedef struct job_step {
+  double kf, kb;
+  int nleft, left[3], nright, right[3];
+} job_step;
+
+static ness_network *job_network(const char *name, int nslot, const int64_t *start, int nstep, const job_step *steps)
+{
+  network_builder *b = builder_create(name, 0);
+  ness_network *net = NULL;
+  for (int i = 0; i < nslot; i++) {
+    char slot[16];
+    snprintf(slot, sizeof slot, "s%d", i);
+    builder_slot(b, slot, start[i], MODEL_NO_MAX, 0, 0, -1, -1);
+  }
+  for (int i = 0; i < nstep; i++) {
+    const job_step *s = &steps[i];
+    char text[16];
+    snprintf(text, sizeof text, "r%d", i);
+    const builder_step step = {.name = text,
+                               .text = text,
+                               .nleft = s->nleft,
+                               .left = s->left,
+                               .nright = s->nright,
+                               .right = s->right,
+                               .law = {s->kf > 0 ? LAW_MASS : LAW_NONE, s->kb > 0 ? LAW_MASS : LAW_NONE},
+                               .k = {s->kf, s->kb},
+                               .lnk = NAN};
+    builder_step_add(b, &step);
+  }
+  if (builder_finish(b, NULL, &net) != NESS_OK) {
+    fprintf(stderr, "cannot build %s\n", name);
+  }
+  builder_free(b);
+  return net;
+}
+
+static ness_network *job_ring(void)
+{
+  const int64_t start[6] = {1};
+  const job_step steps[] = {{100, 40, 1, {0}, 1, {1}}, {200, 30, 1, {1}, 1, {2}}, {150, 60, 1, {2}, 1, {3}},
+                            {300, 50, 1, {3}, 1, {4}}, {250, 24, 1, {4}, 1, {5}}, {120, 20, 1, {5}, 1, {0}}};
+  return job_network("ring", 6, start, 6, steps);
+}
+
+static ness_network *job_fuel(void)
+{
+  const int64_t start[] = {50, 50, 1000, 10};
+  const job_step steps[] = {{1, 2, 1, {0}, 1, {1}}, {0.01, 0, 2, {1, 2}, 2, {0, 2}}, {0.01, 0, 2, {0, 3}, 2, {1, 3}}};
+  return job_network("fuel", 4, start, 3, steps);
+}
+
+static ness_network *job_vilar(void)
+{
+  enum { Da, Dr, Dpa, Dpr, Ma, Mr, A, R, C };
+  const int64_t start[9] = {1, 1};
+  const job_step steps[] = {
+      {1, 0, 2, {Da, A}, 1, {Dpa}},    {1, 0, 2, {Dr, A}, 1, {Dpr}},    {50, 0, 1, {Dpa}, 2, {Da, A}},
+      {100, 0, 1, {Dpr}, 2, {Dr, A}},  {50, 0, 1, {Da}, 2, {Da, Ma}},   {500, 0, 1, {Dpa}, 2, {Dpa, Ma}},
+      {0.01, 0, 1, {Dr}, 2, {Dr, Mr}}, {50, 0, 1, {Dpr}, 2, {Dpr, Mr}}, {50, 0, 1, {Ma}, 2, {Ma, A}},
+      {5, 0, 1, {Mr}, 2, {Mr, R}},     {2, 0, 2, {A, R}, 1, {C}},       {10, 0, 1, {Ma}, 0, {0}},
+      {0.5, 0, 1, {Mr}, 0, {0}},       {1, 0, 1, {A}, 0, {0}},          {0.2, 0, 1, {R}, 0, {0}},
+      {1, 0, 1, {C}, 1, {R}}};
+  return job_network("vilar", 9, start, 16, steps);
+}
+
+static ness_network *job_dimer(void)
+{
+  const int64_t start[] = {100000, 0, 0};
+  const job_step steps[] = {{1, 0, 1, {0}, 0, {0}},
+                            {0.001, 0, 2, {0, 0}, 1, {1}}, /* 0.002 n(n-1)/2 */
+                            {0.5, 0, 1, {1}, 2, {0, 0}},
+                            {0.04, 0, 1, {1}, 1, {2}}};
+  return job_network("dimer", 3, start, 4, steps);
+}
+
+static ness_network *job_chain(void)
+{
+  static int64_t start[1000];
+  static job_step steps[999];
+  for (int i = 0; i < 1000; i++) {
+    start[i] = 10;
+    if (i < 999) {
+      steps[i] = (job_step){1, 1, 1, {i}, 1, {i + 1}};
+    }
+  }
+  return job_network("chain", 1000, start, 999, steps);
+}
+
+static double now(void)
+{
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Seconds and events of one ensemble; seconds < 0 when it failed. */
+static double job_run(const ness_network *net, double time, int64_t replicas, int32_t threads, int64_t *events)
+{
+  const ness_simulate_options options = {.struct_size = sizeof options,
+                                         .replicas = replicas,
+                                         .time = time,
+                                         .seed = 1,
+                                         .threads = threads,
+                                         .level = "summary"};
+  ssa_result result;
+  const double start = now();
+  const ness_status status = ssa_ensemble(net, &options, NULL, NULL, NULL, &result);
+  const double seconds = now() - start;
+  *events = result.events;
+  ssa_result_free(&result);
+  return status ? -1 : seconds;
+}
+
+int main(void)
+{
+  const struct job {
+    const char *name;
+    ness_network *(*make)(void);
+    double time;
+    int64_t replicas;
+  } jobs[] = {{"ring", job_ring, 100, 256},
+              {"fuel", job_fuel, 20, 512},
+              {"vilar", job_vilar, 25, 32},
+              {"dimer", job_dimer, 10, 16},
+              {"chain", job_chain, 2, 64}};
+  printf("job    events     ns/event x1  ns/event x2  speed-up  bytes/replica\n");
+  for (size_t j = 0; j < sizeof jobs / sizeof jobs[0]; j++) {
+    ness_network *net = jobs[j].make();
+    double best[2] = {INFINITY, INFINITY};
+    int64_t events = 0;
+    if (!net) {
+      return 1;
+    }
+    for (int repeat = 0; repeat < 6; repeat++) {
+      for (int threads = 1; threads <= 2; threads++) {
+        const double seconds = job_run(net, jobs[j].time, jobs[j].replicas, threads, &events);
+        if (seconds < 0) {
+          fprintf(stderr, "%s failed\n", jobs[j].name);
+          return 1;
+        }
+        best[threads - 1] = fmin(best[threads - 1], seconds);
+      }
+    }
+    printf("%-6s %-10lld %11.1f  %11.1f  %8.2f  %13zu\n", jobs[j].name, (long long)events,
+           1e9 * best[0] / (double)events, 1e9 * best[1] / (double)events, best[0] / best[1],
+           ssa_replica_bytes(net, ssa_kernel_find(NULL)));
+    network_free(net);
+  }
+  return 0;
+}

@@ -1,0 +1,127 @@
+/* ness scan: a table of values against parameters, as text, JSON or CSV. Invariant: the CSV file is created before the
+ * scan, so that an hour's work is not lost to a name that cannot be written, and taken away again when there is no
+ * table. */
+#include "cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* NAME=FROM:TO:BY */
+static bool is_range(const char *word)
+{
+  return cli_is_setting(word) && strchr(strchr(word, '='), ':');
+}
+
+static int check_usage(const cli *self)
+{
+  const cli_values *const given = &self->given;
+  int32_t ranges = 0;
+  for (int32_t i = 1; i < given->words.count; i++) ranges += is_range(given->words.item[i]);
+  if (ranges == 0) {
+    return cli_error(self, NESS_USAGE, "a range looks like V=-100:100:5[mV]", "a range is missing");
+  }
+  if (given->simulate && !(given->time > 0) && given->events == 0) {
+    return cli_error(self, NESS_USAGE, "--time or --events say when a replica ends", "a simulated scan needs an end");
+  }
+  const bool simulated = given->time > 0 || given->events || given->replicas || given->warmup > 0 || given->method;
+  if (!given->simulate && simulated) {
+    return cli_error(self, NESS_USAGE, "--simulate simulates each point; without it all is exact",
+                     "options of a simulation without --simulate");
+  }
+  return 0;
+}
+
+/* The file of --csv; NULL after saying why. */
+static FILE *csv_open(const cli *self, int *code)
+{
+  const char *const path = self->given.csv;
+  const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (self->given.force ? O_TRUNC : O_EXCL), 0666);
+  FILE *const out = fd < 0 ? NULL : fdopen(fd, "w");
+  if (!out) {
+    const int error = errno;
+    *code = cli_error(self, NESS_IO, error == EEXIST ? "--force replaces it" : NULL, "cannot create '%s': %s", path,
+                      strerror(error));
+    if (fd >= 0) close(fd);
+  }
+  return out;
+}
+
+static int csv_put(const cli *self, const ness_doc *doc, FILE *out)
+{
+  char *const table = ness_doc_csv(doc, "table");
+  const char *const conventions = ness_doc_string(doc, "conventions");
+  fprintf(out, "# ness %s: %s\n", ness_version_text(), self->line);
+  if (conventions) fprintf(out, "# %s\n", conventions);
+  if (table) fputs(table, out);
+  ness_text_free(table);
+  return table ? 0 : cli_error(self, NESS_NOMEM, NULL, "%s", ness_status_text(NESS_NOMEM));
+}
+
+/* Closes the file; what is half written is removed. */
+static int csv_close(const cli *self, FILE *out, int code)
+{
+  const char *const path = self->given.csv;
+  const bool failed = ferror(out) != 0;
+  errno = 0;
+  if ((fclose(out) != 0 || failed) && !code) {
+    code =
+        cli_error(self, NESS_IO, NULL, "cannot write '%s'%s%s", path, errno ? ": " : "", errno ? strerror(errno) : "");
+  }
+  if (code) unlink(path);
+  return code;
+}
+
+static ness_status scan_model(cli *self, ness_model *model, const cli_list *ranges, ness_diags *diags, ness_doc **doc)
+{
+  cli_progress progress;
+  cli_progress_begin(&progress, self, "points");
+  ness_scan_options options = {
+      .struct_size = sizeof options,
+      .settings = ranges->item,
+      .nsettings = ranges->count,
+      .columns = self->given.columns.item,
+      .ncolumns = self->given.columns.count,
+      .simulate = self->given.simulate,
+      .simulation = cli_simulation(self, NULL),
+      .max_states = self->given.max_states,
+      .progress = cli_progress_call,
+      .progress_context = &progress,
+  };
+  options.simulation.progress = NULL;
+  const ness_status status = ness_scan(model, &options, diags, doc);
+  cli_progress_end(&progress);
+  return status == NESS_STOPPED ? NESS_INTERRUPTED : status; /* nothing to resume */
+}
+
+int cli_scan(cli *self)
+{
+  const char *const csv = self->given.csv;
+  const bool to_stdout = csv && strcmp(csv, "-") == 0;
+  ness_model *model = NULL;
+  ness_doc *doc = NULL;
+  cli_list ranges = {0};
+  int code = check_usage(self);
+  if (code) return code;
+  ness_diags *diags = ness_diags_create();
+  code = cli_load(self, is_range, &ranges, diags, &model);
+  FILE *const out = code || !csv ? NULL : to_stdout ? stdout : csv_open(self, &code);
+  if (!code) {
+    const ness_status status = scan_model(self, model, &ranges, diags, &doc);
+    const int written = out && doc && !status ? csv_put(self, doc, out) : 0;
+    if (to_stdout && !status) {
+      ness_doc_free(doc);
+      doc = NULL;
+    }
+    code = cli_end(self, status, self->given.words.item[0], diags, doc);
+    code = code ? code : written;
+    if (out && !to_stdout) code = csv_close(self, out, code);
+  } else if (model) {
+    ness_diags_free(diags);
+  }
+  free(ranges.item);
+  ness_model_free(model);
+  return code;
+}

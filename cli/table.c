@@ -1,0 +1,152 @@
+/* The tables of commands and options. Parser, help, manual and completion read them and nothing else, so what is
+ * written here is all that ness takes. An option of one name may mean different things to different commands: one row
+ * each. */
+#include "cli.h"
+
+#include <string.h>
+
+#define PLACE(member) offsetof(cli_values, member)
+#define SIMULATION (CLI_RUN | CLI_SCAN)
+
+const cli_option cli_options[] = {
+    {"output", 'o', CLI_TEXT, CLI_RUN, PLACE(output), "FILE", NULL,
+     "the dump to write; without it only results are printed", false},
+    {"replicas", 0, CLI_COUNT, SIMULATION, PLACE(replicas), "N", NULL, "independent runs of the ensemble (64)", true},
+    {"time", 0, CLI_TIME, SIMULATION, PLACE(time), "T", NULL, "end time of a replica: seconds, or as 10ms, 2s, 5min",
+     true},
+    {"events", 0, CLI_COUNT, SIMULATION, PLACE(events), "N", NULL, "end of a replica after so many events", true},
+    {"seed", 0, CLI_SEED, SIMULATION, PLACE(seed), "S", NULL, "seed of the random streams (0)", true},
+    {"warmup", 0, CLI_TIME, SIMULATION, PLACE(warmup), "T", NULL, "time at the start that is not counted (0)", true},
+    {"level", 0, CLI_TEXT, CLI_RUN, PLACE(level), "LEVEL", "summary|flux|grid|events",
+     "what the dump keeps: totals, counts and dwell times per window, states at given times, or every event (flux)",
+     true},
+    {"window", 0, CLI_TIME, CLI_RUN, PLACE(window), "T", NULL,
+     "length of a window at level flux (a hundredth of the counted time)", true},
+    {"every", 0, CLI_TIME, CLI_RUN, PLACE(every), "T", NULL,
+     "distance of the times at level grid (a hundredth of the counted time)", true},
+    {"method", 0, CLI_TEXT, SIMULATION, PLACE(method), "NAME", "direct", "how events are drawn (direct)", true},
+    {"tolerance", 0, CLI_NUMBER, CLI_CHECK, PLACE(tolerance), "KT", NULL,
+     "affinity in kT from which an undeclared drive is a violation (1e-4)", true},
+    {"states", 0, CLI_FLAG, CLI_SOLVE, PLACE(states), NULL, NULL, "list every state with its probability", true},
+    {"max-states", 0, CLI_COUNT, CLI_CHECK | CLI_SOLVE | CLI_SCAN, PLACE(max_states), "N", NULL,
+     "states that may be enumerated (5000)", true},
+    {"max-cycles", 0, CLI_COUNT, CLI_SOLVE, PLACE(max_cycles), "N", NULL, "cycles that may be enumerated (100000)",
+     true},
+    {"column", 0, CLI_LIST, CLI_SCAN, PLACE(columns), "EXPR", NULL,
+     "a column of the table, as current(in); may be given again (the observables of the file and sigma)", true},
+    {"simulate", 0, CLI_FLAG, CLI_SCAN, PLACE(simulate), NULL, NULL, "simulate each point instead of solving it", true},
+    {"csv", 0, CLI_TEXT, CLI_SCAN, PLACE(csv), "FILE", NULL, "write the table as CSV too; - prints it in place of text",
+     false},
+    {"level", 0, CLI_SHARE, CLI_ANALYZE, PLACE(confidence), "P", NULL, "confidence of the intervals (0.95)", true},
+    {"max-cycles", 0, CLI_COUNT, CLI_ANALYZE, PLACE(max_cycles), "N", NULL, "cycles listed (50)", true},
+    {"max-states", 0, CLI_COUNT, CLI_ANALYZE, PLACE(max_states), "N", NULL,
+     "states up to which exact values stand beside the estimates (5000)", true},
+    {"no-exact", 0, CLI_FLAG, CLI_ANALYZE, PLACE(no_exact), NULL, NULL, "no exact values beside the estimates", true},
+    {"exact-only", 0, CLI_FLAG, CLI_TEST, PLACE(exact_only), NULL, NULL, "skip what needs simulation", true},
+    {"experiment", 0, CLI_TEXT, CLI_TEST, PLACE(experiment), "NAME", NULL, "only the experiment of this name", true},
+    {"jobs", 0, CLI_FEW, CLI_TEST, PLACE(jobs), "N", NULL, "files tested at the same time, each in its process (1)",
+     false},
+    {"output", 'o', CLI_TEXT, CLI_DUMP, PLACE(output), "FILE", NULL, "the file that merge and export write", false},
+    {"format", 0, CLI_TEXT, CLI_DUMP, PLACE(format), "FORMAT", "csv|npz", "of export (by the end of the file's name)",
+     false},
+    {"rows", 0, CLI_FLAG, CLI_DUMP, PLACE(rows), NULL, NULL, "cat shows events, times and windows too", false},
+    {"limit", 0, CLI_COUNT, CLI_DUMP, PLACE(limit), "N", NULL, "frames that ls lists (1000); totals cover all", false},
+    {"force", 0, CLI_FLAG, CLI_RUN | CLI_SCAN | CLI_DUMP, PLACE(force), NULL, NULL, "replace a file that exists",
+     false},
+    {"threads", 'j', CLI_FEW, CLI_RUN | CLI_RESUME | CLI_SCAN | CLI_ANALYZE | CLI_BENCH, PLACE(threads), "N", NULL,
+     "threads (all); the results do not depend on it", false},
+    {"man", 0, CLI_FLAG, CLI_HELP, PLACE(man), NULL, NULL, "the page as a manual page in roff", false},
+    {"completion", 0, CLI_TEXT, CLI_HELP, PLACE(completion), "SHELL", "bash",
+     "a script that completes ness in this shell", false},
+    {"json", 0, CLI_FLAG, CLI_ALL, PLACE(json), NULL, NULL, "the result as JSON on stdout", false},
+    {"quiet", 'q', CLI_FLAG, CLI_ALL, PLACE(quiet), NULL, NULL, "only errors on stderr", false},
+    {"verbose", 'v', CLI_FLAG, CLI_ALL, PLACE(verbose), NULL, NULL, "say more, and progress without a terminal too",
+     false},
+    {"color", 0, CLI_TEXT, CLI_ALL, PLACE(color), "WHEN", "auto|always|never", "colours (auto: on a terminal)", false},
+    {"help", 'h', CLI_FLAG, CLI_ALL, PLACE(help), NULL, NULL, "this page", false},
+};
+const int32_t cli_option_count = (int32_t)(sizeof cli_options / sizeof cli_options[0]);
+
+const cli_command cli_commands[] = {
+    {"check", CLI_CHECK, 1, -1, "a model file", "check MODEL [NAME=VALUE...] [OPTION...]",
+     "Whether detailed balance holds, and what breaks it.",
+     "Reads a model and says whether its rates can be in equilibrium; which cycles break it, by how much and what "
+     "drives them; which steps have no reverse; and, where the rates hold more than the file declares, which steps "
+     "are to blame and what the smallest correction is. Exits with 4 when the rates contradict the file.",
+     "check fuel.ness\ncheck sglt.ness V=-50[mV] --tolerance 1e-6", cli_check},
+    {"info", CLI_INFO, 1, -1, "a model file", "info MODEL [NAME=VALUE...] [OPTION...]", "The network as compiled.",
+     "Prints every propensity as it will be used, with the energies, reservoirs, work and conservation laws that "
+     "belong to it.",
+     "info fuel.ness\ninfo sglt.ness Na.out=100[mM] --json", cli_info},
+    {"run", CLI_RUN, 1, -1, "a model file", "run MODEL [NAME=VALUE...] -o DUMP --time T [OPTION...]",
+     "An ensemble by simulation, into a dump.",
+     "Simulates independent replicas of a model and writes what happened to a dump; needs --time or --events. The "
+     "same model, settings and seed give the same bytes for any number of threads. Ctrl-C or SIGTERM finish the "
+     "frame and exit with 75; 'ness resume' goes on from there, as it does after a kill. A second Ctrl-C exits at "
+     "once.\n"
+     "Values of the file are replaced by NAME=VALUE, with a unit in brackets unless the file has 'units natural'; zsh "
+     "wants such words in quotes.",
+     "run fuel.ness -o d.msgpack --time 200 --replicas 64 --seed 1\n"
+     "run sglt.ness V=-50[mV] -o d.msgpack --time 10ms --level events",
+     cli_run},
+    {"resume", CLI_RESUME, 1, 1, "a dump", "resume DUMP [OPTION...]", "Go on with a run that was stopped or killed.",
+     "Goes on with a dump where it ends. The file ends in the bytes of a run that was never stopped. Model, "
+     "settings and seed stand in the dump.",
+     "resume d.msgpack", cli_resume},
+    {"solve", CLI_SOLVE, 1, -1, "a model file", "solve MODEL [steady] [NAME=VALUE...] [OPTION...]",
+     "The exact answer from the master equation.",
+     "Enumerates the states of a model and solves for the steady state: means, rates, the flux of every cycle, "
+     "entropy production by its parts and how well they close.",
+     "solve fuel.ness A=20\nsolve sglt.ness steady --states --json", cli_solve},
+    {"scan", CLI_SCAN, 2, -1, "a model file or a range",
+     "scan MODEL NAME=FROM:TO:BY[UNIT]... [NAME=VALUE...] [OPTION...]", "A table of values against parameters.",
+     "Answers for every point of one range or of the grid of several, the last one fastest; exactly, or by "
+     "simulation with errors (--simulate, which needs --time or --events). Points run in parallel.",
+     "scan sglt.ness V=-100:100:5[mV]\n"
+     "scan sglt.ness V=-100:100:50[mV] Na.out=10:140:10[mM] --column 'current(in)' --csv iv.csv",
+     cli_scan},
+    {"analyze", CLI_ANALYZE, 1, 1, "a dump", "analyze DUMP [OPTION...]",
+     "What flows, what breaks balance and what it costs.",
+     "Reads a dump once and estimates fluxes, cycles, the test for detailed balance and entropy production, each "
+     "with an interval and the name of its method. A damaged dump is analysed as far as it is intact.",
+     "analyze d.msgpack\nanalyze d.msgpack --level 0.99 --json", cli_analyze},
+    {"test", CLI_TEST, 1, -1, "a model file or a folder", "test PATH... [OPTION...]",
+     "Run experiments and hold their expectations.",
+     "Runs the experiments of model files, and of all *.ness files below folders, in the order of their names. A "
+     "line a file, and the whole result of those that fail (of all with -v). Exits with 4 when an expectation does "
+     "not hold.",
+     "test networks/models\ntest fuel.ness --experiment steady --exact-only", cli_test},
+    {"dump", CLI_DUMP, 1, -1, "one of ls, cat, verify, repair, merge, export",
+     "dump ls|cat|verify DUMP [OPTION...]\ndump repair IN OUT [OPTION...]\ndump merge IN... -o OUT [OPTION...]\n"
+     "dump export DUMP -o OUT [--format csv|npz] [OPTION...]",
+     "Look into dumps, mend, join and export them.",
+     "ls lists the frames and the settings of the run; cat prints a line of JSON a frame; verify holds checksums, "
+     "order, index and footer against each other and exits with 5 when anything is wrong; repair copies what is "
+     "intact to a new file; merge joins dumps of one run that hold different replicas; export writes the rows as a "
+     "table, to the terminal with -o - (csv).",
+     "dump ls d.msgpack\ndump export d.msgpack -o d.csv\ndump repair torn.msgpack whole.msgpack", cli_dump},
+    {"bench", CLI_BENCH, 0, 0, NULL, "bench [OPTION...]", "How fast this machine simulates.",
+     "Simulates a few small models that are built in, on one thread and on all, and prints time per event, events "
+     "per second and speed-up. Takes a few seconds.",
+     "bench\nbench --json", cli_bench},
+    {"version", CLI_VERSION, 0, 0, NULL, "version [OPTION...]", "Version, compiler and threads.",
+     "Prints the version of the program and of the library, the compiler, and the threads that will be used.", NULL,
+     cli_version},
+    {"help", CLI_HELP, 0, 1, NULL, "help [COMMAND] [--man]\nhelp --completion bash",
+     "This list, or the page of a command.",
+     "Prints the page of a command, or the list of all; as a manual page with --man. A script for completion with "
+     "--completion.",
+     "help run\nhelp --man run | man -l -\nhelp --completion bash > ~/.local/share/bash-completion/completions/ness",
+     cli_help},
+};
+const int32_t cli_command_count = (int32_t)(sizeof cli_commands / sizeof cli_commands[0]);
+
+const cli_command *cli_command_find(const char *name)
+{
+  for (int32_t i = 0; i < cli_command_count; i++) {
+    if (strcmp(cli_commands[i].name, name) == 0) {
+      return &cli_commands[i];
+    }
+  }
+  return NULL;
+}

@@ -1,0 +1,140 @@
+/* The dump: a file of msgpack values, written once from front to back and readable after a kill at any byte.
+ *
+ * A frame is three msgpack values: the header map {magic, hash, kind, version, length}, a map, a bin payload.
+ * A file is a run frame (model text, network, settings), chunk frames, index frames (one after every 65536 chunks and
+ * one at the end) and a footer; index and footer are not needed to read it. docs/dump-format.md has every byte.
+ *
+ * Writing: append only, one frame a write, frames up to 8 MiB. Reading: length, XXH3-64 and declared counts are checked
+ * before anything is allocated. msgpack, zstd and xxhash appear in this room only. */
+#ifndef ENGINE_DUMP_H
+#define ENGINE_DUMP_H
+
+#include "engine/model/model.h"
+
+typedef enum dump_level { DUMP_SUMMARY = 0, DUMP_FLUX = 1, DUMP_GRID = 2, DUMP_EVENTS = 3 } dump_level;
+
+#define DUMP_VERSION 1                   /* of the format */
+#define DUMP_FRAME_MAX ((size_t)8 << 20) /* a frame in the file */
+#define DUMP_RAW_MAX ((size_t)64 << 20)  /* the columns of a frame in memory */
+
+/* Everything that makes a run repeatable. Stored in the first frame. Strings are borrowed. */
+typedef struct dump_run {
+  const char *model_text; /* the model file with includes expanded; may be empty */
+  const char *overrides;  /* "V=-60 [mV]; KS=2 [mM]" as given on the command line; may be empty */
+  const char *command;    /* how the run was started */
+  const char *version;    /* of ness */
+  const char *machine;    /* compiler and processor */
+  const char *method;     /* the simulation kernel, "direct" */
+  int32_t level;          /* dump_level */
+  uint64_t seed;
+  int64_t replicas;
+  int64_t block;  /* replicas that advance together; fixes the order of the frames */
+  double time;    /* end time of every replica, s; may be inf when events limits */
+  int64_t events; /* limit of events a replica, 0 none */
+  double warmup;  /* time before which nothing is counted or recorded, s */
+  double window;  /* flux level: length of a window, s */
+  double every;   /* grid level: distance of grid times, s */
+} dump_run;
+
+/* A replica's stretch. Arrays are borrowed by the writer for the call, by the reader's user until the next decode with
+ * the same buffer. Row-major: row r of `fwd` starts at r * nstep. Unused columns are NULL. */
+typedef struct dump_chunk {
+  int64_t replica;
+  int64_t index;     /* of this chunk within its replica, from 0 */
+  int32_t last;      /* 1 when the replica ends here */
+  int32_t stop;      /* ness_stop_reason when last */
+  double t0, t1;     /* the stretch covers (t0, t1] */
+  const int64_t *n0; /* (nslot) counts at t0 */
+  uint64_t rng[4];   /* generator state at t0: the stretch can be replayed or resumed from here */
+  int64_t events;    /* number of events in the stretch that were counted */
+  /* totals of the stretch, at every level */
+  const int64_t *fwd, *bwd; /* (nstep) events of each step by direction */
+  const double *dwell;      /* (nslot) integral of n_i dt over the counted stretch, s */
+  const double *dwell2;     /* (nslot) integral of n_i^2 dt, s */
+  double counted;           /* counted time in the stretch (after warmup), s */
+  double tape_entropy;      /* sum over events of steps with a tape of ln(a_fwd/a_bwd), k_B */
+  /* rows: windows (flux), grid times (grid), events (events); none at summary level */
+  int64_t rows;
+  const double *row_time;           /* (rows) end of the window, grid time, or time of the event */
+  const int32_t *row_dir;           /* (rows) events level: the direction that fired */
+  const int64_t *row_count;         /* (rows x nslot) counts at row_time: grid, flux */
+  const int64_t *row_fwd, *row_bwd; /* (rows x nstep) flux */
+  const double *row_dwell;          /* (rows x nslot) flux */
+  const double *row_tape_entropy;   /* (rows) flux, only when the network has tapes */
+} dump_chunk;
+
+/* --- writing --- */
+
+typedef struct dump_writer dump_writer;
+
+/* Creates path (refused when it exists unless `overwrite`; devices and pipes exist to be written) and writes the run
+ * frame. With path NULL nothing is stored. */
+ness_status dump_create(const char *path, bool overwrite, const ness_network *net, const dump_run *run,
+                        ness_diags *diags, dump_writer **out);
+
+/* Packs a chunk into one frame in caller-side memory: called by worker threads, touches no file. *frame is owned by the
+ * caller (mem_free). Deterministic: the same chunk gives the same bytes. A chunk that does not fit a frame is a
+ * NESS_LIMIT: dump_chunk_rows says how many rows do. A chunk that no reader would take back (a negative count, a
+ * direction beyond the network, row times that fall or leave [t0, t1], a missing column) is NESS_INTERNAL. */
+ness_status dump_pack(const ness_network *net, int32_t level, const dump_chunk *chunk, void **frame, size_t *bytes);
+
+/* Rows that a chunk of this network and level may have, at least 1: raw payload near 1 MiB. */
+int64_t dump_chunk_rows(const ness_network *net, int32_t level);
+
+/* Appends packed frames. Errors of the disk come back here, with the path in diags. One thread. */
+ness_status dump_append(dump_writer *self, const void *frame, size_t bytes, ness_diags *diags);
+
+/* Index and footer, fsync, close; frees self in every case. complete = 0 marks a run that was stopped and can be
+ * resumed. */
+ness_status dump_close(dump_writer *self, int complete, ness_diags *diags);
+void dump_abandon(dump_writer *self); /* closes without index and footer; takes NULL */
+
+/* Opens a dump for resuming: everything behind the last intact chunk frame is cut off (index, footer, torn tail), and
+ * writing goes on there, to the same bytes as if it had never stopped. Damage before that frame is NESS_FORMAT: chunks
+ * are missing, and what follows them cannot be trusted to join on. Cost: reads the whole file once. */
+ness_status dump_reopen(const char *path, ness_diags *diags, dump_writer **out);
+
+/* --- reading --- */
+
+typedef struct dump_reader dump_reader;
+
+typedef struct dump_frame { /* one frame as it stands in the file; the buffer grows and is reused */
+  void *data;
+  size_t bytes;
+  int64_t capacity;
+  int64_t offset; /* in the file */
+  int32_t kind;   /* dump_kind */
+} dump_frame;
+
+typedef enum dump_kind { DUMP_KIND_RUN = 1, DUMP_KIND_CHUNK = 2, DUMP_KIND_INDEX = 3, DUMP_KIND_FOOTER = 4 } dump_kind;
+
+typedef struct dump_buffer { /* what decoded columns live in; zero-initialise, reuse, free */
+  void *block;
+  int64_t capacity;
+} dump_buffer;
+
+/* Opens a file (or a pipe) and reads its run frame; dump_next gives the frames behind it. NESS_FORMAT when it is no
+ * dump, is of a newer version, or its run frame is damaged. */
+ness_status dump_open(const char *path, ness_diags *diags, dump_reader **out);
+/* The same over memory, which is borrowed until the reader is freed. */
+ness_status dump_open_memory(const void *data, size_t bytes, ness_diags *diags, dump_reader **out);
+void dump_reader_free(dump_reader *self);
+const ness_network *dump_network(const dump_reader *self); /* borrowed from the reader */
+const dump_run *dump_run_of(const dump_reader *self);      /* borrowed from the reader */
+
+/* The next frame, checksum verified. NESS_OK with frame->bytes == 0 at the end of the file. A torn or damaged frame is
+ * skipped to the next intact one, counted in dump_damage and named in a warning. A second run frame is NESS_FORMAT: two
+ * dumps were joined by cat. One thread at a time; memory for one frame. */
+ness_status dump_next(dump_reader *self, dump_frame *frame, ness_diags *diags);
+int64_t dump_damage(const dump_reader *self);   /* bytes skipped so far */
+int32_t dump_complete(const dump_reader *self); /* 1 after a footer that says complete was read */
+void dump_frame_free(dump_frame *self);
+
+/* Unpacks a chunk frame. Any thread, each with its own buffer. Every count is checked against the network. */
+ness_status dump_decode(const dump_reader *self, const dump_frame *frame, dump_buffer *buffer, dump_chunk *out);
+void dump_buffer_free(dump_buffer *self);
+
+/* The public calls on dumps (ness_dump_ls, ness_dump_verify, ...) stand in include/ness/dump.h; this room has them too.
+ */
+
+#endif

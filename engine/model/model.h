@@ -1,0 +1,251 @@
+/* The compiled network: one immutable block of flat arrays that every engine reads and nobody writes.
+ *
+ * A network is slots (integer counts), reservoirs (held potentials), voltages, and steps. A step is a reversible pair:
+ * direction 2*s is the forward way of step s, direction 2*s+1 the way back, and all thermodynamics is about the pair.
+ * Two steps between the same states stay two steps.
+ *
+ * Free energy of a state n, in kT:      G(n) = sum_i [ n_i g_i + ln n_i! ]
+ * Mass action propensity, in 1/s:       a_d(n) = k_d prod_i n_i (n_i-1) ... (n_i-m_di+1)
+ * Local detailed balance of a step:     lnk_s = ln(k_fwd/k_bwd) = -sum_i nu_si g_i + sum_w work_sw
+ *   so that  ln(a_fwd(n) / a_bwd(n+nu)) = -[G(n+nu) - G(n)] + sum_w work_sw   along every step.
+ * Sources of work, in this order: the reservoirs (chemical part), the voltages (charge that the step moves between
+ * reservoirs, times the voltage), and last `undeclared`: what the rates hold beyond what the file declares.
+ * The medium entropy of an event is ln(a_fwd(n)/a_bwd(n+nu)) in k_B. */
+#ifndef ENGINE_MODEL_H
+#define ENGINE_MODEL_H
+
+#include "engine/base/base.h"
+
+typedef enum model_law {
+  LAW_NONE = 0, /* this direction does not exist */
+  LAW_MASS = 1, /* mass action with dir_k */
+  LAW_TAPE = 2  /* the value of a tape of operations on the counts */
+} model_law;
+
+/* A tape is a straight line of operations, each writing the register of its own position. Comparisons give 0 or 1. */
+#define TAPE_OPS(X)                                                                                                    \
+  X(CONST)                                                                                                             \
+  X(SLOT)                                                                                                              \
+  X(ADD) X(SUB) X(MUL) X(DIV) X(POW) X(NEG) X(EXP) X(LN) X(SQRT) X(ABS) X(MIN) X(MAX) X(FLOOR) X(LT) X(LE) X(EQ)       \
+      X(AND) X(OR) X(NOT) X(SELECT) X(TANH)
+typedef enum tape_code {
+#define TAPE_ENUM(name) TAPE_##name,
+  TAPE_OPS(TAPE_ENUM)
+#undef TAPE_ENUM
+      TAPE_CODES
+} tape_code;
+
+typedef struct tape_op {
+  int32_t code;    /* tape_code */
+  int32_t a, b, c; /* registers relative to the start of the tape; CONST: a indexes tape_const; SLOT: a is the slot */
+} tape_op;
+
+typedef enum obs_kind { OBS_NET = 0, OBS_FWD = 1, OBS_BWD = 2, OBS_COUNT = 3 } obs_kind; /* per step x3, per slot */
+
+#define MODEL_NO_MAX INT64_MAX
+
+/* Sizes and arrays as tables, so that allocation, storing and verifying cannot forget one: name, type, length, and
+ * (S)tored in a dump or (D)erived from the others when a network is built or loaded. */
+#define NETWORK_SIZES(X)                                                                                               \
+  X(nslot)                                                                                                             \
+  X(nfamily)                                                                                                           \
+  X(nstep) X(nres) X(nvolt) X(nreact) X(nchange) X(nexch) X(nwork) X(nop) X(nconst) X(ncycle) X(ncycstep) X(nobs)      \
+      X(nobsterm) X(nname) X(nguard) X(ndep)
+
+#define NETWORK_ARRAYS(X)                                                                                              \
+  X(S, int64_t, slot_start, nslot)                                                                                     \
+  X(S, int64_t, slot_max, nslot)                                                                                       \
+  X(S, double, slot_g, nslot)                                                                                          \
+  X(S, double, slot_charge, nslot)                                                                                     \
+  X(S, int32_t, slot_volt, nslot)                                                                                      \
+  X(S, int32_t, slot_family, nslot)                                                                                    \
+  X(S, int32_t, slot_name, nslot)                                                                                      \
+  X(S, int32_t, family_name, nfamily)                                                                                  \
+  X(S, int64_t, family_copies, nfamily)                                                                                \
+  X(S, double, res_mu, nres)                                                                                           \
+  X(S, double, res_activity, nres)                                                                                     \
+  X(S, double, res_charge, nres)                                                                                       \
+  X(S, int32_t, res_volt, nres)                                                                                        \
+  X(S, int32_t, res_name, nres)                                                                                        \
+  X(S, double, volt_kt, nvolt)                                                                                         \
+  X(S, int32_t, volt_name, nvolt)                                                                                      \
+  X(S, int32_t, step_name, nstep)                                                                                      \
+  X(S, int32_t, step_text, nstep)                                                                                      \
+  X(S, int32_t, step_line, nstep)                                                                                      \
+  X(S, double, step_lnk, nstep)                                                                                        \
+  X(S, double, step_lnk_error, nstep)                                                                                  \
+  X(S, int32_t, dir_law, 2 * n->nstep)                                                                                 \
+  X(S, double, dir_k, 2 * n->nstep)                                                                                    \
+  X(S, int32_t, react_start, 2 * n->nstep + 1)                                                                         \
+  X(S, int32_t, react_slot, nreact)                                                                                    \
+  X(S, int32_t, react_mult, nreact)                                                                                    \
+  X(S, int32_t, tape_start, 2 * n->nstep + 1)                                                                          \
+  X(S, tape_op, tape, nop)                                                                                             \
+  X(S, double, tape_const, nconst)                                                                                     \
+  X(S, int32_t, change_start, n->nstep + 1)                                                                            \
+  X(S, int32_t, change_slot, nchange)                                                                                  \
+  X(S, int32_t, change_by, nchange)                                                                                    \
+  X(S, int32_t, exch_start, n->nstep + 1)                                                                              \
+  X(S, int32_t, exch_res, nexch)                                                                                       \
+  X(S, int32_t, exch_by, nexch)                                                                                        \
+  X(S, int32_t, cycle_name, ncycle)                                                                                    \
+  X(S, int32_t, cycle_start, n->ncycle + 1)                                                                            \
+  X(S, int32_t, cycle_step, ncycstep)                                                                                  \
+  X(S, int32_t, cycle_by, ncycstep)                                                                                    \
+  X(S, int32_t, obs_name, nobs)                                                                                        \
+  X(S, int32_t, obs_start, n->nobs + 1)                                                                                \
+  X(S, int32_t, obs_kind, nobsterm)                                                                                    \
+  X(S, int32_t, obs_id, nobsterm)                                                                                      \
+  X(S, double, obs_coef, nobsterm)                                                                                     \
+  X(S, char, name, nname)                                                                                              \
+  X(D, int32_t, work_start, n->nstep + 1)                                                                              \
+  X(D, int32_t, work_src, nwork)                                                                                       \
+  X(D, double, work_kt, nwork)                                                                                         \
+  X(D, int32_t, guard_start, 2 * n->nstep + 1)                                                                         \
+  X(D, int32_t, guard_slot, nguard)                                                                                    \
+  X(D, int64_t, guard_low, nguard)                                                                                     \
+  X(D, int64_t, guard_high, nguard)                                                                                    \
+  X(D, int32_t, dep_start, n->nstep + 1)                                                                               \
+  X(D, int32_t, dep_dir, ndep)
+
+typedef struct ness_network {
+  /* sizes */
+  int32_t nslot;   /* counts: species in compartments, protein states, lattice sites */
+  int32_t nfamily; /* proteins: groups of slots whose sum is conserved by every step of the protein */
+  int32_t nstep;   /* reversible pairs */
+  int32_t nres;    /* reservoirs: a substance in a held compartment, or a bath */
+  int32_t nvolt;   /* compartments with a potential, against ground */
+  int32_t nreact, nchange, nexch, nwork, nop, nconst, nguard, ndep; /* lengths of the CSR bodies below */
+  int32_t ncycle, ncycstep;                                         /* declared cycles */
+  int32_t nobs, nobsterm; /* declared observables, linear in rates and counts */
+  int32_t nname;          /* bytes of the name blob */
+
+  /* slots (nslot) */
+  const int64_t *slot_start;  /* count at t = 0 */
+  const int64_t *slot_max;    /* MODEL_NO_MAX when free: a step that would go beyond has propensity 0 */
+  const double *slot_g;       /* free energy of one copy, kT, with volume, charge and field compiled in */
+  const double *slot_charge;  /* charge that feels the potential slot_volt, e */
+  const int32_t *slot_volt;   /* voltage id or -1 */
+  const int32_t *slot_family; /* family or -1 */
+  const int32_t *slot_name;   /* offset in name, as all *_name and *_text */
+  const int32_t *family_name;
+  const int64_t *family_copies;
+
+  /* reservoirs (nres) */
+  const double *res_mu;       /* chemical potential mu0 + ln(activity), kT, without the electrical part */
+  const double *res_activity; /* c/c0 or the bath's activity */
+  const double *res_charge;   /* of one particle, e */
+  const int32_t *res_volt;    /* voltage id of its compartment or -1 */
+  const int32_t *res_name;
+  const double *volt_kt; /* (nvolt) potential of the compartment, kT/e */
+  const int32_t *volt_name;
+
+  /* steps (nstep) and directions (2*nstep) */
+  const int32_t *step_name, *step_text; /* name, and how it reads in the file */
+  const int32_t *step_line;             /* line in the model file, 0 unknown */
+  const double *step_lnk; /* ln(k_fwd/k_bwd), kT; from energies where the file gives them; +-inf one-way; NaN when a
+                             tape sets a rate */
+  const double *step_lnk_error;                         /* standard error of lnk as the file gives it; 0 unknown */
+  const int32_t *dir_law;                               /* model_law */
+  const double *dir_k;                                  /* mass action constant in propensity units, 1/s */
+  const int32_t *react_start, *react_slot, *react_mult; /* CSR over directions: reactants of that direction */
+  const int32_t *tape_start;                            /* CSR over directions */
+  const tape_op *tape;
+  const double *tape_const;
+  const int32_t *change_start, *change_slot, *change_by; /* CSR over steps: net change of a forward event, never 0 */
+  const int32_t *exch_start, *exch_res, *exch_by; /* CSR over steps: net number given TO the reservoir, forward */
+
+  /* declared cycles and observables */
+  const int32_t *cycle_name, *cycle_start, *cycle_step, *cycle_by;
+  const int32_t *obs_name, *obs_start, *obs_kind, *obs_id;
+  const double *obs_coef;
+  const char *name; /* all names, zero-terminated, offset 0 is the empty name */
+
+  /* derived */
+  const int32_t *work_start, *work_src;    /* CSR over steps */
+  const double *work_kt;                   /* work that the source does on the system in a forward event, kT */
+  const int32_t *guard_start, *guard_slot; /* CSR over directions: the direction is open only when low <= n <= high */
+  const int64_t *guard_low, *guard_high;
+  const int32_t *dep_start, *dep_dir; /* CSR over steps: directions whose propensity may change when the step fires */
+  int32_t tape_max;                   /* longest tape: the length of the scratch that propensities need */
+  int32_t one_way_steps;              /* steps with exactly one direction */
+
+  double temperature;     /* K; 0 in natural units */
+  const char *model_name; /* inside name */
+  size_t bytes;           /* of the whole block */
+} ness_network;
+
+/* --- reading --- */
+
+static inline const char *network_text(const ness_network *self, int32_t offset)
+{
+  return self->name + offset;
+}
+static inline int32_t network_sources(const ness_network *self)
+{
+  return self->nres + self->nvolt + 1;
+}
+
+/* Name of a source of work: the reservoir's, the voltage's, or "undeclared". */
+const char *network_source_name(const ness_network *self, int32_t source);
+
+/* Propensity of a direction at counts n (nslot), 1/s, never negative; `scratch` has tape_max doubles. A tape that gives
+ * a negative value or NaN returns NaN, and the caller stops the run with the step's name. */
+double network_propensity(const ness_network *self, int32_t dir, const int64_t *n, double *scratch);
+
+/* G(n), kT. */
+double network_free_energy(const ness_network *self, const int64_t *n);
+
+/* G(n + nu) - G(n) of a forward (way = +1) or backward (way = -1) event of a step from counts n, kT. */
+double network_free_energy_change(const ness_network *self, int32_t step, int way, const int64_t *n);
+
+/* Medium entropy of an event from counts n: ln(a_d(n)/a_d'(n')) in k_B, +inf when there is no way back. Uses step_lnk
+ * where it is known, so it stays exact next to equilibrium. `after` has room for nslot counts. */
+double network_event_entropy(const ness_network *self, int32_t step, int way, const int64_t *n, int64_t *after,
+                             double *scratch);
+
+/* --- building: the one way to make a network --- */
+
+typedef struct network_builder network_builder;
+
+typedef struct builder_step {
+  const char *name, *text;
+  int32_t line;
+  int32_t nleft, nright; /* slots taken and given, each mention one copy, repeats allowed */
+  const int32_t *left, *right;
+  int32_t nres_left, nres_right; /* reservoirs taken and given */
+  const int32_t *res_left, *res_right;
+  int32_t law[2]; /* model_law forward, backward */
+  double k[2];    /* mass action constants with reservoir activities folded in */
+  int32_t nop[2];
+  const tape_op *tape[2]; /* CONST operations index `constants` */
+  const double *constants;
+  double lnk; /* exact ln(k_fwd/k_bwd) where energies give it, else NaN: taken from k */
+  double lnk_error;
+} builder_step;
+
+network_builder *builder_create(const char *model_name, double temperature);
+void builder_free(network_builder *self);
+/* Each returns the id of what it added, or -1 when memory is out. */
+int32_t builder_family(network_builder *self, const char *name, int64_t copies);
+int32_t builder_slot(network_builder *self, const char *name, int64_t start, int64_t max, double g, double charge,
+                     int32_t volt, int32_t family);
+int32_t builder_voltage(network_builder *self, const char *name, double kt);
+int32_t builder_reservoir(network_builder *self, const char *name, double mu, double activity, double charge,
+                          int32_t volt);
+int32_t builder_step_add(network_builder *self, const builder_step *step);
+int32_t builder_cycle(network_builder *self, const char *name, int32_t n, const int32_t *steps, const int32_t *by);
+int32_t builder_observable(network_builder *self, const char *name, int32_t n, const int32_t *kinds, const int32_t *ids,
+                           const double *coefs);
+/* The network, owned by the caller (network_free). Verifies everything. */
+ness_status builder_finish(network_builder *self, ness_diags *diags, ness_network **out);
+
+void network_free(ness_network *self);
+
+/* A network with the given sizes and room for all arrays, still empty: for loading from a dump. Fill the stored arrays
+ * through the const pointers' memory, then call network_complete, which verifies every index and derives the rest.
+ * On failure the network is still the caller's to free. */
+ness_network *network_create(const ness_network *sizes);
+ness_status network_complete(ness_network **self, ness_diags *diags);
+
+#endif

@@ -1,0 +1,480 @@
+/* The direct method (Gillespie 1977, doi:10.1021/j100540a008) with a dependency graph (Gibson & Bruck 2000,
+ * doi:10.1021/jp993732q): propensities of all open directions in one flat array, and above it sums of eight, sums of
+ * eight of those, up to a last eight whose sum is the total.
+ * Invariant: between events every number in the tree is a function of the counts alone, by sums of a fixed shape. There
+ * is no running total, so nothing drifts, and a state that is loaded has the same bits as one that was reached. A leaf
+ * of propensity zero is never selected, however the sums round. Cost of an event: two draws, the propensities and the
+ * sums that the step touches, a descent of log8(directions). */
+#include "engine/ssa/kernel.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#define FAN 8
+#define FAN_BITS 3
+#define LEVELS_MAX 12 /* 8^11 > 2^32 */
+
+#if defined(__GNUC__)
+#define DIRECT_INLINE static inline __attribute__((always_inline))
+#else
+#define DIRECT_INLINE static inline
+#endif
+
+/* How a propensity is computed. QUAD holds all mass action up to second order, without a branch: k n_a (n_b + shift_b),
+ * where a missing reactant is the constant 1 behind the counts, and a pair of equals has shift -1. */
+typedef enum rate_kind {
+  RATE_QUAD,
+  RATE_GATED, /* QUAD while low <= n_c <= high: a site that holds at most so many, a loss that needs something to lose
+               */
+  RATE_CUBE,  /* k n_a (n_b + shift_b) (n_c + shift_c) */
+  RATE_CALL   /* all others: network_propensity */
+} rate_kind;
+
+/* All that QUAD needs, in 24 bytes; every step has its own copies, one behind the other, of the rates that it touches.
+ */
+typedef struct direct_quad {
+  double k;
+  int32_t a, b;
+  int32_t leaf;
+  int16_t shift_b;
+  int16_t kind;
+} direct_quad;
+
+typedef struct direct_rate {
+  direct_quad quad;
+  int32_t dir;
+  int32_t c, shift_c;
+  int64_t low, high;
+} direct_rate;
+
+/* What firing an open direction does: ranges in change, dep and sum. */
+typedef struct direct_event {
+  int32_t change_start, change_end;
+  int32_t dep_start, dep_end;
+  int32_t sum_start, sum_end;
+  int32_t count;   /* index in fwd:bwd */
+  int32_t reverse; /* leaf of the way back when the step is reversible with a tape, else -1 */
+} direct_event;
+
+typedef struct direct_change {
+  int32_t slot, by;
+} direct_change;
+
+typedef struct direct_sum {
+  int32_t to, from; /* node `to` is the sum of the eight nodes at `from` */
+} direct_sum;
+
+typedef struct direct_work {
+  int32_t leaves;           /* open directions, in order of their ids */
+  int32_t levels;           /* of groups of eight */
+  bool plain;               /* all rates QUAD and no tape entropy */
+  int32_t base[LEVELS_MAX]; /* (levels) first node of a level; level 0 are the leaves */
+  double *node;             /* (nodes) padded with zeros to whole groups */
+  direct_rate *rate;        /* (leaves) */
+  direct_event *event;      /* (leaves) */
+  direct_change *change;
+  direct_quad *dep; /* rates to compute anew */
+  direct_sum *sum;  /* sums to compute anew, lower levels first */
+  double *scratch;  /* (tape_max) */
+} direct_work;
+
+/* --- the tree --- */
+
+DIRECT_INLINE double group_sum(const double *x)
+{
+  return ((x[0] + x[1]) + (x[2] + x[3])) + ((x[4] + x[5]) + (x[6] + x[7]));
+}
+
+/* The child in which the point *x of a group of positive sum falls, and the point within it. A child of zero is never
+ * entered, and a point that rounding left behind the end goes to the last positive child. */
+DIRECT_INLINE int32_t group_pick(const double *x, double *point)
+{
+  double p = *point;
+  int32_t at = 0;
+  while (p >= x[at]) {
+    p -= x[at];
+    if (++at == FAN) {
+      for (at = FAN - 1; !(x[at] > 0); at--) {
+      }
+      break;
+    }
+  }
+  *point = p;
+  return at;
+}
+
+DIRECT_INLINE int32_t tree_pick(const double *node, const int32_t *base, int32_t levels, double point)
+{
+  int32_t at = 0;
+  for (int32_t level = levels - 1; level >= 0; level--) {
+    at = at * FAN + group_pick(node + base[level] + (ptrdiff_t)at * FAN, &point);
+  }
+  return at;
+}
+
+/* --- rates --- */
+
+DIRECT_INLINE double rate_quad(const direct_quad *r, const int64_t *n)
+{
+  return r->k * (double)n[r->a] * (double)(n[r->b] + r->shift_b);
+}
+
+static double rate_other(const direct_rate *r, const ness_network *net, const int64_t *n, double *scratch)
+{
+  switch (r->quad.kind) {
+  case RATE_QUAD: return rate_quad(&r->quad, n);
+  case RATE_GATED: return n[r->c] >= r->low && n[r->c] <= r->high ? rate_quad(&r->quad, n) : 0;
+  case RATE_CUBE: return rate_quad(&r->quad, n) * (double)(n[r->c] + r->shift_c);
+  default: return network_propensity(net, r->dir, n, scratch);
+  }
+}
+
+/* Mass action up to third order with at most one guard that says more than the reactants do gets a kind of its own. */
+static direct_rate rate_compile(const ness_network *net, int32_t dir, int32_t leaf)
+{
+  direct_rate r = {{net->dir_k[dir], net->nslot, net->nslot, leaf, 0, RATE_CALL}, dir, net->nslot, 0, 0, MODEL_NO_MAX};
+  int32_t slot[3] = {net->nslot, net->nslot, net->nslot}, shift[3] = {0, 0, 0}, order = 0;
+  if (net->dir_law[dir] != LAW_MASS) {
+    return r;
+  }
+  for (int32_t i = net->react_start[dir]; i < net->react_start[dir + 1]; i++) {
+    for (int32_t m = 0; m < net->react_mult[i]; m++) {
+      if (order == 3) {
+        return r;
+      }
+      slot[order] = net->react_slot[i];
+      shift[order++] = -m;
+    }
+  }
+  int32_t guards = 0, guard = -1;
+  for (int32_t g = net->guard_start[dir]; g < net->guard_start[dir + 1]; g++) {
+    int32_t taken = 0;
+    for (int32_t j = 0; j < order; j++) {
+      taken += slot[j] == net->guard_slot[g];
+    }
+    if (net->guard_low[g] > taken || net->guard_high[g] < MODEL_NO_MAX) {
+      guards++;
+      guard = g;
+    }
+  }
+  if (guards > 1 || (guards == 1 && order == 3)) {
+    return r;
+  }
+  /* Of the factors the first has shift 0: the multiplicities of a slot follow each other from 0 on. */
+  r.quad.a = slot[0];
+  r.quad.b = slot[1];
+  r.quad.shift_b = (int16_t)shift[1];
+  r.quad.kind = order == 3 ? RATE_CUBE : RATE_QUAD;
+  if (order == 3) {
+    r.c = slot[2];
+    r.shift_c = shift[2];
+  }
+  if (guards == 1) {
+    r.quad.kind = RATE_GATED;
+    r.c = net->guard_slot[guard];
+    r.low = net->guard_low[guard];
+    r.high = net->guard_high[guard];
+  }
+  return r;
+}
+
+/* --- compiling --- */
+
+static bool dir_open(const ness_network *net, int32_t dir)
+{
+  return net->dir_law[dir] == LAW_TAPE || (net->dir_law[dir] == LAW_MASS && net->dir_k[dir] != 0);
+}
+
+/* Lays the parts out behind the work's own head; with base NULL it only measures. SIZE_MAX when they do not fit. */
+static size_t work_layout(const ness_network *net, char *base, direct_work *w)
+{
+  carve memory = {base, 0, false};
+  size_t nodes = 0, leaves = 0;
+  int32_t levels = 0;
+  carve_take(&memory, 1, sizeof *w);
+  for (int32_t dir = 0; dir < 2 * net->nstep; dir++) {
+    leaves += dir_open(net, dir);
+  }
+  for (size_t width = leaves;; width = (width + FAN - 1) / FAN) {
+    w->base[levels++] = (int32_t)nodes;
+    nodes += width ? (width + FAN - 1) / FAN * FAN : FAN;
+    if (nodes > INT32_MAX || levels == LEVELS_MAX) {
+      return SIZE_MAX;
+    }
+    if (width <= FAN) {
+      break;
+    }
+  }
+  const size_t sums = (size_t)net->ndep * (size_t)(levels - 1);
+  w->leaves = (int32_t)leaves;
+  w->levels = levels;
+  w->node = carve_take(&memory, nodes, sizeof *w->node);
+  w->rate = carve_take(&memory, leaves, sizeof *w->rate);
+  w->event = carve_take(&memory, leaves, sizeof *w->event);
+  w->change = carve_take(&memory, 2 * (size_t)net->nchange, sizeof *w->change);
+  w->dep = carve_take(&memory, (size_t)net->ndep, sizeof *w->dep);
+  w->sum = carve_take(&memory, sums, sizeof *w->sum);
+  w->scratch = carve_take(&memory, (size_t)net->tape_max, sizeof *w->scratch);
+  return memory.failed || sums > INT32_MAX ? SIZE_MAX : memory.end;
+}
+
+static size_t direct_size(const ness_network *net)
+{
+  direct_work measured;
+  return work_layout(net, NULL, &measured);
+}
+
+/* The sums above the leaves dep_start ... dep_end, level by level, each once. Returns their end. */
+static int32_t sums_compile(direct_work *w, int32_t dep_start, int32_t dep_end, int32_t sum_start)
+{
+  int32_t end = sum_start;
+  for (int32_t level = 1; level < w->levels; level++) {
+    const int32_t level_start = end;
+    for (int32_t i = dep_start; i < dep_end; i++) {
+      const int32_t at = w->dep[i].leaf >> (FAN_BITS * level);
+      const direct_sum sum = {w->base[level] + at, w->base[level - 1] + at * FAN};
+      int32_t j = end - 1; /* deps come in ascending order, so a repeat is the newest */
+      while (j >= level_start && w->sum[j].to > sum.to) {
+        j--;
+      }
+      if (j < level_start || w->sum[j].to != sum.to) {
+        w->sum[end++] = sum;
+      }
+    }
+  }
+  return end;
+}
+
+static void direct_start(void *work, const ness_network *net)
+{
+  direct_work *w = work;
+  work_layout(net, work, w);
+  w->plain = true;
+  int32_t leaf = 0, change = 0, dep = 0, sum = 0;
+  for (int32_t step = 0; step < net->nstep; step++) {
+    const bool open[2] = {dir_open(net, 2 * step), dir_open(net, 2 * step + 1)};
+    const bool tape = net->dir_law[2 * step] == LAW_TAPE || net->dir_law[2 * step + 1] == LAW_TAPE;
+    for (int32_t way = 0; way < 2; way++) {
+      if (!open[way]) {
+        continue;
+      }
+      direct_event *event = &w->event[leaf];
+      w->rate[leaf] = rate_compile(net, 2 * step + way, leaf);
+      event->change_start = change;
+      for (int32_t i = net->change_start[step]; i < net->change_start[step + 1]; i++) {
+        w->change[change++] = (direct_change){net->change_slot[i], way ? -net->change_by[i] : net->change_by[i]};
+      }
+      event->change_end = change;
+      event->count = step + (way ? net->nstep : 0);
+      event->reverse = tape && open[0] && open[1] ? leaf + 1 - 2 * way : -1;
+      w->plain = w->plain && w->rate[leaf].quad.kind == RATE_QUAD && event->reverse < 0;
+      leaf++;
+    }
+  }
+  /* Leaves are in the order of directions, so a binary search finds the leaf of a direction. */
+  leaf = 0;
+  for (int32_t step = 0; step < net->nstep; step++) {
+    const int32_t dep_start = dep, sum_start = sum;
+    if (leaf == w->leaves || w->rate[leaf].dir / 2 != step) {
+      continue;
+    }
+    for (int32_t i = net->dep_start[step]; i < net->dep_start[step + 1]; i++) {
+      int32_t low = 0, high = w->leaves;
+      while (low < high) {
+        const int32_t mid = low + (high - low) / 2;
+        if (w->rate[mid].dir < net->dep_dir[i]) {
+          low = mid + 1;
+        } else {
+          high = mid;
+        }
+      }
+      if (low < w->leaves && w->rate[low].dir == net->dep_dir[i]) {
+        w->dep[dep++] = w->rate[low].quad;
+      }
+    }
+    sum = sums_compile(w, dep_start, dep, sum);
+    for (; leaf < w->leaves && w->rate[leaf].dir / 2 == step; leaf++) {
+      w->event[leaf].dep_start = dep_start;
+      w->event[leaf].dep_end = dep;
+      w->event[leaf].sum_start = sum_start;
+      w->event[leaf].sum_end = sum;
+    }
+  }
+}
+
+static void direct_load(ssa_replica *self, const ness_network *net)
+{
+  direct_work *w = self->work;
+  for (int32_t i = 0; i < w->leaves; i++) {
+    w->node[i] = rate_other(&w->rate[i], net, self->n, w->scratch);
+  }
+  int32_t width = w->leaves;
+  for (int32_t level = 1; level < w->levels; level++) {
+    width = (width + FAN - 1) / FAN;
+    for (int32_t i = 0; i < width; i++) {
+      w->node[w->base[level] + i] = group_sum(w->node + w->base[level - 1] + (ptrdiff_t)i * FAN);
+    }
+  }
+}
+
+/* --- advancing --- */
+
+/* rng_exp, but the stream's address does not escape to the slow path, so that the caller's stays in registers. */
+DIRECT_INLINE double stream_exp(rng_stream *rng)
+{
+  const uint64_t bits = rng_next(rng), draw = bits >> 7 | 1;
+  const rng_layer *layer = &rng_exp_layer[bits & 255];
+  if (draw < layer->inside) {
+    return (double)(int64_t)draw * layer->scale;
+  }
+  rng_stream slow = *rng;
+  const double value = rng_exp_slow(&slow, bits);
+  *rng = slow;
+  return value;
+}
+
+/* No total to draw from: nothing is open, or a rate is bad. */
+static ssa_pause direct_stuck(ssa_replica *self, const direct_work *w, double total, double t_stop, int32_t *bad_dir)
+{
+  if (total == 0) {
+    if (t_stop < INFINITY) {
+      self->t = self->t_event = t_stop;
+    }
+    return SSA_ABSORBED;
+  }
+  int32_t largest = 0;
+  for (int32_t i = 0; i < w->leaves; i++) {
+    if (!(w->node[i] >= 0 && w->node[i] <= DBL_MAX)) {
+      *bad_dir = w->rate[i].dir;
+      return SSA_BAD_RATE;
+    }
+    largest = w->node[i] > w->node[largest] ? i : largest;
+  }
+  *bad_dir = w->rate[largest].dir; /* each is finite, their sum is not */
+  return SSA_BAD_RATE;
+}
+
+/* One body for all networks, compiled for one group of leaves, for two, and for a tree (groups = 0), and for plain
+ * rates. Generator and time live in registers; everything else is touched where the event reaches. What bounds the
+ * speed is the chain from a mispredicted choice over counts, rates and sums to the next choice, so it is kept short. */
+DIRECT_INLINE ssa_pause direct_run(ssa_replica *self, const ness_network *net, double t_stop, int64_t max_events,
+                                   ssa_record *record, int32_t *bad_dir, int32_t groups, bool plain)
+{
+  const direct_work *const w = self->work;
+  const direct_event *const events = w->event;
+  const direct_change *const changes = w->change;
+  const direct_quad *const deps = w->dep;
+  const direct_sum *const sums = w->sum;
+  const int32_t *const base = w->base, levels = w->levels;
+  double *const node = w->node;
+  const double *const top = node + base[levels - 1];
+  int64_t *const n = self->n, *const count = self->fwd;
+  ssa_slot *const slots = self->slot;
+  const double horizon = fmin(t_stop, DBL_MAX);
+  const int64_t last = max_events > 0 ? max_events : INT64_MAX;
+  rng_stream rng = self->rng;
+  uint64_t before_hi = self->rng_event.hi, before_lo = self->rng_event.lo;
+  double t = self->t_event, t_next = self->t_next;
+  double first = group_sum(groups == 2 ? node : top), total = groups == 2 ? first + group_sum(node + FAN) : first;
+  bool pending = self->pending;
+  int64_t fired = 0;
+  ssa_pause pause;
+
+  for (;;) {
+    if (!pending) {
+      if (!(total > 0 && total <= DBL_MAX)) {
+        self->t = self->t_event = t;
+        pause = direct_stuck(self, w, total, t_stop, bad_dir);
+        break;
+      }
+      before_hi = rng.hi;
+      before_lo = rng.lo;
+      t_next = t + stream_exp(&rng) / total;
+    }
+    pending = t_next > horizon;
+    if (pending) {
+      self->t = t_stop < INFINITY ? t_stop : t;
+      self->t_event = t;
+      pause = t_stop < INFINITY ? SSA_AT_TIME : SSA_ABSORBED; /* rates so small that the wait has no number */
+      break;
+    }
+    t = t_next;
+    double point = rng_double(&rng) * total;
+    int32_t leaf;
+    if (groups == 1) {
+      leaf = group_pick(node, &point);
+    } else if (groups == 2) {
+      leaf = 0;
+      if (point >= first && total > first) { /* a branch: often predicted, and then the choice costs nothing */
+        point -= first;
+        leaf = FAN;
+      }
+      leaf += group_pick(node + leaf, &point);
+    } else {
+      leaf = tree_pick(node, base, levels, point);
+    }
+    const direct_event *const event = &events[leaf];
+    const double rate = plain ? 0 : node[leaf];
+    for (int32_t i = event->change_start; i < event->change_end; i++) {
+      const direct_change change = changes[i];
+      ssa_slot *const slot = &slots[change.slot];
+      const int64_t had = n[change.slot];
+      const double x = (double)had, area = x * (t - slot->since);
+      n[change.slot] = had + change.by;
+      slot->dwell += area;
+      slot->dwell2 += x * area;
+      slot->since = t;
+    }
+    for (int32_t i = event->dep_start; i < event->dep_end; i++) {
+      const direct_quad *const dep = &deps[i];
+      node[dep->leaf] =
+          plain || dep->kind == RATE_QUAD ? rate_quad(dep, n) : rate_other(&w->rate[dep->leaf], net, n, w->scratch);
+    }
+    if (groups == 0) {
+      for (int32_t i = event->sum_start; i < event->sum_end; i++) {
+        node[sums[i].to] = group_sum(node + sums[i].from);
+      }
+    }
+    first = group_sum(groups == 2 ? node : top);
+    total = groups == 2 ? first + group_sum(node + FAN) : first;
+    count[event->count]++;
+    fired++;
+    if (!plain && event->reverse >= 0) {
+      self->tape_entropy += rng_ln(rate / node[event->reverse]);
+    }
+    if (record) {
+      record->time[record->rows] = t;
+      record->dir[record->rows++] = w->rate[leaf].dir;
+    }
+    if (fired == last || (record && record->rows == record->capacity)) {
+      self->t = self->t_event = t;
+      pause = fired == last ? SSA_AT_EVENTS : SSA_RECORD_FULL;
+      break;
+    }
+  }
+  self->rng = rng;
+  self->rng_event = (rng_stream){before_hi, before_lo, rng.inc_hi, rng.inc_lo};
+  self->t_next = t_next;
+  self->pending = pending;
+  self->events += fired;
+  return pause;
+}
+
+static ssa_pause direct_advance(ssa_replica *self, const ness_network *net, double t_stop, int64_t max_events,
+                                ssa_record *record, int32_t *bad_dir)
+{
+  const direct_work *const w = self->work;
+  if (!w->plain) {
+    return direct_run(self, net, t_stop, max_events, record, bad_dir, 0, false);
+  }
+  if (w->leaves <= FAN) {
+    return direct_run(self, net, t_stop, max_events, record, bad_dir, 1, true);
+  }
+  if (w->leaves <= 2 * FAN) {
+    return direct_run(self, net, t_stop, max_events, record, bad_dir, 2, true);
+  }
+  return direct_run(self, net, t_stop, max_events, record, bad_dir, 0, true);
+}
+
+const ssa_kernel ssa_kernel_direct = {"direct", direct_size, direct_start, direct_load, direct_advance};

@@ -1,0 +1,37 @@
+/* Analysis of dumps: from what happened to what flows, what breaks detailed balance and what it costs, with errors. */
+#ifndef NESS_ANALYZE_H
+#define NESS_ANALYZE_H
+
+#include <ness/diag.h>
+#include <ness/doc.h>
+#include <ness/export.h>
+#include <ness/simulate.h>
+#include <ness/status.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ness_analyze_options {
+  size_t struct_size;     /* sizeof(ness_analyze_options) */
+  double level;           /* confidence of intervals, 0: 0.95 */
+  int64_t max_cycles;     /* loop-erased cycles listed, 0: 50 */
+  int32_t no_exact;       /* 1: do not put exact values beside the estimates */
+  int64_t max_states;     /* limit of the exact solution, 0: 5000 */
+  int32_t threads;        /* 0: all */
+  ness_progress progress; /* done and total in bytes of the file */
+  void *progress_context;
+} ness_analyze_options;
+
+/* Reads a dump of any level once, front to back, in memory that does not grow with it. NESS_FORMAT when nothing could
+ * be read; a damaged dump is analysed as far as it is intact, with a warning in diags. */
+NESS_API ness_status ness_analyze(const char *path, const ness_analyze_options *options, ness_diags *diags,
+                                  ness_doc **out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,92 @@
+/* Models: from a file or text to a compiled network, and the questions one asks of it. A model is used by one thread at
+ * a time. Every answer is a ness_doc owned by the caller; every reason for a failure is in the diagnostics. */
+#ifndef NESS_MODEL_H
+#define NESS_MODEL_H
+
+#include <ness/diag.h>
+#include <ness/doc.h>
+#include <ness/export.h>
+#include <ness/simulate.h>
+#include <ness/status.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ness_model ness_model;
+
+/* Reads and compiles a model file, or `text` when it is not NULL (path is then its name). `settings` are texts such as
+ * "V=-50[mV]" that replace values of the file. Owned: ness_model_free, which takes NULL. NESS_MODEL for a wrong model,
+ * NESS_EXPECT when an assertion of the file does not hold, NESS_IO when the file cannot be read. */
+NESS_API ness_status ness_model_load(const char *path, const char *text, const char *const *settings, int32_t nsettings,
+                                     ness_diags *diags, ness_model **out);
+NESS_API void ness_model_free(ness_model *self);
+
+/* The network as compiled: every propensity as it will be used, energies, reservoirs, work, conservation laws. */
+NESS_API ness_status ness_info(const ness_model *self, ness_diags *diags, ness_doc **out);
+
+typedef struct ness_check_options {
+  size_t struct_size; /* sizeof(ness_check_options) */
+  double tolerance;   /* kT: a cycle of larger undeclared affinity is reported as a violation; 0: 1e-4 */
+  int64_t max_states; /* 0: 5000: up to here the steady state is solved for what flows and what it costs */
+} ness_check_options;
+
+/* Whether detailed balance can hold; which cycles break it, by how much, what drives them; one-way steps; the steps to
+ * blame and the smallest correction. The doc's "verdict" is one sentence and "balance" is "equilibrium", "driven",
+ * "inconsistent" (rates hold more than the file declares) or "one-way". NESS_EXPECT with the doc filled when
+ * inconsistent. */
+NESS_API ness_status ness_check(ness_model *self, const ness_check_options *options, ness_diags *diags, ness_doc **out);
+
+typedef struct ness_solve_options {
+  size_t struct_size; /* sizeof(ness_solve_options) */
+  const char *what;   /* NULL: "steady" */
+  int64_t max_states; /* 0: 5000 */
+  int64_t max_cycles; /* 0: 100000 */
+  int32_t states;     /* 1: list every state with its probability */
+} ness_solve_options;
+
+/* The exact answer from the master equation: means, rates, cycles, entropy production and its closure. */
+NESS_API ness_status ness_solve(ness_model *self, const ness_solve_options *options, ness_diags *diags, ness_doc **out);
+
+/* Simulates an ensemble; see ness_simulate_options. NESS_STOPPED when asked to stop (the doc holds what there is). */
+NESS_API ness_status ness_simulate(ness_model *self, const ness_simulate_options *options, ness_diags *diags,
+                                   ness_doc **out);
+
+/* Goes on with a dump that was stopped or cut; the file ends in the bytes of a run never stopped. Of the options only
+ * threads and progress are used: all else stands in the dump. */
+NESS_API ness_status ness_resume(const char *path, const ness_simulate_options *options, ness_diags *diags,
+                                 ness_doc **out);
+
+typedef struct ness_scan_options {
+  size_t struct_size;          /* sizeof(ness_scan_options) */
+  const char *const *settings; /* "V=-100:100:5[mV]", one or more; several make a grid, the last one fastest */
+  int32_t nsettings;
+  const char *const *columns; /* expressions such as "current(in)"; none: the file's observables and sigma */
+  int32_t ncolumns;
+  int32_t simulate; /* 0 exact, 1 by simulation with errors */
+  ness_simulate_options simulation;
+  int64_t max_states;
+  ness_progress progress;
+  void *progress_context;
+} ness_scan_options;
+
+/* A table of values against parameters. Points run in parallel over OpenMP; the table does not depend on threads. */
+NESS_API ness_status ness_scan(ness_model *self, const ness_scan_options *options, ness_diags *diags, ness_doc **out);
+
+typedef struct ness_test_options {
+  size_t struct_size;     /* sizeof(ness_test_options) */
+  int32_t exact_only;     /* 1: skip what needs simulation */
+  const char *experiment; /* NULL: all; else the one of this name */
+} ness_test_options;
+
+/* Runs the experiments of a model file and holds every expectation. The doc lists each with value, expected value,
+ * tolerance and whether it holds. NESS_EXPECT when one does not. */
+NESS_API ness_status ness_test(const char *path, const ness_test_options *options, ness_diags *diags, ness_doc **out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

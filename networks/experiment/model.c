@@ -1,0 +1,124 @@
+/* Loading: a file or text and the settings of the call become a compiled model. Also the words that answers share. */
+#include "networks/experiment/experiment.h"
+#include <stdio.h>
+#include <string.h>
+
+/* Settings are evaluated in a model compiled without them, so that "V=-2*V0" finds V0. */
+ness_status settings_evaluate(lang_file *file, const char *const *settings, int32_t n, ness_diags *diags,
+                              lang_override **out)
+{
+  *out = NULL;
+  if (n == 0) return NESS_OK;
+  lang_override *const list = mem_zero((size_t)n, sizeof *list);
+  lang_model *model = NULL;
+  ness_status status = list ? lang_compile(file, NULL, 0, diags, &model) : NESS_NOMEM;
+  for (int32_t i = 0; i < n && status == NESS_OK; i++) {
+    stmt_item *item;
+    expr_argument *range;
+    status = lang_parse_setting(file, settings[i], diags, &item, &range);
+    if (status == NESS_OK && range) {
+      lang_error(diags, range->place, "one value here; ranges are for ness scan", "a range");
+      status = NESS_USAGE;
+    }
+    if (status == NESS_OK && !lang_evaluate(model, item->value, NULL, NULL, diags, &list[i].value)) status = NESS_USAGE;
+    if (status != NESS_OK) break;
+    const char *const eq = strchr(settings[i], '=');
+    size_t length = (size_t)(eq - settings[i]), start = 0;
+    while (start < length && settings[i][start] == ' ') start++;
+    while (length > start && settings[i][length - 1] == ' ') length--;
+    list[i].name = arena_text(&file->memory, settings[i] + start, length - start);
+    if (!list[i].name) status = NESS_NOMEM;
+  }
+  lang_model_free(model);
+  if (status != NESS_OK) mem_free(list);
+  else *out = list;
+  return status;
+}
+
+ness_status ness_model_load(const char *path, const char *content, const char *const *settings, int32_t nsettings,
+                            ness_diags *diags, ness_model **out)
+{
+  *out = NULL;
+  ness_model *const self = mem_zero(1, sizeof *self);
+  if (!self) return NESS_NOMEM;
+  ness_status status = lang_parse(path, content, content ? strlen(content) : 0, diags, &self->file);
+  if (status == NESS_OK) status = settings_evaluate(self->file, settings, nsettings, diags, &self->overrides);
+  if (status == NESS_OK) {
+    self->noverrides = nsettings;
+    status = lang_compile(self->file, self->overrides, self->noverrides, diags, &self->compiled);
+  }
+  text_buffer joined = {0};
+  for (int32_t i = 0; i < nsettings && status == NESS_OK; i++) text_add(&joined, "%s%s", i ? "; " : "", settings[i]);
+  text_put(&joined, "", 0);
+  if (status == NESS_OK && !(self->settings = text_take(&joined))) status = NESS_NOMEM;
+  text_clear(&joined);
+  if (status != NESS_OK) {
+    ness_model_free(self);
+    return status;
+  }
+  *out = self;
+  return NESS_OK;
+}
+
+void ness_model_free(ness_model *self)
+{
+  if (!self) return;
+  lang_model_free(self->compiled);
+  lang_file_free(self->file);
+  mem_free(self->overrides);
+  mem_free(self->settings);
+  mem_free(self);
+}
+
+void answer_conventions(ness_doc *doc)
+{
+  doc_string(doc_root(doc), "conventions",
+             "k_ij is i to j; J_ij = p_i k_ij - p_j k_ji; a cycle's sign is that of its listed steps, lowest id first; "
+             "affinity in kT, "
+             "entropy production in k_B/s; V inside minus outside in mV; outward current positive; charges in e; "
+             "concentrations in M");
+}
+
+void answer_cycle_text(const ness_network *net, const cme_cycle *cycle, text_buffer *out)
+{
+  for (int32_t i = 0; i < cycle->length; i++) {
+    const char *const sign = cycle->dir[i] % 2 ? (i ? " - " : "-") : (i ? " + " : "");
+    text_add(out, "%s%s", sign, network_text(net, net->step_name[cycle->dir[i] / 2]));
+  }
+}
+
+double answer_words(quantity q, char words[64])
+{
+  static const struct {
+    lang_unit unit;
+    double scale;
+    const char *words;
+  } known[] = {{{0, 0, 0, 0, 0}, 1, ""},        {{0, 0, -1, 0, 0}, 1, "1/s"},
+               {{2, 1, -3, -1, 0}, 1e-3, "mV"}, {{2, 1, -2, 0, 0}, 1e3 / CONST_NA, "kJ/mol"},
+               {{0, 0, 0, 1, 0}, 1e-12, "pA"},  {{-3, 0, 0, 0, 0}, 1e-3 * CONST_C0, "mM"},
+               {{0, 0, 1, 0, 0}, 1, "s"}};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    if (!unit_equal(known[i].unit, q.unit)) continue;
+    snprintf(words, 64, "%s", known[i].words);
+    return q.value / known[i].scale;
+  }
+  unit_text(q.unit, words);
+  return q.value;
+}
+
+void answer_quantity(doc_node *row, const char *key, quantity q)
+{
+  char words[64];
+  doc_number(row, key, answer_words(q, words));
+  doc_string(row, "unit", "%s", words);
+}
+
+void answer_column(doc_node *row, const char *title, quantity q)
+{
+  char words[64];
+  text_buffer key = {0};
+  const double number = answer_words(q, words);
+  text_add(&key, words[0] ? "%s [%s]" : "%s", title, words);
+  if (!key.failed) doc_number(row, key.data, number);
+  text_clear(&key);
+}

@@ -1,0 +1,226 @@
+/* ness scan: values against parameters, exact or sampled, points in parallel. Each point compiles its own model from
+ * the shared file and keeps its own diagnostics; rows stand in the order of the grid, whatever thread made them. */
+#include "networks/experiment/experiment.h"
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+#define SCAN_AXES 4
+#define SCAN_POINTS 1000000
+
+typedef struct scan_axis {
+  const char *name;
+  quantity from, by;
+  int64_t count;
+} scan_axis;
+
+typedef struct scan_cell {
+  double value, error;
+  lang_unit unit;
+} scan_cell;
+
+static ness_status scan_axes(ness_model *self, const ness_scan_options *o, ness_diags *diags, scan_axis *axes,
+                             int64_t *points)
+{
+  *points = 1;
+  if (o->nsettings < 1 || o->nsettings > SCAN_AXES) {
+    diag_add(diags, NESS_ERROR, "a scan runs over one to %d parameters", SCAN_AXES);
+    diag_hint(diags, "write V=-100:100:5[mV]");
+    return NESS_USAGE;
+  }
+  for (int32_t i = 0; i < o->nsettings; i++) {
+    stmt_item *item;
+    expr_argument *range;
+    quantity to;
+    const ness_status status = lang_parse_setting(self->file, o->settings[i], diags, &item, &range);
+    if (status != NESS_OK) return status;
+    if (!lang_evaluate(self->compiled, item->value, NULL, NULL, diags, &axes[i].from)) return NESS_USAGE;
+    const char *const eq = strchr(o->settings[i], '=');
+    axes[i].name = arena_text(&self->file->memory, o->settings[i], (size_t)(eq - o->settings[i]));
+    if (!axes[i].name) return NESS_NOMEM;
+    axes[i].count = 1;
+    axes[i].by = (quantity){0, axes[i].from.unit};
+    if (!range) continue;
+    if (!lang_evaluate(self->compiled, range->range_to, NULL, NULL, diags, &to)) return NESS_USAGE;
+    axes[i].by = (quantity){(to.value - axes[i].from.value) / 20, to.unit};
+    if (range->range_by && !lang_evaluate(self->compiled, range->range_by, NULL, NULL, diags, &axes[i].by))
+      return NESS_USAGE;
+    const double count = floor((to.value - axes[i].from.value) / axes[i].by.value + 1e-9);
+    if (!(count >= 0 && count < SCAN_POINTS)) {
+      diag_add(diags, NESS_ERROR, "the range of %s has no points, or more than %d", axes[i].name, SCAN_POINTS);
+      diag_hint(diags, "write from:to:step with a step that leads from one to the other");
+      return NESS_USAGE;
+    }
+    axes[i].count = (int64_t)count + 1;
+    *points *= axes[i].count;
+    if (*points > SCAN_POINTS) {
+      diag_add(diags, NESS_ERROR, "the grid has more than %d points", SCAN_POINTS);
+      return NESS_USAGE;
+    }
+  }
+  return NESS_OK;
+}
+
+static quantity scan_value(const scan_axis *axes, int32_t naxes, int32_t axis, int64_t point)
+{
+  for (int32_t i = naxes - 1; i > axis; i--) point /= axes[i].count;
+  return (quantity){axes[axis].from.value + (double)(point % axes[axis].count) * axes[axis].by.value,
+                    axes[axis].from.unit};
+}
+
+static ness_status scan_point(const ness_model *self, const ness_scan_options *o, const scan_axis *axes, int64_t point,
+                              expr *const *columns, int32_t ncolumns, ness_diags *diags, scan_cell *cells)
+{
+  const int32_t n = self->noverrides + o->nsettings;
+  lang_override *const overrides = mem_zero((size_t)n + 1, sizeof *overrides);
+  if (!overrides) return NESS_NOMEM;
+  for (int32_t i = 0; i < self->noverrides; i++) overrides[i] = self->overrides[i];
+  for (int32_t i = 0; i < o->nsettings; i++)
+    overrides[self->noverrides + i] =
+        (lang_override){.name = axes[i].name, .value = scan_value(axes, o->nsettings, i, point)};
+  lang_model *model = NULL;
+  cme_solution exact = {0};
+  ssa_result sample = {0};
+  ness_status status = lang_compile(self->file, overrides, n, diags, &model);
+  values v = {.model = model, .left_out = -1};
+  if (status == NESS_OK && o->simulate) {
+    ness_simulate_options s = o->simulation;
+    s.struct_size = sizeof s;
+    s.path = NULL;
+    s.threads = 1; /* the points are what runs in parallel */
+    s.progress = NULL;
+    status = ssa_ensemble(lang_network(model), &s, "", "", diags, &sample);
+    v.sample = &sample;
+  } else if (status == NESS_OK) {
+    const cme_options limits = {.max_states = o->max_states};
+    status = cme_steady(lang_network(model), &limits, diags, &exact);
+    v.exact = &exact;
+  }
+  for (int32_t c = 0; c < ncolumns && status == NESS_OK; c++) {
+    estimate e;
+    if (!values_estimate(&v, columns[c], diags, &e)) {
+      status = NESS_USAGE;
+      break;
+    }
+    cells[c] = (scan_cell){e.value.value, e.error, e.value.unit};
+    estimate_free(&e);
+  }
+  values_free(&v);
+  if (v.exact && status != NESS_NOMEM) cme_solution_free(&exact);
+  if (v.sample) ssa_result_free(&sample);
+  lang_model_free(model);
+  mem_free(overrides);
+  return status;
+}
+
+static ness_status scan_columns(ness_model *self, const ness_scan_options *o, ness_diags *diags, expr ***columns,
+                                const char ***titles, int32_t *n)
+{
+  const ness_network *const net = lang_network(self->compiled);
+  const int32_t defaults = net->nobs > 0 ? net->nobs : net->nstep < 8 ? net->nstep : 8;
+  *n = o->ncolumns > 0 ? o->ncolumns : defaults + 1;
+  *columns = mem_zero((size_t)*n + 1, sizeof **columns);
+  *titles = mem_zero((size_t)*n + 1, sizeof **titles);
+  if (!*columns || !*titles) return NESS_NOMEM;
+  for (int32_t i = 0; i < *n; i++) {
+    (*titles)[i] = o->ncolumns > 0 ? o->columns[i]
+                   : i == defaults ? "sigma"
+                   : net->nobs > 0
+                       ? network_text(net, net->obs_name[i])
+                       : arena_format(&self->file->memory, "rate(%s)", network_text(net, net->step_name[i]));
+    if (!(*titles)[i]) return NESS_NOMEM;
+    const ness_status status = lang_parse_expression(self->file, (*titles)[i], diags, &(*columns)[i]);
+    if (status != NESS_OK) return status;
+  }
+  return NESS_OK;
+}
+
+ness_status ness_scan(ness_model *self, const ness_scan_options *options, ness_diags *diags, ness_doc **out)
+{
+  scan_axis axes[SCAN_AXES];
+  int64_t points = 0;
+  expr **columns = NULL;
+  const char **titles = NULL;
+  int32_t ncolumns = 0;
+  *out = NULL;
+  ness_status status = scan_axes(self, options, diags, axes, &points);
+  if (status == NESS_OK) status = scan_columns(self, options, diags, &columns, &titles, &ncolumns);
+  scan_cell *const cells = status == NESS_OK ? mem_zero((size_t)points * (size_t)ncolumns + 1, sizeof *cells) : NULL;
+  if (status == NESS_OK && !cells) status = NESS_NOMEM;
+  int64_t done = 0, first_bad = points;
+  ness_status bad = NESS_OK;
+  const double start = omp_get_wtime();
+  double shown = start;
+#pragma omp parallel for schedule(dynamic) if (status == NESS_OK)
+  for (int64_t i = 0; i < (status == NESS_OK ? points : 0); i++) {
+    int64_t before;
+#pragma omp atomic read
+    before = first_bad;
+    if (i > before || interrupt_pending()) continue;
+    ness_diags *const own = ness_diags_create();
+    const ness_status mine =
+        own ? scan_point(self, options, axes, i, columns, ncolumns, own, cells + (size_t)i * (size_t)ncolumns)
+            : NESS_NOMEM;
+#pragma omp critical(scan_progress)
+    {
+      done++;
+      if (mine != NESS_OK && i < first_bad) {
+#pragma omp atomic write
+        first_bad = i;
+        bad = mine;
+      }
+      const double now = omp_get_wtime();
+      if (options->progress && omp_get_thread_num() == 0 && now - shown > 0.2) {
+        shown = now;
+        if (options->progress(options->progress_context, (double)done, (double)points, 0, now - start))
+          ness_interrupt();
+      }
+    }
+    ness_diags_free(own);
+  }
+  if (status == NESS_OK && interrupt_pending()) status = NESS_STOPPED;
+  if (status == NESS_OK && bad != NESS_OK) {
+    /* Run the first point that failed once more, now with the caller's diagnostics. */
+    status = scan_point(self, options, axes, first_bad, columns, ncolumns, diags,
+                        cells + (size_t)first_bad * (size_t)ncolumns);
+    text_buffer where = {0};
+    for (int32_t a = 0; a < options->nsettings; a++)
+      text_add(&where, "%s%s = %g", a ? ", " : "", axes[a].name,
+               scan_value(axes, options->nsettings, a, first_bad).value);
+    diag_add(diags, NESS_NOTE, "the scan stopped at %s (SI units)", where.data ? where.data : "");
+    text_clear(&where);
+    if (status == NESS_OK) status = bad;
+  }
+  if (status == NESS_OK) {
+    ness_doc *const doc = doc_create("scan");
+    doc_node *const root = doc_root(doc);
+    doc_string(root, "model", "%s", lang_network(self->compiled)->model_name);
+    doc_string(root, "method", "%s",
+               options->simulate ? "simulation, errors over batches of replicas" : "exact (GTH elimination)");
+    doc_int(root, "points", points);
+    doc_node *const rows = doc_array(root, "table");
+    for (int64_t i = 0; i < points; i++) {
+      doc_node *const row = doc_object(rows, NULL);
+      for (int32_t a = 0; a < options->nsettings; a++)
+        answer_column(row, axes[a].name, scan_value(axes, options->nsettings, a, i));
+      for (int32_t c = 0; c < ncolumns; c++) {
+        const scan_cell *const cell = &cells[(size_t)i * (size_t)ncolumns + (size_t)c];
+        answer_column(row, titles[c], (quantity){cell->value, cell->unit});
+        if (options->simulate) {
+          text_buffer key = {0};
+          text_add(&key, "%s error", titles[c]);
+          if (!key.failed) answer_column(row, key.data, (quantity){cell->error, cell->unit});
+          text_clear(&key);
+        }
+      }
+    }
+    answer_conventions(doc);
+    status = doc_finish(doc);
+    if (status != NESS_OK) ness_doc_free(doc);
+    else *out = doc;
+  }
+  mem_free(cells);
+  mem_free((void *)columns);
+  mem_free((void *)titles);
+  return status;
+}

@@ -1,0 +1,142 @@
+/* ness run and ness resume: an ensemble, and what it counted as an answer with errors over batches of replicas. */
+#include "networks/experiment/experiment.h"
+#include <math.h>
+#include <string.h>
+
+static void simulate_estimate(doc_node *row, const char *key, double value, double error)
+{
+  text_buffer name = {0};
+  doc_number(row, key, value);
+  text_add(&name, "%s_error", key);
+  if (!name.failed) doc_number(row, name.data, error);
+  text_clear(&name);
+}
+
+/* A quantity and its jackknife error over the batches. */
+static void simulate_pair(values *v, double (*get)(const values *, int32_t, int32_t), int32_t kind, int32_t id,
+                          double *value, double *error)
+{
+  const int32_t n = v->sample->batches;
+  double sum = 0, square = 0;
+  v->left_out = -1;
+  *value = get(v, kind, id);
+  for (int pass = 0; pass < 2; pass++) {
+    for (int32_t b = 0; b < n; b++) {
+      v->left_out = b;
+      const double x = get(v, kind, id);
+      if (pass == 0) sum += x / n;
+      else square += (x - sum) * (x - sum);
+    }
+  }
+  v->left_out = -1;
+  *error = n > 1 ? sqrt(square * (n - 1) / n) : NAN;
+}
+
+static double get_entropy(const values *v, int32_t kind, int32_t id)
+{
+  (void)kind, (void)id;
+  return values_entropy(v);
+}
+static double get_work(const values *v, int32_t kind, int32_t id)
+{
+  (void)kind;
+  return values_work(v, id);
+}
+
+static void simulate_answer(const ness_network *net, const ssa_result *r, doc_node *root)
+{
+  /* values reads the network through the model; here a network alone is at hand, as from a dump. */
+  values v = {.network = net, .sample = r, .left_out = -1};
+  double counted = 0, value, error;
+  for (int32_t b = 0; b < r->batches; b++) counted += r->counted[b];
+  doc_node *const run = doc_object(root, "run");
+  doc_int(run, "replicas", r->replicas);
+  doc_int(run, "events", r->events);
+  doc_number(run, "counted_s", counted);
+  doc_int(run, "batches", r->batches);
+  if (r->absorbed) doc_int(run, "absorbed", r->absorbed);
+  if (!(counted > 0)) return;
+  doc_node *rows = doc_array(root, "steps");
+  for (int32_t i = 0; i < net->nstep; i++) {
+    doc_node *const row = doc_object(rows, NULL);
+    doc_string(row, "step", "%s", network_text(net, net->step_name[i]));
+    doc_number(row, "forward", values_linear(&v, OBS_FWD, i));
+    doc_number(row, "backward", values_linear(&v, OBS_BWD, i));
+    simulate_pair(&v, values_linear, OBS_NET, i, &value, &error);
+    simulate_estimate(row, "net", value, error);
+    doc_string(row, "reads", "%s", network_text(net, net->step_text[i]));
+  }
+  rows = doc_array(root, "counts");
+  for (int32_t i = 0; i < net->nslot; i++) {
+    doc_node *const row = doc_object(rows, NULL);
+    doc_string(row, "name", "%s", network_text(net, net->slot_name[i]));
+    simulate_pair(&v, values_linear, OBS_COUNT, i, &value, &error);
+    simulate_estimate(row, "mean", value, error);
+  }
+  rows = net->nobs ? doc_array(root, "observables") : NULL;
+  for (int32_t o = 0; o < net->nobs; o++) {
+    doc_node *const row = doc_object(rows, NULL);
+    doc_string(row, "name", "%s", network_text(net, net->obs_name[o]));
+    simulate_pair(&v, values_observable, 0, o, &value, &error);
+    simulate_estimate(row, "value", value, error);
+  }
+  doc_node *const entropy = doc_object(root, "entropy");
+  simulate_pair(&v, get_entropy, 0, 0, &value, &error);
+  simulate_estimate(entropy, "production_kb_per_s", value, error);
+  doc_string(entropy, "method",
+             "net events times ln(k_fwd/k_bwd), ends included; errors by leaving out batches of replicas");
+  rows = doc_array(root, "work");
+  for (int32_t i = 0; i < network_sources(net); i++) {
+    simulate_pair(&v, get_work, 0, i, &value, &error);
+    if (i == net->nres + net->nvolt && value == 0) continue;
+    doc_node *const row = doc_object(rows, NULL);
+    doc_string(row, "source", "%s", network_source_name(net, i));
+    simulate_estimate(row, "work_kt_per_s", value, error);
+  }
+}
+
+static ness_status simulate_finish(const ness_network *net, const char *kind, const char *path, const ssa_result *r,
+                                   ness_status status, ness_doc **out)
+{
+  *out = NULL;
+  if (status != NESS_OK) return status;
+  ness_doc *const doc = doc_create(kind);
+  doc_node *const root = doc_root(doc);
+  doc_string(root, "model", "%s", net->model_name);
+  if (path) doc_string(root, "dump", "%s", path);
+  simulate_answer(net, r, root);
+  answer_conventions(doc);
+  status = doc_finish(doc);
+  if (status != NESS_OK) ness_doc_free(doc);
+  else *out = doc;
+  return status;
+}
+
+ness_status ness_simulate(ness_model *self, const ness_simulate_options *options, ness_diags *diags, ness_doc **out)
+{
+  const ness_network *const net = lang_network(self->compiled);
+  ssa_result result = {0};
+  *out = NULL;
+  char *const bundle = options->path ? lang_bundle(self->file) : NULL;
+  ness_status status = options->path && !bundle
+                           ? NESS_NOMEM
+                           : ssa_ensemble(net, options, bundle ? bundle : "", self->settings, diags, &result);
+  status = simulate_finish(net, "run", options->path, &result, status, out);
+  mem_free(bundle);
+  ssa_result_free(&result);
+  return status;
+}
+
+ness_status ness_resume(const char *path, const ness_simulate_options *options, ness_diags *diags, ness_doc **out)
+{
+  ssa_result result = {0};
+  dump_reader *reader = NULL;
+  *out = NULL;
+  ness_status status = dump_open(path, diags, &reader);
+  if (status != NESS_OK) return status;
+  status =
+      simulate_finish(dump_network(reader), "resume", path, &result, ssa_resume(path, options, diags, &result), out);
+  ssa_result_free(&result);
+  dump_reader_free(reader);
+  return status;
+}

@@ -1,0 +1,208 @@
+/* The compiled model, inside view: what symbols.c declares, eval.c evaluates, energy.c solves and lower.c turns into a
+ * network. All arrays live in the model's arena or grow by mem_grow; ids are positions. */
+#ifndef NETWORKS_COMPILE_H
+#define NETWORKS_COMPILE_H
+
+#include "networks/lang/lang.h"
+
+typedef enum sym_space {                    /* names may repeat between spaces, not inside one */
+                         SPACE_VALUE = 'v', /* parameters, reservoirs, slots */
+                         SPACE_COMPARTMENT = 'c',
+                         SPACE_ION = 'i',
+                         SPACE_LATTICE = 'l',
+                         SPACE_FAMILY = 'p',
+                         SPACE_STEP = 't',
+                         SPACE_CYCLE = 'y',
+                         SPACE_OBSERVABLE = 'o',
+                         SPACE_BASE = 'b' /* X of X[1..n]: first and last index, for messages and free indices */
+} sym_space;
+
+typedef enum sym_kind { SYM_PARAM, SYM_RESERVOIR, SYM_SLOT, SYM_OTHER } sym_kind;
+
+typedef struct sym {
+  char space;
+  sym_kind kind;
+  int32_t id, last; /* last: of a base */
+  const char *name;
+  lang_place place;
+  struct sym *next;
+} sym;
+
+typedef struct index_binding { /* i = 3 while a family is unrolled */
+  const char *name;
+  double value;
+  const struct index_binding *outer;
+} index_binding;
+
+typedef enum lazy { LAZY_OPEN = 0, LAZY_BUSY = 1, LAZY_DONE = 2, LAZY_FAILED = 3 } lazy;
+
+typedef struct model_param {
+  const char *name;
+  const stmt_item *item;
+  const expr *value; /* own expression or list element */
+  const char *list_unit;
+  const index_binding *env;
+  lazy state;
+  bool variable; /* := of counts: inlined where it is used */
+  quantity result;
+} model_param;
+
+typedef struct model_compartment {
+  const char *name;
+  const stmt_item *item;
+  bool reservoir;
+  double volume; /* m^3 (natural: 1); 0 none given */
+  double phi;    /* potential, kT/e */
+  int32_t volt;  /* voltage id or -1 */
+} model_compartment;
+
+typedef struct model_ion {
+  const char *name;
+  double z, mu0; /* mu0 in kT */
+} model_ion;
+
+typedef struct model_slot {
+  const char *name;
+  lang_place place;
+  int64_t start, max;
+  double volume;      /* > 0: its concentration is n / volume */
+  double charge, phi; /* e, kT/e of where the charge sits */
+  int32_t volt, family, ion, compartment;
+  const expr *energy; /* as given, NULL none */
+  const index_binding *env;
+  lazy state;
+  bool known;      /* the energy is given or follows from what is */
+  double own;      /* value of `energy`, kT */
+  double standard; /* own + mu0 + charge*phi, kT */
+} model_slot;
+
+typedef struct model_reservoir {
+  const char *name;
+  lang_place place;
+  double concentration; /* SI or natural value */
+  lang_unit unit;       /* of it: density or none */
+  double activity;      /* c/c0 */
+  double mu0;           /* kT */
+  double z, phi;
+  bool mu0_known, bath;
+  int32_t volt, ion, compartment;
+} model_reservoir;
+
+typedef struct model_step {
+  const stmt *source;
+  const char *name, *text;
+  const index_binding *env;
+  int32_t nleft, nright, nres_left, nres_right;
+  int32_t *left, *right, *res_left, *res_right; /* every mention one id */
+  int32_t law[2];
+  double k[2];
+  double raw[2]; /* relative standard errors as given */
+  tape_op *tape[2];
+  int32_t nop[2];
+  double *constants;
+  int32_t nconst;
+  bool from_energies; /* a rate follows from local detailed balance */
+  double lnk;
+} model_step;
+
+typedef struct model_observable {
+  const char *name;
+  lang_linear linear;
+} model_observable;
+
+struct lang_model {
+  arena memory;
+  const lang_file *file;
+  ness_diags *diags;
+  lang_override *overrides;
+  int32_t noverrides;
+  struct {
+    const char *name;
+    const expr *value;
+    lang_place place;
+    bool used;
+  } * given; /* of include ... with */
+  int64_t ngiven, given_capacity;
+  sym **table;
+  int32_t table_size, nsym;
+  model_param *params;
+  model_compartment *compartments;
+  model_ion *ions;
+  model_slot *slots;
+  model_reservoir *reservoirs;
+  model_step *steps;
+  model_observable *observables;
+  const char **families;
+  int64_t *family_copies;
+  bool *family_energies;
+  int64_t nparam, ncompartment, nion, nslot, nreservoir, nstep, nobservable, nfamily;
+  int64_t param_capacity, compartment_capacity, ion_capacity, slot_capacity, reservoir_capacity, step_capacity,
+      observable_capacity, family_capacity, copies_capacity, energies_capacity;
+  int32_t nvolt;
+  const char **volt_names;
+  double *volt_phi;
+  int64_t volt_names_capacity, volt_phi_capacity;
+  double temperature, kt; /* K, J; natural: 0 and 1 */
+  ness_network *network;
+};
+
+/* --- symbols.c --- */
+sym *sym_find(const lang_model *m, char space, const char *name);
+sym *sym_add(lang_model *m, char space, const char *name, sym_kind kind, int32_t id, lang_place place);
+/* "K.s[3]" from a path with its subscripts evaluated; ends of lattices become their compartments. NULL after a report.
+ */
+const char *sym_path(lang_model *m, const expr_path *path, lang_place place, const index_binding *env);
+/* Reports an unknown name with the nearest one of these spaces. */
+void sym_unknown(lang_model *m, lang_place place, const char *name, const char *what, const char *spaces);
+bool symbols_declare(lang_model *m);
+const index_binding *bind_index(lang_model *m, const char *name, double value, const index_binding *outer);
+bool sym_range(lang_model *m, const expr *from, const expr *to, const index_binding *env, int32_t *first,
+               int32_t *last);
+
+/* --- eval.c --- */
+typedef struct eval_tape { /* grows in the model's arena */
+  tape_op *ops;
+  double *constants;
+  int32_t nop, nconst, op_capacity, const_capacity;
+} eval_tape;
+
+typedef struct eval {
+  lang_model *m;
+  const index_binding *env;
+  bool energies;   /* a slot's name means its energy */
+  eval_tape *tape; /* not NULL: a slot's name means its count, and variable values become operations */
+  lang_hook hook;
+  void *hook_context;
+} eval;
+
+typedef struct eval_value {
+  quantity q;
+  bool constant;
+  int32_t reg;
+} eval_value;
+
+bool eval_expr(const eval *self, const expr *e, eval_value *out);
+/* A constant; the unit must be `unit` (0 fits every unit). `what` names it in messages. */
+bool eval_constant(const eval *self, const expr *e, quantity *out);
+bool eval_as(const eval *self, const expr *e, lang_unit unit, const char *what, double *out);
+bool eval_energy(lang_model *m, const expr *e, const index_binding *env, double *kt); /* in kT */
+bool eval_param(lang_model *m, int32_t id, const eval *from, eval_value *out);
+int32_t eval_reg(const eval *self,
+                 const eval_value *value); /* its register, a CONST op where needed; -1 out of memory */
+int32_t eval_emit(const eval *self, tape_code code, int32_t a, int32_t b, int32_t c);
+const expr *argument_value(const expr_argument *list, const char *name);
+
+/* --- energy.c --- */
+bool energy_slots(lang_model *m);      /* own and standard energies of slots, from what is given */
+bool energy_potentials(lang_model *m); /* standard potentials of baths from `potential` statements */
+bool energy_infer(lang_model *m);      /* free energies that raw reversible steps fix */
+
+/* --- lower.c --- */
+bool lower_steps(lang_model *m);
+bool lower_rates(lang_model *m, bool from_energies);
+
+/* --- network.c --- */
+bool network_build(lang_model *m);
+bool network_asserts(lang_model *m);
+
+#endif

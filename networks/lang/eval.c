@@ -1,0 +1,526 @@
+/* The value of an expression: a constant with a unit, or, where a tape is open, operations on counts. One recursion
+ * does both: constants fold, and the first count starts the tape. Units are checked at every operation; 0 fits every
+ * unit. */
+#include "networks/lang/compile.h"
+#include <math.h>
+#include <string.h>
+
+static bool eval_fail_units(const eval *self, lang_place place, const char *doing, lang_unit a, lang_unit b)
+{
+  char ta[64], tb[64];
+  unit_text(a, ta);
+  unit_text(b, tb);
+  lang_error(self->m->diags, place, "both sides need the same unit", "cannot %s %s and %s", doing, ta, tb);
+  return false;
+}
+
+const expr *argument_value(const expr_argument *list, const char *name)
+{
+  for (; list; list = list->next) {
+    if (list->name && strcmp(list->name, name) == 0) return list->value;
+  }
+  return NULL;
+}
+
+/* --- tape --- */
+
+static bool tape_room(arena *memory, void *array, int32_t *capacity, int32_t need, size_t width)
+{
+  if (need <= *capacity) return true;
+  if (need > 1 << 20) return false;
+  const int32_t size = need < 16 ? 16 : 2 * need;
+  void *old;
+  memcpy(&old, array, sizeof old);
+  char *const grown = arena_alloc(memory, (size_t)size * width);
+  if (!grown) return false;
+  if (old) memcpy(grown, old, (size_t)*capacity * width);
+  memcpy(array, &grown, sizeof grown);
+  *capacity = size;
+  return true;
+}
+
+int32_t eval_emit(const eval *self, tape_code code, int32_t a, int32_t b, int32_t c)
+{
+  eval_tape *const tape = self->tape;
+  if (!tape_room(&self->m->memory, &tape->ops, &tape->op_capacity, tape->nop + 1, sizeof *tape->ops)) return -1;
+  tape->ops[tape->nop] = (tape_op){(int32_t)code, a, b, c};
+  return tape->nop++;
+}
+
+int32_t eval_reg(const eval *self, const eval_value *value)
+{
+  if (!value->constant) return value->reg;
+  eval_tape *const tape = self->tape;
+  if (!tape_room(&self->m->memory, &tape->constants, &tape->const_capacity, tape->nconst + 1, sizeof *tape->constants))
+    return -1;
+  tape->constants[tape->nconst] = value->q.value;
+  return eval_emit(self, TAPE_CONST, tape->nconst++, 0, 0);
+}
+
+static double eval_apply(tape_code code, double a, double b, double c)
+{
+  switch (code) {
+  case TAPE_ADD: return a + b;
+  case TAPE_SUB: return a - b;
+  case TAPE_MUL: return a * b;
+  case TAPE_DIV: return a / b;
+  case TAPE_POW: return pow(a, b);
+  case TAPE_NEG: return -a;
+  case TAPE_EXP: return exp(a);
+  case TAPE_LN: return log(a);
+  case TAPE_SQRT: return sqrt(a);
+  case TAPE_ABS: return fabs(a);
+  case TAPE_MIN: return a < b ? a : b;
+  case TAPE_MAX: return a > b ? a : b;
+  case TAPE_FLOOR: return floor(a);
+  case TAPE_LT: return a < b;
+  case TAPE_LE: return a <= b;
+  case TAPE_EQ: return a == b;
+  case TAPE_AND: return a != 0 && b != 0;
+  case TAPE_OR: return a != 0 || b != 0;
+  case TAPE_NOT: return a == 0;
+  case TAPE_SELECT: return a != 0 ? b : c;
+  case TAPE_TANH: return tanh(a);
+  default: return NAN;
+  }
+}
+
+/* Folds or emits; the unit of the result is the caller's business. */
+static bool eval_op(const eval *self, tape_code code, lang_unit unit, const eval_value *a, const eval_value *b,
+                    const eval_value *c, eval_value *out)
+{
+  *out = (eval_value){.q = {0, unit}, .constant = a->constant && (!b || b->constant) && (!c || c->constant), .reg = -1};
+  if (out->constant) {
+    out->q.value = eval_apply(code, a->q.value, b ? b->q.value : 0, c ? c->q.value : 0);
+    return true;
+  }
+  const int32_t ra = eval_reg(self, a), rb = b ? eval_reg(self, b) : 0, rc = c ? eval_reg(self, c) : 0;
+  if (ra < 0 || rb < 0 || rc < 0) return false;
+  return (out->reg = eval_emit(self, code, ra, rb, rc)) >= 0;
+}
+
+/* --- names --- */
+
+static bool eval_known_constant(const eval *self, const char *name, quantity *out)
+{
+  const lang_model *const m = self->m;
+  const bool natural = m->file->natural;
+  const struct {
+    const char *name;
+    quantity q;
+  } rows[] = {{"kT", {m->kt, natural ? UNIT_NONE : UNIT_ENERGY}},
+              {"RT", {m->kt, natural ? UNIT_NONE : UNIT_ENERGY}},
+              {"c0", {natural ? 1 : CONST_C0, natural ? UNIT_NONE : UNIT_DENSITY}},
+              {"e", {natural ? 1 : CONST_E, natural ? UNIT_NONE : (lang_unit){0, 0, 1, 1, 0}}},
+              {"F", {natural ? 1 : CONST_E, natural ? UNIT_NONE : (lang_unit){0, 0, 1, 1, 0}}},
+              {"kB", {natural ? 1 : CONST_KB, natural ? UNIT_NONE : (lang_unit){2, 1, -2, 0, -1}}},
+              {"R", {natural ? 1 : CONST_KB, natural ? UNIT_NONE : (lang_unit){2, 1, -2, 0, -1}}},
+              {"NA", {CONST_NA, UNIT_NONE}},
+              {"T", {natural ? 1 : m->temperature, natural ? UNIT_NONE : UNIT_KELVIN}},
+              {"pi", {3.14159265358979323846, UNIT_NONE}},
+              {"inf", {INFINITY, UNIT_NONE}},
+              {"true", {1, UNIT_NONE}},
+              {"false", {0, UNIT_NONE}}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    if (strcmp(rows[i].name, name) == 0) {
+      *out = rows[i].q;
+      return true;
+    }
+  }
+  return false;
+}
+
+bool eval_param(lang_model *m, int32_t id, const eval *from, eval_value *out)
+{
+  model_param *const p = &m->params[id];
+  if (p->state == LAZY_DONE && !p->variable) {
+    *out = (eval_value){p->result, true, -1};
+    return true;
+  }
+  if (p->state == LAZY_FAILED) return false;
+  if (p->state == LAZY_BUSY) {
+    lang_error(m->diags, p->item->place, "break the circle", "%s depends on itself", p->name);
+    return false;
+  }
+  const expr *source = p->value;
+  const char *unit = p->list_unit;
+  const index_binding *env = p->env;
+  for (int32_t i = 0; i < m->noverrides; i++) {
+    if (strcmp(m->overrides[i].name, p->name) == 0) {
+      m->overrides[i].used = true;
+      p->result = m->overrides[i].value;
+      p->state = LAZY_DONE;
+      p->variable = false;
+      *out = (eval_value){p->result, true, -1};
+      return true;
+    }
+  }
+  for (int64_t i = 0; i < m->ngiven; i++) {
+    if (strcmp(m->given[i].name, p->name) == 0) {
+      m->given[i].used = true;
+      source = m->given[i].value;
+      unit = NULL;
+      env = NULL;
+    }
+  }
+  p->state = LAZY_BUSY;
+  expr wrapped = {.kind = EXPR_UNIT, .place = source->place, .name = unit};
+  memcpy(&wrapped.a, &source, sizeof source);
+  const eval inner = {.m = m,
+                      .env = env,
+                      .tape = p->item->recomputed ? from->tape : NULL,
+                      .hook = from->hook,
+                      .hook_context = from->hook_context};
+  const bool fine = eval_expr(&inner, unit ? &wrapped : source, out);
+  p->variable = fine && !out->constant;
+  p->result = out->q;
+  p->state = !fine ? LAZY_FAILED : p->variable ? LAZY_OPEN : LAZY_DONE;
+  return fine;
+}
+
+static bool eval_name(const eval *self, const expr *e, eval_value *out)
+{
+  lang_model *const m = self->m;
+  bool ok = true;
+  if (e->path.parts == 1 && !e->path.from[0]) {
+    for (const index_binding *b = self->env; b; b = b->outer) {
+      if (strcmp(b->name, e->path.name[0]) == 0) {
+        *out = (eval_value){{b->value, UNIT_NONE}, true, -1};
+        return true;
+      }
+    }
+  }
+  *out = (eval_value){.constant = true, .reg = -1};
+  if (self->hook && self->hook(self->hook_context, e, &out->q, &ok)) return ok;
+  const char *const name = sym_path(m, &e->path, e->place, self->env);
+  if (!name) return false;
+  const sym *const s = sym_find(m, SPACE_VALUE, name);
+  if (!s) {
+    if (e->path.parts == 1 && !e->path.from[0] && eval_known_constant(self, name, &out->q)) {
+      if (out->q.value > 0 || m->file->natural) return true;
+      lang_error(m->diags, e->place, "add a line such as `temperature 310.15 [K]`",
+                 "%s needs the temperature, which the model does not give", name);
+      return false;
+    }
+    sym_unknown(m, e->place, name, "value", "v");
+    return false;
+  }
+  if (s->kind == SYM_PARAM) return eval_param(m, s->id, self, out);
+  if (s->kind == SYM_RESERVOIR) {
+    out->q = (quantity){m->reservoirs[s->id].concentration, m->reservoirs[s->id].unit};
+    return true;
+  }
+  if (self->energies) {
+    model_slot *const slot = &m->slots[s->id];
+    if (slot->state == LAZY_BUSY) {
+      lang_error(m->diags, e->place, "break the circle", "the energy of %s depends on itself", name);
+      return false;
+    }
+    if (slot->state == LAZY_OPEN) {
+      slot->state = LAZY_BUSY;
+      const bool fine = !slot->energy || eval_energy(m, slot->energy, slot->env, &slot->own);
+      slot->state = fine ? LAZY_DONE : LAZY_FAILED;
+    }
+    out->q = (quantity){slot->own * m->kt, m->file->natural ? UNIT_NONE : UNIT_ENERGY};
+    return slot->state == LAZY_DONE;
+  }
+  if (!self->tape) {
+    lang_error(m->diags, e->place, "a rate that depends on counts stands behind @@, or in a value set by :=",
+               "%s is a count, which changes in time: it has no value here", name);
+    return false;
+  }
+  *out = (eval_value){.constant = false};
+  return (out->reg = eval_emit(self, TAPE_SLOT, s->id, 0, 0)) >= 0;
+}
+
+/* --- functions --- */
+
+typedef enum fn_units { FN_PLAIN, FN_SAME, FN_SQRT, FN_TRUTH } fn_units;
+
+static const struct {
+  const char *name;
+  int arguments;
+  fn_units units;
+  tape_code code;
+} eval_functions[] = {{"exp", 1, FN_PLAIN, TAPE_EXP},     {"ln", 1, FN_PLAIN, TAPE_LN},
+                      {"sqrt", 1, FN_SQRT, TAPE_SQRT},    {"abs", 1, FN_SAME, TAPE_ABS},
+                      {"min", 2, FN_SAME, TAPE_MIN},      {"max", 2, FN_SAME, TAPE_MAX},
+                      {"floor", 1, FN_PLAIN, TAPE_FLOOR}, {"tanh", 1, FN_PLAIN, TAPE_TANH}};
+
+static bool eval_model_function(const eval *self, const expr *e, eval_value *out, bool *known);
+
+static bool eval_call(const eval *self, const expr *e, eval_value *out)
+{
+  bool ok = true, known = false;
+  *out = (eval_value){.constant = true, .reg = -1};
+  if (self->hook && self->hook(self->hook_context, e, &out->q, &ok)) return ok;
+  const expr_argument *const first = e->arguments;
+  int count = 0;
+  for (const expr_argument *a = first; a; a = a->next) {
+    count++;
+    if (a->name || a->range_to) {
+      known = true; /* named arguments belong to functions of experiments only */
+    }
+  }
+  eval_value v[3];
+  if (strcmp(e->name, "if") == 0 && count == 3 && !known) {
+    for (int i = 0; i < 3; i++) {
+      const expr_argument *a = first;
+      for (int k = 0; k < i; k++) a = a->next;
+      if (!eval_expr(self, a->value, &v[i])) return false;
+    }
+    const bool zero = (v[1].constant && v[1].q.value == 0);
+    if (!unit_equal(v[1].q.unit, v[2].q.unit) && !zero && !(v[2].constant && v[2].q.value == 0)) {
+      return eval_fail_units(self, e->place, "choose between", v[1].q.unit, v[2].q.unit);
+    }
+    return eval_op(self, TAPE_SELECT, zero ? v[2].q.unit : v[1].q.unit, &v[0], &v[1], &v[2], out);
+  }
+  if (strcmp(e->name, "log10") == 0 && count == 1 && !known) {
+    if (!eval_expr(self, first->value, &v[0])) return false;
+    if (!unit_equal(v[0].q.unit, UNIT_NONE))
+      return eval_fail_units(self, e->place, "take log10 of", v[0].q.unit, UNIT_NONE);
+    if (!eval_op(self, TAPE_LN, UNIT_NONE, &v[0], NULL, NULL, &v[1])) return false;
+    const eval_value scale = {{0.43429448190325182765, UNIT_NONE}, true, -1};
+    if (v[0].constant) return *out = (eval_value){{log10(v[0].q.value), UNIT_NONE}, true, -1}, true;
+    return eval_op(self, TAPE_MUL, UNIT_NONE, &v[1], &scale, NULL, out);
+  }
+  for (size_t f = 0; f < sizeof eval_functions / sizeof *eval_functions; f++) {
+    if (strcmp(eval_functions[f].name, e->name) != 0) continue;
+    if (count != eval_functions[f].arguments || known) {
+      lang_error(self->m->diags, e->place, NULL, "%s takes %d value%s", e->name, eval_functions[f].arguments,
+                 eval_functions[f].arguments == 1 ? "" : "s");
+      return false;
+    }
+    const expr_argument *a = first;
+    for (int i = 0; i < count; i++, a = a->next) {
+      if (!eval_expr(self, a->value, &v[i])) return false;
+    }
+    lang_unit unit = v[0].q.unit;
+    if (eval_functions[f].units == FN_PLAIN && !unit_equal(unit, UNIT_NONE)) {
+      char unit_name[64];
+      unit_text(unit, unit_name);
+      lang_error(self->m->diags, first->value->place, "divide by a reference first, as in ln(c/c0) or exp(E/kT)",
+                 "%s needs a plain number, not %s", e->name, unit_name);
+      return false;
+    }
+    if (count == 2 && !unit_equal(unit, v[1].q.unit)) {
+      if (v[0].constant && v[0].q.value == 0) unit = v[1].q.unit;
+      else if (!(v[1].constant && v[1].q.value == 0))
+        return eval_fail_units(self, e->place, "compare", unit, v[1].q.unit);
+    }
+    if (eval_functions[f].units == FN_SQRT) {
+      if (unit.m % 2 || unit.kg % 2 || unit.s % 2 || unit.a % 2 || unit.k % 2)
+        return eval_fail_units(self, e->place, "take the root of", unit, unit);
+      unit = (lang_unit){(int8_t)(unit.m / 2), (int8_t)(unit.kg / 2), (int8_t)(unit.s / 2), (int8_t)(unit.a / 2),
+                         (int8_t)(unit.k / 2)};
+    }
+    return eval_op(self, eval_functions[f].code, unit, &v[0], count == 2 ? &v[1] : NULL, NULL, out);
+  }
+  known = false;
+  const bool fine = eval_model_function(self, e, out, &known);
+  if (known) return fine;
+  static const char *const names[] = {"exp",    "ln",       "sqrt",    "abs",     "min",      "max",
+                                      "floor",  "tanh",     "log10",   "if",      "mu",       "energy",
+                                      "nernst", "affinity", "rate",    "forward", "backward", "mean",
+                                      "var",    "netflux",  "current", "sigma",   "flux",     "reversal"};
+  const char *const near = name_nearest(e->name, names, (int32_t)(sizeof names / sizeof *names));
+  char *const hint =
+      near
+          ? arena_format(&self->m->memory,
+                         "did you mean %s? rate(), mean() and the like have values in experiments and observables only",
+                         near)
+          : NULL;
+  lang_error(self->m->diags, e->place, hint, "no function %s has a value here", e->name);
+  return false;
+}
+
+/* Functions of the model itself: mu(), energy(), nernst(), affinity(). */
+static bool eval_model_function(const eval *self, const expr *e, eval_value *out, bool *known)
+{
+  lang_model *const m = self->m;
+  const expr_argument *const first = e->arguments;
+  const lang_unit energy = m->file->natural ? UNIT_NONE : UNIT_ENERGY;
+  const bool one = first && !first->next && first->value && first->value->kind == EXPR_NAME;
+  *known = true;
+  if (strcmp(e->name, "mu") == 0 && one) {
+    const int32_t id = lang_find(m, LANG_RESERVOIR, first->value, m->diags);
+    if (id < 0) return false;
+    const model_reservoir *const r = &m->reservoirs[id];
+    out->q = (quantity){m->kt * (r->mu0 + log(r->activity) + r->z * r->phi), energy};
+    return true;
+  }
+  if (strcmp(e->name, "energy") == 0 && one) {
+    const int32_t id = lang_find(m, LANG_SLOT, first->value, m->diags);
+    if (id < 0) return false;
+    out->q = (quantity){m->kt * m->slots[id].standard, energy};
+    return true;
+  }
+  if (strcmp(e->name, "affinity") == 0 && one && m->network) {
+    const int32_t id = lang_find(m, LANG_CYCLE, first->value, m->diags);
+    if (id < 0) return false;
+    const ness_network *const net = m->network;
+    double sum = 0;
+    for (int32_t i = net->cycle_start[id]; i < net->cycle_start[id + 1]; i++)
+      sum += net->cycle_by[i] * net->step_lnk[net->cycle_step[i]];
+    out->q = (quantity){m->kt * sum, energy};
+    return true;
+  }
+  if (strcmp(e->name, "nernst") == 0 && first && first->next && !first->next->next) {
+    const int32_t inside = lang_find(m, LANG_RESERVOIR, first->value, m->diags);
+    const int32_t outside = inside < 0 ? -1 : lang_find(m, LANG_RESERVOIR, first->next->value, m->diags);
+    if (inside < 0 || outside < 0) return false;
+    const double z = m->reservoirs[inside].z;
+    if (z == 0) {
+      lang_error(m->diags, first->value->place, NULL, "%s has no charge, so no voltage holds it",
+                 m->reservoirs[inside].name);
+      return false;
+    }
+    const double v = log(m->reservoirs[outside].activity / m->reservoirs[inside].activity) / z;
+    out->q = m->file->natural ? (quantity){v, UNIT_NONE} : (quantity){v * m->kt / CONST_E, UNIT_VOLT};
+    return true;
+  }
+  *known = false;
+  return false;
+}
+
+/* --- operators --- */
+
+static bool eval_power(const eval *self, const expr *e, const eval_value *a, const eval_value *b, eval_value *out)
+{
+  lang_unit unit = UNIT_NONE;
+  if (!unit_equal(b->q.unit, UNIT_NONE)) return eval_fail_units(self, e->place, "raise to", a->q.unit, b->q.unit);
+  if (!unit_equal(a->q.unit, UNIT_NONE)) {
+    const double n = b->q.value;
+    if (!b->constant || n != nearbyint(n) || fabs(n) > 12) {
+      lang_error(self->m->diags, e->place, NULL, "a value with a unit takes a whole constant exponent");
+      return false;
+    }
+    unit = unit_scale(a->q.unit, (int)n);
+  }
+  return eval_op(self, TAPE_POW, unit, a, b, NULL, out);
+}
+
+bool eval_expr(const eval *self, const expr *e, eval_value *out)
+{
+  eval_value a, b;
+  switch (e->kind) {
+  case EXPR_NUMBER: *out = (eval_value){{e->number, UNIT_NONE}, true, -1}; return true;
+  case EXPR_NAME: return eval_name(self, e, out);
+  case EXPR_CALL: return eval_call(self, e, out);
+  case EXPR_UNIT: {
+    quantity unit;
+    size_t bad = 0;
+    const char *why = NULL;
+    if (!eval_expr(self, e->a, &a)) return false;
+    if (!e->name) return *out = a, true;
+    if (self->m->file->natural) {
+      lang_error(self->m->diags, e->place, "leave the brackets out, or leave `units natural` out",
+                 "in natural units a number has no unit");
+      return false;
+    }
+    if (!unit_parse(e->name, strlen(e->name), self->m->kt, &unit, &bad, &why)) {
+      lang_place place = e->place;
+      place.offset += 1 + (int32_t)bad;
+      place.column += 1 + (int32_t)bad;
+      place.length = 1;
+      lang_error(
+          self->m->diags, place,
+          "ness knows m g s min h K A V J cal eV kT W N Pa C e F S Ohm Hz L mol M with prefixes f p n u m c d k M G",
+          "in [%s], what stands here %s", e->name, why);
+      return false;
+    }
+    if (!unit_equal(a.q.unit, UNIT_NONE)) {
+      lang_error(self->m->diags, e->place, "give the unit once", "this value has a unit already");
+      return false;
+    }
+    b = (eval_value){{unit.value, UNIT_NONE}, true, -1};
+    return eval_op(self, TAPE_MUL, unit.unit, &a, &b, NULL, out);
+  }
+  case EXPR_NEG: return eval_expr(self, e->a, &a) && eval_op(self, TAPE_NEG, a.q.unit, &a, NULL, NULL, out);
+  case EXPR_NOT: return eval_expr(self, e->a, &a) && eval_op(self, TAPE_NOT, UNIT_NONE, &a, NULL, NULL, out);
+  default: break;
+  }
+  if (!eval_expr(self, e->a, &a) || !eval_expr(self, e->b, &b)) return false;
+  const bool zero_a = a.constant && a.q.value == 0, zero_b = b.constant && b.q.value == 0;
+  const bool same = unit_equal(a.q.unit, b.q.unit) || zero_a || zero_b;
+  const lang_unit unit = zero_a ? b.q.unit : a.q.unit;
+  switch (e->kind) {
+  case EXPR_ADD:
+    return same ? eval_op(self, TAPE_ADD, unit, &a, &b, NULL, out)
+                : eval_fail_units(self, e->place, "add", a.q.unit, b.q.unit);
+  case EXPR_SUB:
+    return same ? eval_op(self, TAPE_SUB, unit, &a, &b, NULL, out)
+                : eval_fail_units(self, e->place, "subtract", a.q.unit, b.q.unit);
+  case EXPR_MUL: return eval_op(self, TAPE_MUL, unit_add(a.q.unit, b.q.unit), &a, &b, NULL, out);
+  case EXPR_DIV:
+    if (zero_b) {
+      lang_error(self->m->diags, e->place, NULL, "division by zero");
+      return false;
+    }
+    return eval_op(self, TAPE_DIV, unit_add(a.q.unit, unit_scale(b.q.unit, -1)), &a, &b, NULL, out);
+  case EXPR_POW: return eval_power(self, e, &a, &b, out);
+  case EXPR_AND: return eval_op(self, TAPE_AND, UNIT_NONE, &a, &b, NULL, out);
+  case EXPR_OR: return eval_op(self, TAPE_OR, UNIT_NONE, &a, &b, NULL, out);
+  default: break;
+  }
+  if (!same) return eval_fail_units(self, e->place, "compare", a.q.unit, b.q.unit);
+  switch (e->kind) {
+  case EXPR_LT: return eval_op(self, TAPE_LT, UNIT_NONE, &a, &b, NULL, out);
+  case EXPR_LE: return eval_op(self, TAPE_LE, UNIT_NONE, &a, &b, NULL, out);
+  case EXPR_GT: return eval_op(self, TAPE_LT, UNIT_NONE, &b, &a, NULL, out);
+  case EXPR_GE: return eval_op(self, TAPE_LE, UNIT_NONE, &b, &a, NULL, out);
+  case EXPR_EQ: return eval_op(self, TAPE_EQ, UNIT_NONE, &a, &b, NULL, out);
+  default: {
+    eval_value equal;
+    return eval_op(self, TAPE_EQ, UNIT_NONE, &a, &b, NULL, &equal) &&
+           eval_op(self, TAPE_NOT, UNIT_NONE, &equal, NULL, NULL, out);
+  }
+  }
+}
+
+bool eval_constant(const eval *self, const expr *e, quantity *out)
+{
+  eval_value v;
+  if (!eval_expr(self, e, &v)) return false;
+  *out = v.q;
+  if (!v.constant || isnan(v.q.value)) {
+    lang_error(self->m->diags, e->place, NULL,
+               v.constant ? "this is not a number (0/0, or the logarithm of a negative value)"
+                          : "this changes in time; a constant is needed");
+    return false;
+  }
+  return true;
+}
+
+bool eval_as(const eval *self, const expr *e, lang_unit unit, const char *what, double *out)
+{
+  quantity q;
+  if (!eval_constant(self, e, &q)) return false;
+  *out = q.value;
+  if (self->m->file->natural || unit_equal(q.unit, unit) || q.value == 0) return true;
+  char have[64], want[64];
+  unit_text(q.unit, have);
+  unit_text(unit, want);
+  lang_error(self->m->diags, e->place,
+             unit_equal(q.unit, UNIT_NONE) ? "a unit stands in brackets behind the number, as in -60 [mV]" : NULL,
+             "%s is in %s, this has %s", what, want, have);
+  return false;
+}
+
+bool eval_energy(lang_model *m, const expr *e, const index_binding *env, double *kt)
+{
+  const eval self = {.m = m, .env = env, .energies = true};
+  double joule = 0;
+  if (!eval_as(&self, e, UNIT_ENERGY, "an energy", &joule)) return false;
+  if (!(m->kt > 0)) {
+    lang_error(m->diags, e->place, "add a line such as `temperature 310.15 [K]`",
+               "an energy needs the temperature, which the model does not give");
+    return false;
+  }
+  if (!isfinite(joule)) {
+    lang_error(m->diags, e->place, "a state that is never visited is left out", "an energy must be finite");
+    return false;
+  }
+  *kt = joule / m->kt;
+  return true;
+}

@@ -1,0 +1,264 @@
+/* The model language, inside view: source text, tokens, units, the parsed file, and the compiled model.
+ *
+ * text --lexer--> tokens --parser--> file (statements and expressions, immutable)
+ * file + overrides --compile--> model (symbols with values, energies and a network from engine/model)
+ * A file is parsed once and may be compiled many times with different overrides (scans, experiments, roots).
+ * Every node knows its place, so that each error shows file, line, column, the line itself and a caret. */
+#ifndef NETWORKS_LANG_H
+#define NETWORKS_LANG_H
+
+#include "engine/base/base.h"
+#include "engine/model/model.h"
+
+#define LANG_MAX_FILE ((size_t)16 << 20) /* bytes of one model file */
+#define LANG_MAX_DEPTH 200               /* nesting of blocks and expressions */
+#define LANG_MAX_HEIGHT 4000             /* of one expression's tree, long sums included */
+#define LANG_MAX_INCLUDE 16
+#define LANG_MAX_ITEMS 2000000 /* slots, steps or indexed values of one model */
+
+/* --- source and place --- */
+
+typedef struct lang_source {
+  const char *name; /* as shown in diagnostics */
+  const char *text;
+  size_t length;
+  struct lang_source *next;
+} lang_source;
+
+typedef struct lang_place {
+  const lang_source *source;
+  int32_t offset, length; /* bytes in the source */
+  int32_t line, column;   /* from 1 */
+} lang_place;
+
+void lang_error(ness_diags *diags, lang_place place, const char *hint, const char *format, ...) BASE_PRINTF(4, 5);
+void lang_warning(ness_diags *diags, lang_place place, const char *hint, const char *format, ...) BASE_PRINTF(4, 5);
+
+/* --- units: a value in SI with exponents of metre, kilogram, second, ampere, kelvin; mol is the number N_A --- */
+
+typedef struct lang_unit {
+  int8_t m, kg, s, a, k;
+} lang_unit;
+
+typedef struct quantity {
+  double value;
+  lang_unit unit;
+} quantity;
+
+extern const lang_unit UNIT_NONE, UNIT_SECOND, UNIT_RATE, UNIT_VOLT, UNIT_ENERGY, UNIT_DENSITY, UNIT_VOLUME,
+    UNIT_KELVIN;
+
+#define CONST_KB 1.380649e-23        /* J/K, exact in the SI */
+#define CONST_E 1.602176634e-19      /* C, exact */
+#define CONST_NA 6.02214076e23       /* exact */
+#define CONST_C0 (1000.0 * CONST_NA) /* 1 M as particles per cubic metre */
+
+bool unit_equal(lang_unit a, lang_unit b);
+lang_unit unit_scale(lang_unit a, int by);    /* every exponent times `by` */
+lang_unit unit_add(lang_unit a, lang_unit b); /* of a product */
+/* Parses "1/M^2/s", "kJ/mol"; false with *bad on the first wrong character. `kt` is k_B T in joule, 0 unknown. */
+bool unit_parse(const char *text, size_t length, double kt, quantity *out, size_t *bad, const char **why);
+/* The unit in the words of biophysics (mV, M, kJ/mol...) or SI base units. */
+void unit_text(lang_unit unit, char out[64]);
+
+/* --- expressions --- */
+
+typedef enum expr_kind {
+  EXPR_NUMBER, /* number with optional unit text */
+  EXPR_NAME,   /* a path: name, name[i], ion.compartment, ion.lattice[i] */
+  EXPR_CALL,   /* function of arguments, some named */
+  EXPR_UNIT,   /* a [unit] */
+  EXPR_NEG,
+  EXPR_NOT,
+  EXPR_ADD,
+  EXPR_SUB,
+  EXPR_MUL,
+  EXPR_DIV,
+  EXPR_POW,
+  EXPR_LT,
+  EXPR_LE,
+  EXPR_GT,
+  EXPR_GE,
+  EXPR_EQ,
+  EXPR_NE,
+  EXPR_AND,
+  EXPR_OR
+} expr_kind;
+
+typedef struct expr expr;
+
+typedef struct expr_path { /* K.s[i+1]: up to two names, each with an optional subscript or range of subscripts */
+  const char *name[2];
+  expr *from[2], *to[2]; /* from NULL: no subscript; to NULL: a single one */
+  int32_t parts;
+} expr_path;
+
+typedef struct expr_argument {
+  const char *name; /* NULL: positional */
+  expr *value;
+  expr *range_to, *range_by; /* p = a : b : c */
+  lang_place place;
+  struct expr_argument *next;
+} expr_argument;
+
+struct expr {
+  expr_kind kind;
+  lang_place place;
+  int32_t height; /* of the tree below, limited: evaluation recurses */
+  double number;
+  const char *name; /* call: function; unit: text */
+  expr_path path;
+  expr *a, *b;
+  expr_argument *arguments;
+};
+
+/* --- statements: one struct a kind, in a list in the order of the file --- */
+
+typedef enum stmt_kind {
+  STMT_UNITS,
+  STMT_TEMPERATURE,
+  STMT_COMPARTMENT,
+  STMT_PARAM,
+  STMT_BATH,
+  STMT_POTENTIAL,
+  STMT_ION,
+  STMT_SPECIES,
+  STMT_PROTEIN,
+  STMT_LATTICE,
+  STMT_ENERGY,
+  STMT_STEP,
+  STMT_FOR,
+  STMT_CYCLE,
+  STMT_ASSERT,
+  STMT_OBSERVE,
+  STMT_OVERRIDE, /* from include ... with */
+  STMT_EXPERIMENT,
+  /* inside an experiment */
+  STMT_SOLVE,
+  STMT_SIMULATE,
+  STMT_LET,
+  STMT_EXPECT,
+  STMT_SCAN,
+  STMT_RANDOM
+} stmt_kind;
+
+typedef struct stmt_item { /* the common shape of declared things: name, subscript, value, attributes */
+  expr_path path;
+  lang_place place;
+  const char *index; /* X[i in 1..n]: the index variable, else NULL */
+  expr *value;       /* after = or := */
+  bool recomputed;   /* := */
+  expr *list;        /* {a, b, c}: first of a chain by ->b */
+  int32_t list_length;
+  expr_argument *attributes; /* energy, charge, max, in, at, mu0, volume, potential, reservoir, start */
+  struct stmt_item *next;
+} stmt_item;
+
+typedef struct step_term {
+  int32_t count;
+  expr_path path;
+  lang_place place;
+  struct step_term *next;
+} step_term;
+
+typedef struct step_rate {
+  bool given, ldb;
+  expr *value, *error;      /* value +- error */
+  expr_argument *arguments; /* of ldb(...) */
+  lang_place place;
+} step_rate;
+
+typedef struct stmt {
+  stmt_kind kind;
+  lang_place place;
+  const char *name; /* model part, experiment, loop variable, lattice, "steady" */
+  expr_path label;  /* step, cycle */
+  stmt_item *items;
+  expr_argument *arguments;
+  expr *a, *b, *c;                                /* loop from, to; assert and expect: left, right, tolerance */
+  expr_kind relation;                             /* assert, expect */
+  bool natural, approx, sigma, reversible, whole; /* units natural; ~; within k sigma; <->; @@ */
+  step_term *left, *right;
+  step_rate forward, backward;
+  struct stmt *body;
+  struct stmt *next;
+} stmt;
+
+/* --- the parsed file --- */
+
+typedef struct lang_file {
+  arena memory;
+  lang_source *sources; /* the main file first, then includes */
+  const char *name;     /* after `model` */
+  bool natural;
+  stmt *statements;
+  stmt *experiments;
+} lang_file;
+
+/* Parses a file, or text when `text` is not NULL (path is then its name; a bundle made by lang_bundle brings its
+ * includes). Owned by the caller: lang_file_free. Errors are in diags. */
+ness_status lang_parse(const char *path, const char *text, size_t length, ness_diags *diags, lang_file **out);
+void lang_file_free(lang_file *self);
+/* The main text, followed by each include behind a line "#@file name": parses to the same file anywhere. Owned text. */
+char *lang_bundle(const lang_file *self);
+/* Parses "NAME=VALUE", "V=-60[mV]", "V=-100:100:5[mV]" as the command takes it. Nodes live as long as the file. */
+ness_status lang_parse_setting(lang_file *self, const char *text, ness_diags *diags, stmt_item **item,
+                               expr_argument **range);
+/* Parses a free expression such as "netflux(S.in)". */
+ness_status lang_parse_expression(lang_file *self, const char *text, ness_diags *diags, expr **out);
+
+/* --- the compiled model --- */
+
+typedef struct lang_override { /* a value set from outside: include with, experiment with, command line, scan */
+  const char *name;            /* "V", "Na.out", "k[3]" */
+  quantity value;
+  bool used;
+} lang_override;
+
+typedef struct lang_model lang_model;
+
+/* Compiles. `overrides` are taken before those of the file itself; unknown names are errors. */
+ness_status lang_compile(const lang_file *file, lang_override *overrides, int32_t noverrides, ness_diags *diags,
+                         lang_model **out);
+void lang_model_free(lang_model *self);
+const ness_network *lang_network(const lang_model *self);
+const lang_file *lang_file_of(const lang_model *self);
+double lang_kt(const lang_model *self); /* k_B T, J; 1 in natural units */
+
+/* Values of functions and names that only an experiment or an assertion knows. The hook answers true when it knew the
+ * expression (an error it reported counts as known with *ok = false). */
+typedef bool (*lang_hook)(void *context, const expr *node, quantity *out, bool *ok);
+
+/* The value of an expression in the model's world: parameters, constants, mu(), energy(), charge(), affinity(),
+ * nernst(), and what the hook knows. False when it has none; the reason is in diags. */
+bool lang_evaluate(lang_model *self, const expr *node, lang_hook hook, void *context, ness_diags *diags, quantity *out);
+
+/* A flow or a mean that is linear in what is counted: sum of coef * (rate or mean of kind and id), times scale. */
+typedef struct lang_linear {
+  int32_t n;
+  int32_t *kind, *id; /* obs_kind; step or slot */
+  double *coef;
+  quantity scale; /* 1/s of flows, A of currents, none of counts */
+} lang_linear;
+
+/* rate(step), forward(step), backward(step), netflux(reservoir or species), current(compartment), mean(slot),
+ * observables, and their sums and multiples. False with the reason in diags. Arrays live as long as the model. */
+bool lang_linear_of(lang_model *self, const expr *node, ness_diags *diags, lang_linear *out);
+/* Whether a call is one of those by name. */
+bool lang_linear_call(const expr *node);
+
+/* Ids by path in an expression, subscripts evaluated; -1 with an error in diags. */
+typedef enum lang_class {
+  LANG_SLOT,
+  LANG_RESERVOIR,
+  LANG_STEP,
+  LANG_CYCLE,
+  LANG_OBSERVABLE,
+  LANG_VOLTAGE,
+  LANG_FAMILY
+} lang_class;
+int32_t lang_find(lang_model *self, lang_class class, const expr *node, ness_diags *diags);
+/* Id by text ("K.s[3]"), -1 unknown, no message. */
+int32_t lang_find_text(const lang_model *self, lang_class class, const char *name);
+
+#endif

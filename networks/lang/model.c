@@ -1,0 +1,132 @@
+/* Compiling: the stages in their order, and what a compiled model answers. A model borrows its file, which must outlive
+ * it. */
+#include "networks/lang/compile.h"
+#include <math.h>
+#include <string.h>
+
+static bool model_stages(lang_model *m)
+{
+  return symbols_declare(m) && energy_potentials(m) && energy_slots(m) && lower_steps(m) && lower_rates(m, false) &&
+         energy_infer(m) && lower_rates(m, true) && network_build(m);
+}
+
+static bool model_unused(lang_model *m)
+{
+  bool fine = true;
+  for (int64_t i = 0; i < m->nparam; i++) { /* a parameter nobody reads may still be set */
+    for (int64_t k = 0; k < m->ngiven; k++)
+      m->given[k].used = m->given[k].used || strcmp(m->given[k].name, m->params[i].name) == 0;
+    for (int32_t k = 0; k < m->noverrides; k++)
+      m->overrides[k].used = m->overrides[k].used || strcmp(m->overrides[k].name, m->params[i].name) == 0;
+  }
+  for (int64_t k = 0; k < m->ngiven; k++) {
+    if (m->given[k].used) continue;
+    sym_unknown(m, m->given[k].place, m->given[k].name, "parameter, bath or concentration", "v");
+    fine = false;
+  }
+  for (int32_t k = 0; k < m->noverrides; k++) {
+    if (m->overrides[k].used) continue;
+    sym_unknown(m, (lang_place){0}, m->overrides[k].name, "parameter, bath or concentration", "v");
+    fine = false;
+  }
+  return fine;
+}
+
+ness_status lang_compile(const lang_file *file, lang_override *overrides, int32_t noverrides, ness_diags *diags,
+                         lang_model **out)
+{
+  *out = NULL;
+  lang_model *const m = mem_zero(1, sizeof *m);
+  if (!m) return NESS_NOMEM;
+  m->file = file;
+  m->diags = diags;
+  m->overrides = overrides;
+  m->noverrides = noverrides;
+  m->kt = file->natural ? 1 : 0;
+  const int32_t before = diag_errors(diags);
+  for (int32_t i = 0; i < noverrides; i++) overrides[i].used = false;
+  const bool built = model_stages(m) && model_unused(m);
+  ness_status status = NESS_OK;
+  if (!built) status = diag_errors(diags) > before && !m->memory.failed ? NESS_MODEL : NESS_NOMEM;
+  else if (!network_asserts(m)) status = NESS_EXPECT;
+  if (status != NESS_OK) {
+    lang_model_free(m);
+    return status;
+  }
+  *out = m;
+  return NESS_OK;
+}
+
+void lang_model_free(lang_model *self)
+{
+  if (!self) return;
+  network_free(self->network);
+  mem_free(self->params);
+  mem_free(self->given);
+  mem_free(self->compartments);
+  mem_free(self->ions);
+  mem_free(self->slots);
+  mem_free(self->reservoirs);
+  mem_free(self->steps);
+  mem_free(self->observables);
+  mem_free((void *)self->families);
+  mem_free(self->family_copies);
+  mem_free(self->family_energies);
+  mem_free((void *)self->volt_names);
+  mem_free(self->volt_phi);
+  arena_free(&self->memory);
+  mem_free(self);
+}
+
+const ness_network *lang_network(const lang_model *self)
+{
+  return self->network;
+}
+const lang_file *lang_file_of(const lang_model *self)
+{
+  return self->file;
+}
+double lang_kt(const lang_model *self)
+{
+  return self->kt;
+}
+
+bool lang_evaluate(lang_model *self, const expr *node, lang_hook hook, void *context, ness_diags *diags, quantity *out)
+{
+  ness_diags *const kept = self->diags;
+  self->diags = diags;
+  const eval e = {.m = self, .hook = hook, .hook_context = context};
+  const bool fine = eval_constant(&e, node, out);
+  self->diags = kept;
+  return fine;
+}
+
+static const struct {
+  char space;
+  sym_kind kind;
+  const char *what, *spaces;
+} model_classes[] = {[LANG_SLOT] = {SPACE_VALUE, SYM_SLOT, "species, state or site", "v"},
+                     [LANG_RESERVOIR] = {SPACE_VALUE, SYM_RESERVOIR, "bath or reservoir", "v"},
+                     [LANG_STEP] = {SPACE_STEP, SYM_OTHER, "step", "t"},
+                     [LANG_CYCLE] = {SPACE_CYCLE, SYM_OTHER, "cycle", "y"},
+                     [LANG_OBSERVABLE] = {SPACE_OBSERVABLE, SYM_OTHER, "observable", "o"},
+                     [LANG_VOLTAGE] = {SPACE_COMPARTMENT, SYM_OTHER, "compartment", "c"},
+                     [LANG_FAMILY] = {SPACE_FAMILY, SYM_OTHER, "protein", "p"}};
+
+int32_t lang_find_text(const lang_model *self, lang_class class, const char *name)
+{
+  const sym *const s = sym_find(self, model_classes[class].space, name);
+  return s && s->kind == model_classes[class].kind ? s->id : -1;
+}
+
+int32_t lang_find(lang_model *self, lang_class class, const expr *node, ness_diags *diags)
+{
+  ness_diags *const kept = self->diags;
+  self->diags = diags;
+  const char *const name = node->kind == EXPR_NAME ? sym_path(self, &node->path, node->place, NULL) : NULL;
+  const int32_t id = name ? lang_find_text(self, class, name) : -1;
+  if (id < 0 && name) sym_unknown(self, node->place, name, model_classes[class].what, model_classes[class].spaces);
+  if (node->kind != EXPR_NAME) lang_error(diags, node->place, NULL, "a name is needed here");
+  self->diags = kept;
+  return id;
+}

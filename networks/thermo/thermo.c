@@ -1,0 +1,244 @@
+/* Affinities of a cycle basis and what explains them.
+ * The affinity of a cycle is the sum of ln(k_fwd/k_bwd) over its steps (Kolmogorov 1936; Hill 1977); free energies of
+ * states drop out, so what reservoirs and voltages do around it needs no energies at all. A difference is drive the
+ * file does not declare. Smallest correction: minimise sum (x_s/error_s)^2 with C x = -mismatch, by the normal
+ * equations and Cholesky. Cost: the basis, plus cycles^3/3 for a correction; above THERMO_CORRECT cycles no correction
+ * is offered. */
+#include "networks/thermo/thermo.h"
+#include <math.h>
+#include <string.h>
+
+#define THERMO_CORRECT 1500
+
+double thermo_cycle_work(const ness_network *net, const thermo_report *report, int32_t cycle, int32_t source)
+{
+  double sum = 0;
+  for (int32_t i = report->cycles.start[cycle]; i < report->cycles.start[cycle + 1]; i++) {
+    const int32_t s = report->cycles.id[i];
+    for (int32_t w = net->work_start[s]; w < net->work_start[s + 1]; w++) {
+      if (net->work_src[w] == source) sum += (double)report->cycles.by[i] * net->work_kt[w];
+    }
+  }
+  return sum;
+}
+
+static int32_t thermo_declared(const ness_network *net, const stoich_basis *basis, int32_t cycle, int32_t *flipped)
+{
+  const int32_t n = basis->start[cycle + 1] - basis->start[cycle];
+  for (int32_t c = 0; c < net->ncycle; c++) {
+    if (net->cycle_start[c + 1] - net->cycle_start[c] != n) continue;
+    for (int sign = 1; sign >= -1; sign -= 2) {
+      bool same = true;
+      for (int32_t i = 0; i < n && same; i++) {
+        bool found = false;
+        for (int32_t k = net->cycle_start[c]; k < net->cycle_start[c + 1]; k++) {
+          found = found || (net->cycle_step[k] == basis->id[basis->start[cycle] + i] &&
+                            net->cycle_by[k] == sign * basis->by[basis->start[cycle] + i]);
+        }
+        same = found;
+      }
+      *flipped = sign < 0;
+      if (same) return c;
+    }
+  }
+  return -1;
+}
+
+static void thermo_cycle_sum(const ness_network *net, const stoich_basis *basis, int32_t cycle, thermo_cycle *out)
+{
+  *out = (thermo_cycle){0};
+  out->declared = thermo_declared(net, basis, cycle, &out->flipped);
+  const int32_t undeclared = net->nres + net->nvolt;
+  for (int32_t i = basis->start[cycle]; i < basis->start[cycle + 1]; i++) {
+    const int32_t s = basis->id[i];
+    const double by = (double)basis->by[i];
+    out->affinity += by * net->step_lnk[s];
+    out->scale += fabs(by * net->step_lnk[s]);
+    for (int32_t w = net->work_start[s]; w < net->work_start[s + 1]; w++) {
+      if (net->work_src[w] == undeclared) continue;
+      out->allowed += by * net->work_kt[w];
+      out->scale += fabs(by * net->work_kt[w]);
+    }
+    for (int32_t e = net->exch_start[s]; e < net->exch_start[s + 1]; e++)
+      out->charge += by * net->exch_by[e] * net->res_charge[net->exch_res[e]];
+  }
+  out->undeclared = out->affinity - out->allowed;
+  /* Each rate carries the rounding of the logarithm of a double; below that a difference is none. */
+  if (fabs(out->undeclared) < 1e-14 * (out->scale + 10)) out->undeclared = 0;
+  if (fabs(out->affinity) < 1e-14 * (out->scale + 10) && fabs(out->allowed) < 1e-14 * (out->scale + 10))
+    out->affinity = 0;
+  if (fabs(out->charge) < 1e-9) out->charge = 0;
+}
+
+/* --- correction --- */
+
+static bool thermo_cholesky(double *a, int32_t n)
+{
+  for (int32_t j = 0; j < n; j++) {
+    double *const row = a + (size_t)j * (size_t)n;
+    for (int32_t k = 0; k <= j; k++) {
+      const double *const other = a + (size_t)k * (size_t)n;
+      double sum = row[k];
+      for (int32_t i = 0; i < k; i++) sum -= row[i] * other[i];
+      if (k < j) row[k] = sum / other[k];
+      else if (sum > 0) row[j] = sqrt(sum);
+      else return false;
+    }
+  }
+  return true;
+}
+
+static void thermo_cholesky_solve(const double *a, int32_t n, double *b)
+{
+  for (int32_t i = 0; i < n; i++) {
+    for (int32_t k = 0; k < i; k++) b[i] -= a[(size_t)i * (size_t)n + (size_t)k] * b[k];
+    b[i] /= a[(size_t)i * (size_t)n + (size_t)i];
+  }
+  for (int32_t i = n - 1; i >= 0; i--) {
+    for (int32_t k = i + 1; k < n; k++) b[i] -= a[(size_t)k * (size_t)n + (size_t)i] * b[k];
+    b[i] /= a[(size_t)i * (size_t)n + (size_t)i];
+  }
+}
+
+static bool thermo_usable(const thermo_report *r, int32_t c)
+{
+  return isfinite(r->cycle[c].affinity);
+}
+
+static ness_status thermo_correct(const ness_network *net, const bool *fixed, thermo_report *r)
+{
+  const stoich_basis *const b = &r->cycles;
+  int32_t *const rows = mem_zero((size_t)b->count + 1, sizeof *rows);
+  double *const dense = mem_zero((size_t)net->nstep + 1, sizeof *dense);
+  if (!rows || !dense) {
+    mem_free(rows);
+    mem_free(dense);
+    return NESS_NOMEM;
+  }
+  int32_t n = 0;
+  for (int32_t c = 0; c < b->count; c++) {
+    if (thermo_usable(r, c)) rows[n++] = c;
+  }
+  size_t cells = 0;
+  double *matrix = NULL, *rhs = NULL;
+  ness_status status = NESS_OK;
+  if (n <= THERMO_CORRECT && size_mul((size_t)n, (size_t)n, &cells)) {
+    matrix = mem_zero(cells + 1, sizeof *matrix);
+    rhs = mem_zero((size_t)n + 1, sizeof *rhs);
+    r->correction = mem_zero((size_t)net->nstep + 1, sizeof *r->correction);
+    if (!matrix || !rhs || !r->correction) status = NESS_NOMEM;
+  }
+  bool solved = status == NESS_OK && matrix;
+  for (int32_t i = 0; i < n && solved; i++) {
+    for (int32_t k = b->start[rows[i]]; k < b->start[rows[i] + 1]; k++) {
+      const int32_t s = b->id[k];
+      const double error = net->step_lnk_error[s] > 0 ? net->step_lnk_error[s] : 1;
+      dense[s] = fixed && fixed[s] ? 0 : (double)b->by[k] * error * error;
+    }
+    for (int32_t j = 0; j <= i; j++) {
+      double sum = 0;
+      for (int32_t k = b->start[rows[j]]; k < b->start[rows[j] + 1]; k++) sum += (double)b->by[k] * dense[b->id[k]];
+      matrix[(size_t)i * (size_t)n + (size_t)j] = sum;
+    }
+    for (int32_t k = b->start[rows[i]]; k < b->start[rows[i] + 1]; k++) dense[b->id[k]] = 0;
+    /* A cycle of fixed steps alone has no mismatch; a unit diagonal keeps it out of the way. */
+    if (matrix[(size_t)i * (size_t)n + (size_t)i] == 0) matrix[(size_t)i * (size_t)n + (size_t)i] = 1;
+    rhs[i] = r->cycle[rows[i]].undeclared;
+  }
+  solved = solved && thermo_cholesky(matrix, n);
+  if (solved) {
+    thermo_cholesky_solve(matrix, n, rhs);
+    for (int32_t i = 0; i < n; i++) {
+      for (int32_t k = b->start[rows[i]]; k < b->start[rows[i] + 1]; k++) {
+        const int32_t s = b->id[k];
+        const double error = net->step_lnk_error[s] > 0 ? net->step_lnk_error[s] : 1;
+        if (!fixed || !fixed[s]) r->correction[s] -= error * error * (double)b->by[k] * rhs[i];
+      }
+    }
+    for (int32_t s = 0; s < net->nstep; s++) {
+      const double error = net->step_lnk_error[s] > 0 ? net->step_lnk_error[s] : 1;
+      if (fabs(r->correction[s]) < 1e-13 * r->worst_undeclared) r->correction[s] = 0;
+      r->correction_norm += r->correction[s] * r->correction[s] / (error * error);
+    }
+    r->correction_norm = sqrt(r->correction_norm);
+  } else if (r->correction) {
+    mem_free(r->correction);
+    r->correction = NULL;
+  }
+  mem_free(matrix);
+  mem_free(rhs);
+  mem_free(rows);
+  mem_free(dense);
+  return status;
+}
+
+/* A step explains everything when the mismatch of every cycle is one and the same multiple of how often the cycle runs
+ * it. */
+static ness_status thermo_suspects(const ness_network *net, const bool *fixed, double tolerance, thermo_report *r)
+{
+  double *const dot = mem_zero((size_t)net->nstep + 1, sizeof *dot), *const square = mem_zero((size_t)net->nstep + 1,
+                                                                                              sizeof *square);
+  double total = 0;
+  r->suspect = mem_zero((size_t)net->nstep + 1, sizeof *r->suspect);
+  r->suspect_change = mem_zero((size_t)net->nstep + 1, sizeof *r->suspect_change);
+  const bool fine = dot && square && r->suspect && r->suspect_change;
+  for (int32_t c = 0; c < r->cycles.count && fine; c++) {
+    if (!thermo_usable(r, c)) continue;
+    total += r->cycle[c].undeclared * r->cycle[c].undeclared;
+    for (int32_t k = r->cycles.start[c]; k < r->cycles.start[c + 1]; k++) {
+      dot[r->cycles.id[k]] += (double)r->cycles.by[k] * r->cycle[c].undeclared;
+      square[r->cycles.id[k]] += (double)(r->cycles.by[k] * r->cycles.by[k]);
+    }
+  }
+  for (int32_t s = 0; s < net->nstep && fine; s++) {
+    if (square[s] == 0 || (fixed && fixed[s])) continue;
+    const double rest = total - dot[s] * dot[s] / square[s];
+    if (rest > tolerance * tolerance + 1e-12 * total) continue;
+    r->suspect[r->suspects] = s;
+    r->suspect_change[r->suspects++] = -dot[s] / square[s];
+  }
+  mem_free(dot);
+  mem_free(square);
+  return fine ? NESS_OK : NESS_NOMEM;
+}
+
+ness_status thermo_check(const ness_network *net, const bool *fixed, double tolerance, thermo_report *out)
+{
+  *out = (thermo_report){0};
+  ness_status status = stoich_cycles(net, &out->cycles);
+  if (status == NESS_OK) status = stoich_laws(net, &out->laws);
+  if (status == NESS_OK && !(out->cycle = mem_zero((size_t)out->cycles.count + 1, sizeof *out->cycle)))
+    status = NESS_NOMEM;
+  if (status != NESS_OK) {
+    thermo_report_free(out);
+    return status;
+  }
+  for (int32_t s = 0; s < net->nstep; s++) {
+    const int32_t f = net->dir_law[2 * s], b = net->dir_law[2 * s + 1];
+    out->one_way += (f == LAW_NONE) != (b == LAW_NONE);
+    out->tapes += f == LAW_TAPE || b == LAW_TAPE;
+  }
+  for (int32_t c = 0; c < out->cycles.count; c++) {
+    thermo_cycle_sum(net, &out->cycles, c, &out->cycle[c]);
+    if (!thermo_usable(out, c)) continue;
+    out->worst_affinity = fmax(out->worst_affinity, fabs(out->cycle[c].affinity));
+    out->worst_undeclared = fmax(out->worst_undeclared, fabs(out->cycle[c].undeclared));
+  }
+  if (out->worst_undeclared > tolerance) {
+    status = thermo_correct(net, fixed, out);
+    if (status == NESS_OK) status = thermo_suspects(net, fixed, tolerance, out);
+  }
+  if (status != NESS_OK) thermo_report_free(out);
+  return status;
+}
+
+void thermo_report_free(thermo_report *self)
+{
+  stoich_free(&self->cycles);
+  stoich_free(&self->laws);
+  mem_free(self->cycle);
+  mem_free(self->correction);
+  mem_free(self->suspect);
+  mem_free(self->suspect_change);
+  *self = (thermo_report){0};
+}

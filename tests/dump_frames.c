@@ -1,0 +1,830 @@
+/* Frames: what is written comes back, whatever happens to the file between is noticed, and nothing that a file claims
+ * is believed before it was checked. */
+#include "check.h"
+#include "dump_sample.h"
+#include "engine/dump/frame.h"
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char folder[64] = "/tmp/ness_dump_XXXXXX";
+
+static const char *in_folder(const char *name)
+{
+  static char paths[4][128];
+  static int next;
+  char *path = paths[next++ % 4];
+  snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+  return path;
+}
+
+typedef struct bytes {
+  unsigned char *data;
+  size_t size;
+} bytes;
+
+static bytes slurp(const char *path)
+{
+  bytes b = {0};
+  struct stat found;
+  FILE *file = fopen(path, "rb");
+  if (!file || fstat(fileno(file), &found) != 0) exit(2);
+  b.size = (size_t)found.st_size;
+  b.data = malloc(b.size + 1);
+  if (!b.data || fread(b.data, 1, b.size, file) != b.size) exit(2);
+  fclose(file);
+  return b;
+}
+
+static bool same_bytes(const char *a, const char *b)
+{
+  bytes x = slurp(a), y = slurp(b);
+  const bool same = x.size == y.size && memcmp(x.data, y.data, x.size) == 0;
+  free(x.data);
+  free(y.data);
+  return same;
+}
+
+static ness_status append_sample(dump_writer *writer, const ness_network *net, int32_t level, int64_t replica,
+                                 int64_t index, int64_t rows, int32_t last)
+{
+  sample_chunk chunk = sample_fill(net, level, replica, index, rows, last);
+  void *frame;
+  size_t n;
+  ness_status status = dump_pack(net, level, &chunk.chunk, &frame, &n);
+  if (!status) status = dump_append(writer, frame, n, NULL);
+  mem_free(frame);
+  sample_free(&chunk);
+  return status;
+}
+
+/* `chunks` chunks of each of two replicas. */
+static ness_status write_sample(const char *path, const ness_network *net, int32_t level, int64_t chunks, int64_t rows,
+                                int complete)
+{
+  dump_writer *writer;
+  const dump_run run = sample_run(level);
+  ness_status status = dump_create(path, true, net, &run, NULL, &writer);
+  if (status) return status;
+  for (int64_t i = 0; i < 2 * chunks && !status; i++)
+    status = append_sample(writer, net, level, i % 2, i / 2, rows, i / 2 == chunks - 1);
+  if (status) {
+    dump_abandon(writer);
+    return status;
+  }
+  return dump_close(writer, complete, NULL);
+}
+
+/* --- round trip --- */
+
+#define SAME(a, b, n, type) ((n) == 0 || ((a) && memcmp((a), (b), (size_t)(n) * sizeof(type)) == 0))
+
+static void check_chunk(const dump_chunk *got, const dump_chunk *want, const ness_network *net)
+{
+  const int64_t rows = want->rows, slots = net->nslot, steps = net->nstep;
+  CHECK(got->replica == want->replica && got->index == want->index && got->last == want->last);
+  CHECK(got->t0 == want->t0 && got->t1 == want->t1 && got->stop == want->stop && got->events == want->events);
+  CHECK(got->counted == want->counted && got->tape_entropy == want->tape_entropy && got->rows == rows);
+  CHECK(memcmp(got->rng, want->rng, sizeof got->rng) == 0);
+  CHECK(SAME(got->n0, want->n0, slots, int64_t) && SAME(got->fwd, want->fwd, steps, int64_t));
+  CHECK(SAME(got->bwd, want->bwd, steps, int64_t) && SAME(got->dwell, want->dwell, slots, double));
+  CHECK(SAME(got->dwell2, want->dwell2, slots, double));
+  CHECK(!want->row_time || SAME(got->row_time, want->row_time, rows, double));
+  CHECK(!want->row_dir || SAME(got->row_dir, want->row_dir, rows, int32_t));
+  CHECK(!want->row_count || SAME(got->row_count, want->row_count, rows * slots, int64_t));
+  CHECK(!want->row_fwd || SAME(got->row_fwd, want->row_fwd, rows * steps, int64_t));
+  CHECK(!want->row_bwd || SAME(got->row_bwd, want->row_bwd, rows * steps, int64_t));
+  CHECK(!want->row_dwell || SAME(got->row_dwell, want->row_dwell, rows * slots, double));
+  CHECK(!want->row_tape_entropy || SAME(got->row_tape_entropy, want->row_tape_entropy, rows, double));
+  CHECK(!got->row_time == (!want->row_time || rows == 0) || rows == 0);
+}
+
+static void check_run(const dump_reader *reader, const ness_network *net, int32_t level)
+{
+  const dump_run *got = dump_run_of(reader), want = sample_run(level);
+  CHECK_STR(got->model_text, want.model_text);
+  CHECK_STR(got->overrides, want.overrides);
+  CHECK_STR(got->command, want.command);
+  CHECK_STR(got->version, want.version);
+  CHECK_STR(got->machine, want.machine);
+  CHECK_STR(got->method, want.method);
+  CHECK(got->level == level && got->seed == want.seed && got->replicas == want.replicas && got->block == want.block);
+  CHECK(got->time == want.time && got->events == want.events && got->warmup == want.warmup);
+  CHECK(got->window == want.window && got->every == want.every);
+
+  const ness_network *n = dump_network(reader);
+#define SIZE_SAME(name) CHECK(n->name == net->name);
+#define LOCAL(name)                                                                                                    \
+  const int64_t name = n->name;                                                                                        \
+  (void)name;
+#define ARRAY_SAME(stored, type, name, length)                                                                         \
+  CHECK((length) == 0 || memcmp(n->name, net->name, (size_t)(length) * sizeof(type)) == 0);
+  NETWORK_SIZES(SIZE_SAME)
+  NETWORK_SIZES(LOCAL)
+  NETWORK_ARRAYS(ARRAY_SAME)
+  CHECK(n->temperature == net->temperature);
+  CHECK_STR(n->model_name, net->model_name);
+}
+
+static void round_trip(int32_t slots, int32_t level, int64_t rows)
+{
+  ness_network *net = sample_network(slots);
+  const char *path = in_folder("round.msgpack");
+  CHECK(write_sample(path, net, level, 3, rows, 1) == NESS_OK);
+  dump_reader *reader = NULL;
+  dump_frame frame = {0};
+  dump_buffer buffer = {0};
+  dump_chunk got;
+  CHECK(dump_open(path, NULL, &reader) == NESS_OK);
+  if (!reader) return;
+  check_run(reader, net, level);
+  for (int64_t i = 0; i < 6; i++) {
+    sample_chunk want = sample_fill(net, level, i % 2, i / 2, rows, i / 2 == 2);
+    CHECK(dump_next(reader, &frame, NULL) == NESS_OK && frame.kind == DUMP_KIND_CHUNK);
+    CHECK(dump_decode(reader, &frame, &buffer, &got) == NESS_OK);
+    check_chunk(&got, &want.chunk, net);
+    sample_free(&want);
+  }
+  CHECK(!dump_complete(reader));
+  CHECK(dump_next(reader, &frame, NULL) == NESS_OK && frame.kind == DUMP_KIND_INDEX);
+  CHECK(dump_next(reader, &frame, NULL) == NESS_OK && frame.kind == DUMP_KIND_FOOTER);
+  CHECK(dump_next(reader, &frame, NULL) == NESS_OK && frame.bytes == 0);
+  CHECK(dump_complete(reader) == 1 && dump_damage(reader) == 0);
+  dump_frame_free(&frame);
+  dump_buffer_free(&buffer);
+  dump_reader_free(reader);
+  network_free(net);
+}
+
+static void test_round_trip(void)
+{
+  for (int32_t level = 0; level < 4; level++) {
+    round_trip(2, level, 0);
+    round_trip(3, level, 1);
+    round_trip(3, level, 777);
+    round_trip(200, level, 40); /* directions in u16 */
+  }
+  round_trip(40000, DUMP_EVENTS, 100); /* and in i32; tables left out of the run frame */
+  ness_network *net = sample_network(3);
+  for (int32_t level = 0; level < 4; level++) {
+    const int64_t rows = dump_chunk_rows(net, level);
+    sample_chunk chunk = sample_fill(net, level, 0, 0, rows, 0);
+    void *frame = NULL;
+    size_t n;
+    CHECK(rows >= 1 && dump_pack(net, level, &chunk.chunk, &frame, &n) == NESS_OK);
+    mem_free(frame);
+    sample_free(&chunk);
+  }
+  network_free(net);
+}
+
+/* --- what pack refuses --- */
+
+static ness_status pack_status(const ness_network *net, int32_t level, const dump_chunk *chunk)
+{
+  void *frame;
+  size_t n;
+  const ness_status status = dump_pack(net, level, chunk, &frame, &n);
+  mem_free(frame);
+  return status;
+}
+
+static void test_refusals(void)
+{
+  ness_network *net = sample_network(3);
+  sample_chunk sample = sample_fill(net, DUMP_EVENTS, 0, 0, 10, 0);
+  dump_chunk c = sample.chunk;
+  CHECK(pack_status(net, DUMP_EVENTS, &c) == NESS_OK);
+  CHECK(pack_status(net, 4, &c) == NESS_USAGE);
+  CHECK(pack_status(net, DUMP_SUMMARY, &c) == NESS_INTERNAL);
+  c.t1 = c.t0 - 1;
+  CHECK(pack_status(net, DUMP_EVENTS, &c) == NESS_INTERNAL);
+  c = sample.chunk;
+  c.row_dir = NULL;
+  CHECK(pack_status(net, DUMP_EVENTS, &c) == NESS_INTERNAL);
+  int32_t dir[10] = {0};
+  c.row_dir = dir;
+  dir[9] = 2 * net->nstep;
+  CHECK(pack_status(net, DUMP_EVENTS, &c) == NESS_INTERNAL);
+  dir[9] = -1;
+  CHECK(pack_status(net, DUMP_EVENTS, &c) == NESS_INTERNAL);
+  c = sample.chunk;
+  double time[10] = {0, 1, 1, 1, 0.5, 2, 2, 2, 2, 2};
+  c.row_time = time;
+  CHECK(pack_status(net, DUMP_EVENTS, &c) == NESS_INTERNAL);
+  time[4] = NAN;
+  CHECK(pack_status(net, DUMP_EVENTS, &c) == NESS_INTERNAL);
+  time[4] = 1;
+  CHECK(pack_status(net, DUMP_EVENTS, &c) == NESS_OK);
+  c = sample.chunk;
+  const int64_t negative[8] = {0, -1};
+  c.n0 = negative;
+  CHECK(pack_status(net, DUMP_EVENTS, &c) == NESS_INTERNAL);
+  c = sample.chunk;
+  c.rows = INT64_MAX / 4;
+  CHECK(pack_status(net, DUMP_EVENTS, &c) == NESS_LIMIT);
+  sample_free(&sample);
+
+  /* times without any pattern do not compress below the limit */
+  const int64_t rows = 1200000;
+  sample = sample_fill(net, DUMP_EVENTS, 0, 0, rows, 0);
+  double *noisy = malloc((size_t)rows * sizeof *noisy);
+  if (!noisy) exit(2);
+  uint64_t x = 1;
+  for (int64_t i = 0; i < rows; i++) {
+    x = x * 6364136223846793005u + 1442695040888963407u;
+    noisy[i] = ((double)i + (double)(x >> 11) * 0x1p-53) * (2.0 / (double)rows);
+  }
+  sample.chunk.row_time = noisy;
+  CHECK(pack_status(net, DUMP_EVENTS, &sample.chunk) == NESS_LIMIT);
+  free(noisy);
+  sample_free(&sample);
+
+  dump_run run = sample_run(DUMP_FLUX);
+  char *text = malloc((9 << 20) + 1);
+  if (!text) exit(2);
+  memset(text, 'x', 9 << 20);
+  text[9 << 20] = 0;
+  run.model_text = text;
+  ness_diags *diags = ness_diags_create();
+  dump_writer *writer;
+  CHECK(dump_create(NULL, false, net, &run, diags, &writer) == NESS_LIMIT && !writer);
+  CHECK(ness_diags_count(diags, NULL) == 1 && strstr(ness_diags_get(diags, 0)->message, "8 MiB"));
+  ness_diags_free(diags);
+  free(text);
+  network_free(net);
+}
+
+/* --- the same bytes --- */
+
+static void test_same_bytes(void)
+{
+  ness_network *net = sample_network(3);
+  const char *whole = in_folder("whole.msgpack"), *parts = in_folder("parts.msgpack");
+  CHECK(write_sample(whole, net, DUMP_FLUX, 4, 20, 1) == NESS_OK);
+  for (int64_t stop = 0; stop <= 8; stop++) {
+    dump_writer *writer = NULL;
+    const dump_run run = sample_run(DUMP_FLUX);
+    CHECK(dump_create(parts, true, net, &run, NULL, &writer) == NESS_OK);
+    for (int64_t i = 0; i < stop; i++) CHECK(!append_sample(writer, net, DUMP_FLUX, i % 2, i / 2, 20, i / 2 == 3));
+    if (stop % 2) {
+      CHECK(dump_close(writer, 0, NULL) == NESS_OK);
+    } else { /* killed within a frame */
+      dump_abandon(writer);
+      const int fd = open(parts, O_WRONLY | O_APPEND);
+      CHECK(fd >= 0 && write(fd, frame_mark, FRAME_MARK) == (ssize_t)FRAME_MARK);
+      close(fd);
+    }
+    CHECK(dump_reopen(parts, NULL, &writer) == NESS_OK);
+    if (!writer) continue;
+    for (int64_t i = stop; i < 8; i++) CHECK(!append_sample(writer, net, DUMP_FLUX, i % 2, i / 2, 20, i / 2 == 3));
+    CHECK(dump_close(writer, 1, NULL) == NESS_OK);
+    CHECK(same_bytes(whole, parts));
+  }
+
+  /* a hole before the last chunk cannot be resumed, and nothing is cut off */
+  bytes b = slurp(whole);
+  b.data[b.size / 2] ^= 1;
+  FILE *file = fopen(parts, "wb");
+  CHECK(file && fwrite(b.data, 1, b.size, file) == b.size && fclose(file) == 0);
+  dump_writer *writer;
+  ness_diags *diags = ness_diags_create();
+  CHECK(dump_reopen(parts, diags, &writer) == NESS_FORMAT && !writer && ness_diags_count(diags, NULL) == 1);
+  ness_diags_free(diags);
+  bytes after = slurp(parts);
+  CHECK(after.size == b.size && memcmp(after.data, b.data, b.size) == 0);
+  free(after.data);
+  free(b.data);
+  network_free(net);
+}
+
+static ness_status append_many(dump_writer *writer, const ness_network *net, int64_t from, int64_t to)
+{
+  ness_status status = NESS_OK;
+  for (int64_t i = from; i < to && !status; i++) status = append_sample(writer, net, DUMP_SUMMARY, i, 0, 0, 1);
+  return status;
+}
+
+/* Files of more than one index frame, reopened just before, at and behind the place of the first. */
+static void test_index_frames(void)
+{
+  ness_network *net = sample_network(2);
+  const int64_t total = INDEX_ENTRIES + 10;
+  const char *whole = in_folder("whole.msgpack"), *parts = in_folder("parts.msgpack");
+  dump_run run = sample_run(DUMP_SUMMARY);
+  run.replicas = total;
+  dump_writer *writer = NULL;
+  CHECK(dump_create(whole, true, net, &run, NULL, &writer) == NESS_OK);
+  CHECK(append_many(writer, net, 0, total) == NESS_OK && dump_close(writer, 1, NULL) == NESS_OK);
+  ness_doc *doc = NULL;
+  CHECK(ness_dump_verify(whole, NULL, &doc) == NESS_OK);
+  CHECK(ness_doc_number(doc, "totals.frames") == (double)total + 4);
+  CHECK(ness_doc_number(doc, "totals.chunks") == (double)total);
+  ness_doc_free(doc);
+  const int64_t stops[] = {INDEX_ENTRIES, INDEX_ENTRIES + 1};
+  for (int k = 0; k < 2; k++) {
+    CHECK(dump_create(parts, true, net, &run, NULL, &writer) == NESS_OK);
+    CHECK(append_many(writer, net, 0, stops[k]) == NESS_OK && dump_close(writer, 0, NULL) == NESS_OK);
+    CHECK(dump_reopen(parts, NULL, &writer) == NESS_OK);
+    CHECK(append_many(writer, net, stops[k], total) == NESS_OK && dump_close(writer, 1, NULL) == NESS_OK);
+    CHECK(same_bytes(whole, parts));
+  }
+  network_free(net);
+}
+
+/* --- damage --- */
+
+typedef struct outline {
+  int64_t start[64];
+  size_t bytes[64];
+  int count;
+} outline;
+
+static outline frames_of(bytes b)
+{
+  outline o = {.count = 1};
+  dump_reader *reader = NULL;
+  dump_frame frame = {0};
+  CHECK(dump_open_memory(b.data, b.size, NULL, &reader) == NESS_OK);
+  o.bytes[0] = reader_run_frame(reader)->bytes;
+  while (!dump_next(reader, &frame, NULL) && frame.bytes > 0 && o.count < 64) {
+    o.start[o.count] = frame.offset;
+    o.bytes[o.count++] = frame.bytes;
+  }
+  dump_frame_free(&frame);
+  dump_reader_free(reader);
+  return o;
+}
+
+/* Reads a harmed copy: true when every frame found is one of the originals, unchanged, at its place; counts them. */
+static bool only_originals(const unsigned char *harmed, size_t size, bytes original, const outline *o, int *found,
+                           int64_t *damage)
+{
+  dump_reader *reader = NULL;
+  dump_frame frame = {0};
+  dump_buffer buffer = {0};
+  dump_chunk chunk;
+  bool good = true;
+  *found = 0;
+  *damage = 0;
+  const ness_status status = dump_open_memory(harmed, size, NULL, &reader);
+  if (status) return status == NESS_FORMAT;
+  *found = 1;
+  while (!dump_next(reader, &frame, NULL) && frame.bytes > 0) {
+    int k = 1;
+    while (k < o->count && o->start[k] != frame.offset) k++;
+    good = good && k < o->count && frame.bytes == o->bytes[k] &&
+           memcmp(frame.data, original.data + o->start[k], frame.bytes) == 0;
+    if (frame.kind == DUMP_KIND_CHUNK) good = good && dump_decode(reader, &frame, &buffer, &chunk) == NESS_OK;
+    ++*found;
+  }
+  *damage = dump_damage(reader);
+  dump_frame_free(&frame);
+  dump_buffer_free(&buffer);
+  dump_reader_free(reader);
+  return good;
+}
+
+static void test_truncation(bytes b, const outline *o)
+{
+  for (size_t size = 0; size < b.size; size++) {
+    unsigned char *cut = malloc(size + 1); /* of this length, so that a sanitizer sees a byte too much */
+    if (!cut) exit(2);
+    memcpy(cut, b.data, size);
+    int found, whole = 0;
+    int64_t damage, end = 0;
+    while (whole < o->count && o->start[whole] + (int64_t)o->bytes[whole] <= (int64_t)size) {
+      end = o->start[whole] + (int64_t)o->bytes[whole];
+      whole++;
+    }
+    const bool good = only_originals(cut, size, b, o, &found, &damage);
+    if (!good || found != whole || (whole > 0 && damage != (int64_t)size - end)) {
+      CHECK(false && "a cut file gives its whole frames and nothing else");
+      fprintf(stderr, "cut at %zu: %d frames of %d, damage %lld\n", size, found, whole, (long long)damage);
+    }
+    free(cut);
+  }
+  CHECK(o->count == 7);
+}
+
+static void test_flips(bytes b, const outline *o)
+{
+  static const unsigned char flips[] = {0x01, 0x80, 0xff};
+  for (size_t at = 0; at < b.size; at++)
+    for (int k = 0; k < 3; k++) {
+      int found, frame = 0;
+      int64_t damage;
+      while (o->start[frame] + (int64_t)o->bytes[frame] <= (int64_t)at) frame++;
+      b.data[at] ^= flips[k];
+      unsigned char *harmed = malloc(b.size);
+      if (!harmed) exit(2);
+      memcpy(harmed, b.data, b.size);
+      b.data[at] ^= flips[k];
+      const bool good = only_originals(harmed, b.size, b, o, &found, &damage);
+      const int want = frame == 0 ? 0 : o->count - 1;
+      if (!good || found != want || damage != (frame == 0 ? 0 : (int64_t)o->bytes[frame])) {
+        CHECK(false && "a flipped byte costs its frame and nothing else");
+        fprintf(stderr, "byte %zu ^ %02x: %d frames of %d, damage %lld\n", at, flips[k], found, want,
+                (long long)damage);
+      }
+      free(harmed);
+    }
+}
+
+static void test_damage(void)
+{
+  ness_network *net = sample_network(2);
+  const char *path = in_folder("small.msgpack");
+  CHECK(write_sample(path, net, DUMP_FLUX, 2, 3, 1) == NESS_OK);
+  bytes b = slurp(path);
+  const outline o = frames_of(b);
+  test_truncation(b, &o);
+  test_flips(b, &o);
+
+  /* bytes put in between, and a frame cut out */
+  unsigned char *harmed = malloc(b.size + 100);
+  if (!harmed) exit(2);
+  int found;
+  int64_t damage;
+  memcpy(harmed, b.data, (size_t)o.start[2]);
+  memset(harmed + o.start[2], 0x85, 100);
+  memcpy(harmed + o.start[2] + 100, b.data + o.start[2], b.size - (size_t)o.start[2]);
+  dump_reader *reader = NULL;
+  dump_frame frame = {0};
+  CHECK(dump_open_memory(harmed, b.size + 100, NULL, &reader) == NESS_OK);
+  for (found = 1; !dump_next(reader, &frame, NULL) && frame.bytes > 0; found++) continue;
+  CHECK(found == o.count && dump_damage(reader) == 100 && dump_complete(reader));
+  dump_reader_free(reader);
+
+  /* two dumps end to end are not one */
+  harmed = realloc(harmed, 2 * b.size);
+  if (!harmed) exit(2);
+  memcpy(harmed, b.data, b.size);
+  memcpy(harmed + b.size, b.data, b.size);
+  ness_status status = dump_open_memory(harmed, 2 * b.size, NULL, &reader);
+  while (!status && !(status = dump_next(reader, &frame, NULL)) && frame.bytes > 0) continue;
+  CHECK(status == NESS_FORMAT);
+  dump_reader_free(reader);
+  dump_frame_free(&frame);
+
+  /* a stream of noise is not a dump */
+  memset(harmed, 0x85, b.size);
+  CHECK(only_originals(harmed, b.size, b, &o, &found, &damage) && found == 0);
+  free(harmed);
+  free(b.data);
+  network_free(net);
+}
+
+/* --- hostile frames --- */
+
+/* A frame of the given kind around a body, with a checksum that holds. */
+static bytes seal(int32_t kind, int version, const unsigned char *body, size_t size)
+{
+  const unsigned char head[FRAME_HEADER - FRAME_HASHED] = {0xa4,
+                                                           'k',
+                                                           'i',
+                                                           'n',
+                                                           'd',
+                                                           (unsigned char)kind,
+                                                           0xa7,
+                                                           'v',
+                                                           'e',
+                                                           'r',
+                                                           's',
+                                                           'i',
+                                                           'o',
+                                                           'n',
+                                                           (unsigned char)version,
+                                                           0xa6,
+                                                           'l',
+                                                           'e',
+                                                           'n',
+                                                           'g',
+                                                           't',
+                                                           'h',
+                                                           0xce,
+                                                           (unsigned char)(size >> 24),
+                                                           (unsigned char)(size >> 16),
+                                                           (unsigned char)(size >> 8),
+                                                           (unsigned char)size};
+  bytes b = {malloc(FRAME_HEADER + size), FRAME_HEADER + size};
+  if (!b.data) exit(2);
+  memcpy(b.data, frame_mark, FRAME_MARK);
+  memcpy(b.data + FRAME_MARK, "\xa4hash\xcf", 6);
+  memcpy(b.data + FRAME_HASHED, head, sizeof head);
+  memcpy(b.data + FRAME_HEADER, body, size);
+  const uint64_t hash = frame_hash(b.data, b.size);
+  for (int i = 0; i < 8; i++) b.data[23 + i] = (unsigned char)(hash >> 8 * (7 - i));
+  return b;
+}
+
+/* Opens the sample's run frame with a hostile frame behind it, decodes that as a chunk and shows it. */
+static ness_status meet(bytes run, size_t run_bytes, const unsigned char *body, size_t size)
+{
+  bytes evil = seal(DUMP_KIND_CHUNK, 1, body, size);
+  unsigned char *file = malloc(run_bytes + evil.size);
+  if (!file) exit(2);
+  memcpy(file, run.data, run_bytes);
+  memcpy(file + run_bytes, evil.data, evil.size);
+  dump_reader *reader = NULL;
+  dump_frame frame = {0};
+  dump_buffer buffer = {0};
+  dump_chunk chunk;
+  ness_status status = dump_open_memory(file, run_bytes + evil.size, NULL, &reader);
+  CHECK(status == NESS_OK);
+  CHECK(dump_next(reader, &frame, NULL) == NESS_OK && frame.bytes == evil.size && dump_damage(reader) == 0);
+  status = dump_decode(reader, &frame, &buffer, &chunk);
+  CHECK(buffer.capacity <= 1 << 20);
+  for (int64_t r = 0; r < chunk.rows && !status; r++)
+    CHECK(chunk.row_dir[r] >= 0 && chunk.row_dir[r] < 2 * dump_network(reader)->nstep);
+  dump_buffer_free(&buffer);
+  dump_frame_free(&frame);
+  dump_reader_free(reader);
+  free(file);
+  free(evil.data);
+  return status;
+}
+
+/* The body with `n` bytes at `at` replaced by others. */
+static ness_status meet_changed(bytes run, size_t run_bytes, const unsigned char *body, size_t size, size_t at,
+                                size_t n, const char *by, size_t by_size)
+{
+  unsigned char *changed = malloc(size + by_size);
+  if (!changed) exit(2);
+  memcpy(changed, body, at);
+  memcpy(changed + at, by, by_size);
+  memcpy(changed + at + by_size, body + at + n, size - at - n);
+  const ness_status status = meet(run, run_bytes, changed, size - n + by_size);
+  free(changed);
+  return status;
+}
+
+/* What frame_split alone says of such a body. */
+static ness_status split_changed(const unsigned char *body, size_t size, size_t at, const char *by, size_t by_size)
+{
+  unsigned char *changed = malloc(size + by_size);
+  if (!changed) exit(2);
+  memcpy(changed, body, at);
+  memcpy(changed + at, by, by_size);
+  memcpy(changed + at + by_size, body + at + 1, size - at - 1);
+  bytes frame = seal(DUMP_KIND_CHUNK, 1, changed, size - 1 + by_size);
+  frame_body parts;
+  const ness_status status = frame_split(frame.data, frame.size, &parts);
+  free(frame.data);
+  free(changed);
+  return status;
+}
+
+/* Column tables that lie about [row_time, <f8, 3, 1, offset], the offset one byte and a multiple of 8; times that lie.
+ */
+static void test_columns(bytes run, size_t run_bytes, const unsigned char *body, size_t size)
+{
+  size_t at = 0, t1 = 0;
+  while (at + 20 < size && memcmp(body + at, "\xa8row_time\xa3<f8\x03\x01", 15) != 0) at++;
+  while (t1 + 20 < size && memcmp(body + t1, "\xa2t1\xcb\x40\x00", 6) != 0) t1++;
+  const size_t rows = at + 13, width = at + 14, offset = at + 15;
+  CHECK(offset < size && body[offset] < 0x80 && body[offset] % 8 == 0);
+  CHECK(split_changed(body, size, offset, (const char *)body + offset, 1) == NESS_OK);
+  CHECK(split_changed(body, size, offset, "\xcd\x00\xf8", 3) == NESS_FORMAT); /* beyond the payload */
+  CHECK(split_changed(body, size, offset, "\x48", 1) == NESS_FORMAT);         /* its end is */
+  CHECK(split_changed(body, size, offset, "\xcf\xff\xff\xff\xff\xff\xff\xff\xf8", 9) == NESS_FORMAT);
+  CHECK(split_changed(body, size, offset, "\xff", 1) == NESS_FORMAT);
+  CHECK(split_changed(body, size, offset, "\x04", 1) == NESS_FORMAT); /* not aligned */
+  CHECK(split_changed(body, size, rows, "\x7f", 1) == NESS_FORMAT);   /* more than there is */
+  CHECK(split_changed(body, size, width, "\xcf\x40\x00\x00\x00\x00\x00\x00\x00", 9) == NESS_FORMAT);
+  CHECK(split_changed(body, size, rows, "\xd3\x80\x00\x00\x00\x00\x00\x00\x00", 9) == NESS_FORMAT);
+  CHECK(split_changed(body, size, rows, "\x02", 1) == NESS_OK);
+  CHECK(meet_changed(run, run_bytes, body, size, rows, 1, "\x02", 1) == NESS_FORMAT);       /* another shape */
+  CHECK(meet_changed(run, run_bytes, body, size, offset - 4, 1, "i", 1) == NESS_FORMAT);    /* another type */
+  CHECK(meet_changed(run, run_bytes, body, size, at + 1, 1, "x", 1) == NESS_FORMAT);        /* it is missing */
+  CHECK(meet_changed(run, run_bytes, body, size, t1 + 4, 2, "\x3f\xf0", 2) == NESS_FORMAT); /* rows behind t1 */
+}
+
+static void test_bombs(void)
+{
+  ness_network *net = sample_network(2);
+  const char *path = in_folder("small.msgpack");
+  CHECK(write_sample(path, net, DUMP_EVENTS, 1, 3, 1) == NESS_OK);
+  bytes b = slurp(path);
+  const outline o = frames_of(b);
+  const size_t run = o.bytes[0], chunk = o.bytes[1] - FRAME_HEADER;
+  const unsigned char *body = b.data + o.start[1] + FRAME_HEADER;
+  CHECK(meet(b, run, body, chunk) == NESS_OK); /* the test itself works */
+  test_columns(b, run, body, chunk);
+
+  static const unsigned char array[] = {0xdd, 0x10, 0, 0, 0}, map[] = {0xdf, 0x10, 0, 0, 0},
+                             blob[] = {0xc6, 0x7f, 0, 0, 0};
+  CHECK(meet(b, run, array, sizeof array) == NESS_FORMAT);
+  CHECK(meet(b, run, map, sizeof map) == NESS_FORMAT);
+  CHECK(meet(b, run, blob, sizeof blob) == NESS_FORMAT);
+  CHECK(meet(b, run, body, 0) == NESS_FORMAT);
+
+  /* a million arrays, each within the one before */
+  unsigned char *nest = malloc(1 << 20);
+  if (!nest) exit(2);
+  memset(nest, 0x91, 1 << 20);
+  memcpy(nest, "\x81\xa1x", 3);
+  CHECK(meet(b, run, nest, 1 << 20) == NESS_FORMAT);
+  memset(nest + 3, 0xdd, (1 << 20) - 3); /* and each claims 3.7 thousand million elements */
+  CHECK(meet(b, run, nest, 1 << 20) == NESS_FORMAT);
+  free(nest);
+
+  /* every byte of an honest chunk changed, with a checksum that holds: an error or other numbers, never a crash */
+  unsigned char *harmed = malloc(chunk);
+  if (!harmed) exit(2);
+  int refused = 0;
+  for (size_t at = 0; at < chunk; at++)
+    for (int k = 0; k < 4; k++) {
+      static const unsigned char set[] = {0x00, 0xff, 0xdd, 0x7f};
+      memcpy(harmed, body, chunk);
+      harmed[at] = set[k];
+      const ness_status status = meet(b, run, harmed, chunk);
+      refused += status == NESS_FORMAT;
+      if (status && status != NESS_FORMAT) CHECK(false && "only NESS_FORMAT is an answer to a wrong chunk");
+    }
+  CHECK(refused > (int)chunk);
+  free(harmed);
+
+  /* all prefixes, sealed */
+  for (size_t size = 0; size < chunk; size++) CHECK(meet(b, run, body, size) == NESS_FORMAT);
+  free(b.data);
+  network_free(net);
+}
+
+/* The same for the run frame. */
+static void test_hostile_run(void)
+{
+  ness_network *net = sample_network(2);
+  const char *path = in_folder("small.msgpack");
+  CHECK(write_sample(path, net, DUMP_EVENTS, 1, 3, 1) == NESS_OK);
+  bytes b = slurp(path);
+  const outline o = frames_of(b);
+  const size_t size = o.bytes[0] - FRAME_HEADER;
+  unsigned char *body = malloc(size);
+  if (!body) exit(2);
+  dump_reader *reader;
+  for (size_t at = 0; at < size; at++)
+    for (int k = 0; k < 2; k++) {
+      memcpy(body, b.data + FRAME_HEADER, size);
+      body[at] = k ? 0xff : (unsigned char)(body[at] + 1);
+      bytes evil = seal(DUMP_KIND_RUN, 1, body, size);
+      const ness_status status = dump_open_memory(evil.data, evil.size, NULL, &reader);
+      if (status && status != NESS_FORMAT) CHECK(false && "only NESS_FORMAT is an answer to a wrong run frame");
+      dump_reader_free(reader);
+      free(evil.data);
+    }
+  /* a newer version is named; with a checksum that does not hold it is damage */
+  ness_diags *diags = ness_diags_create();
+  bytes newer = seal(DUMP_KIND_RUN, 2, b.data + FRAME_HEADER, size);
+  CHECK(dump_open_memory(newer.data, newer.size, diags, &reader) == NESS_FORMAT && !reader);
+  CHECK(ness_diags_count(diags, NULL) == 1 && strstr(ness_diags_get(diags, 0)->message, "version 2"));
+  newer.data[newer.size - 1] ^= 1;
+  CHECK(dump_open_memory(newer.data, newer.size, diags, &reader) == NESS_FORMAT && !reader);
+  CHECK(ness_diags_count(diags, NULL) == 2 && strstr(ness_diags_get(diags, 1)->message, "damaged"));
+  CHECK(dump_open_memory("", 0, diags, &reader) == NESS_FORMAT);
+  CHECK(dump_open_memory("hello, world, hello, world", 26, diags, &reader) == NESS_FORMAT);
+  ness_diags_free(diags);
+  free(newer.data);
+  free(body);
+  free(b.data);
+  network_free(net);
+}
+
+/* --- failing disks and memory --- */
+
+static void test_disk(void)
+{
+  ness_network *net = sample_network(3);
+  const dump_run run = sample_run(DUMP_EVENTS);
+  dump_writer *writer;
+  ness_diags *diags = ness_diags_create();
+  if (access("/dev/full", W_OK) == 0) {
+    CHECK(dump_create("/dev/full", false, net, &run, diags, &writer) == NESS_IO && !writer);
+    const ness_diag *d = ness_diags_get(diags, 0);
+    CHECK(d && strstr(d->message, "/dev/full") && strstr(d->message, "No space"));
+    CHECK(access("/dev/full", F_OK) == 0);
+  }
+  CHECK(dump_create(in_folder("no/such/folder"), false, net, &run, diags, &writer) == NESS_IO && !writer);
+
+  /* an existing file is kept unless it may be replaced */
+  const char *path = in_folder("exists.msgpack");
+  CHECK(dump_create(path, false, net, &run, NULL, &writer) == NESS_OK && dump_close(writer, 1, NULL) == NESS_OK);
+  bytes before = slurp(path);
+  CHECK(dump_create(path, false, net, &run, diags, &writer) == NESS_IO && !writer);
+  const ness_diag *last = ness_diags_get(diags, ness_diags_count(diags, NULL) - 1);
+  CHECK(last && strstr(last->message, "exists") && last->hint && strstr(last->hint, "--force"));
+  bytes after = slurp(path);
+  CHECK(before.size == after.size);
+  free(before.data);
+  free(after.data);
+  CHECK(dump_create(path, true, net, &run, NULL, &writer) == NESS_OK && dump_close(writer, 1, NULL) == NESS_OK);
+
+  /* a reader that goes away: EPIPE, and it sticks */
+  signal(SIGPIPE, SIG_IGN);
+  int ends[2];
+  char name[32];
+  CHECK(pipe(ends) == 0);
+  snprintf(name, sizeof name, "/dev/fd/%d", ends[1]);
+  CHECK(dump_create(name, false, net, &run, diags, &writer) == NESS_OK);
+  close(ends[0]);
+  if (writer) {
+    CHECK(append_sample(writer, net, DUMP_EVENTS, 0, 0, 100, 0) == NESS_IO);
+    CHECK(append_sample(writer, net, DUMP_EVENTS, 0, 0, 100, 0) == NESS_IO);
+    CHECK(dump_close(writer, 1, diags) == NESS_IO);
+  }
+  close(ends[1]);
+
+  /* counting only */
+  CHECK(dump_create(NULL, false, net, &run, diags, &writer) == NESS_OK);
+  CHECK(append_sample(writer, net, DUMP_EVENTS, 0, 0, 100, 1) == NESS_OK);
+  CHECK(dump_append(writer, "junk", 4, diags) == NESS_USAGE);
+  CHECK(dump_close(writer, 1, diags) == NESS_OK);
+  dump_reader *reader;
+  CHECK(dump_open(in_folder("not_there"), diags, &reader) == NESS_IO && !reader);
+  CHECK(dump_open(folder, diags, &reader) == NESS_IO && !reader);
+  ness_diags_free(diags);
+  network_free(net);
+}
+
+static ness_status read_all(const char *path)
+{
+  dump_reader *reader;
+  dump_frame frame = {0};
+  dump_buffer buffer = {0};
+  dump_chunk chunk;
+  ness_status status = dump_open(path, NULL, &reader);
+  if (status) return status;
+  while (!(status = dump_next(reader, &frame, NULL)) && frame.bytes > 0)
+    if (frame.kind == DUMP_KIND_CHUNK && (status = dump_decode(reader, &frame, &buffer, &chunk))) break;
+  dump_frame_free(&frame);
+  dump_buffer_free(&buffer);
+  dump_reader_free(reader);
+  return status;
+}
+
+static int ignore(void *context, const char *data, size_t n)
+{
+  (void)context;
+  (void)data;
+  (void)n;
+  return 0;
+}
+
+static ness_status everything(const ness_network *net, int what)
+{
+  const char *path = in_folder("memory.msgpack"), *out = in_folder("memory.npz");
+  const ness_dump_options options = {.struct_size = sizeof options, .overwrite = 1, .rows = 1};
+  dump_writer *writer;
+  ness_status status;
+  switch (what) {
+  case 0: return write_sample(path, net, DUMP_FLUX, 2, 200, 0);
+  case 1: return read_all(path);
+  case 2: status = dump_reopen(path, NULL, &writer); return status ? status : dump_close(writer, 1, NULL);
+  case 3: return ness_dump_verify(path, NULL, NULL);
+  case 4: return ness_dump_export(path, out, &options, NULL, NULL);
+  case 5: return ness_dump_repair(path, out, &options, NULL, NULL);
+  case 6: return ness_dump_cat(path, &options, ignore, NULL, NULL);
+  case 7: return ness_dump_ls(path, &options, NULL, NULL);
+  case 8: return ness_dump_merge(1, &path, out, &options, NULL, NULL);
+  default: return ness_dump_export(path, in_folder("memory.csv"), &options, NULL, NULL);
+  }
+}
+
+/* Every call with the n-th allocation failing, for all n: NESS_NOMEM and nothing lost (a sanitizer counts). */
+static void test_memory(void)
+{
+  ness_network *net = sample_network(2);
+  for (int what = 0; what < 10; what++) {
+    ness_status status = NESS_NOMEM;
+    int64_t n = 0;
+    for (; n < 5000 && status; n++) {
+      if (what > 0) CHECK(everything(net, 0) == NESS_OK);
+      mem_fail_after(n);
+      status = everything(net, what);
+      mem_fail_after(-1);
+      if (status && status != NESS_NOMEM) CHECK(false && "memory is out, nothing else");
+      if (status && status != NESS_NOMEM) fprintf(stderr, "call %d, allocation %lld: %d\n", what, (long long)n, status);
+    }
+    CHECK(n > 3 && n < 5000);
+  }
+  network_free(net);
+}
+
+int main(void)
+{
+  if (!mkdtemp(folder)) return 2;
+  test_round_trip();
+  test_refusals();
+  test_same_bytes();
+  test_index_frames();
+  test_damage();
+  test_bombs();
+  test_hostile_run();
+  test_disk();
+  test_memory();
+  char command[128];
+  snprintf(command, sizeof command, "rm -r %s", folder);
+  if (system(command) != 0) return 2;
+  return check_done();
+}

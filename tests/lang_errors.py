@@ -1,0 +1,100 @@
+"""Wrong models: each must end with the right exit code, name the place, and say what is wrong; nothing may crash or hang."""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+program = pathlib.Path(sys.argv[1]).resolve() / "ness"
+HEAD = "model bad\nunits natural\n"
+SI = "model bad\ntemperature 300 [K]\n"
+# name, text, exit code, what stderr must hold
+CASES = [
+    ("unknown species", HEAD + "species A = 1\nr: A <-> B @ 1, 2\n", 3, ":4:10: error: no species, state, ion or bath has the name B"),
+    ("near name", HEAD + "species Glucose = 1, B = 0\nr: Glucse <-> B @ 1, 2\n", 3, "did you mean Glucose?"),
+    ("near keyword", HEAD + "speces A = 1\n", 3, "did you mean `species`?"),
+    ("near function", HEAD + "param a = sqr(2)\nspecies A = 1, B = 0\nr: A <-> B @ a, 1\n", 3, "did you mean sqrt"),
+    ("wrong unit", SI + "protein P { state A  state B }\nr: A <-> B @ 1 [1/M/s], 2 [1/s]\n", 3, "write it in [1/s]"),
+    ("unit sum", SI + "param a = 1 [mV] + 2 [s]\nprotein P { state A  state B }\nr: A <-> B @ 1 [1/s], a\n", 3, "cannot add V and s"),
+    ("unknown unit", SI + "param a = 1 [parsec]\nprotein P { state A  state B }\nr: A <-> B @ 1 [1/s], a\n", 3, "is no unit that ness knows"),
+    ("unit in natural", HEAD + "species A = 1, B = 0\nr: A <-> B @ 1 [1/s], 2\n", 3, "in natural units a number has no unit"),
+    ("negative rate", HEAD + "species A = 1, B = 0\nr: A <-> B @ -1, 2\n", 3, "the forward rate of r is -1"),
+    ("infinite rate", HEAD + "species A = 1, B = 0\nr: A <-> B @ inf, 2\n", 3, "the forward rate of r is inf"),
+    ("no number", HEAD + "species A = 1, B = 0\nr: A <-> B @ 1, ln(0-1)\n", 3, "not a number"),
+    ("number too large", HEAD + "species A = 1, B = 0\nr: A <-> B @ 1e999, 2\n", 3, "too large"),
+    ("zero rates", HEAD + "species A = 1, B = 0\nr: A <-> B @ 0, 0\n", 3, "it never happens"),
+    ("zero volume", SI + "compartment c volume 0 [L]\nspecies A = 1 in c, B = 1\nr: A <-> B @ 1 [1/s], 1 [1/s]\n", 3, "a volume must be positive"),
+    ("concentration without volume", SI + "species A = 1 [mM], B = 0\nr: A <-> B @ 1 [1/s], 1 [1/s]\n", 3, "only through a volume"),
+    ("zero bath", HEAD + "bath F = 0\nspecies A = 1, B = 0\nr: A + F <-> B @ 1, 1\n", 3, "minus infinity"),
+    ("charge", SI + "compartment o reservoir\ncompartment i reservoir\nion Na z +1 { o = 1 [mM] }\nion Cl z -1 { i = 1 [mM] }\n"
+     "r: Na.o <-> Cl.i @ 1 [1/M/s], 1 [1/M/s]\n", 3, "the charge does not balance"),
+    ("fat arrow", HEAD + "species A = 1, B = 0\nr: A => B @ 1\n", 3, "=> does not say whether the step can go back"),
+    ("one rate", HEAD + "species A = 1, B = 0\nr: A <-> B @ 1\n", 3, "only one rate is given"),
+    ("two rates one way", HEAD + "species A = 1, B = 0\nr: A -> B @ 1, 2\n", 3, "goes one way"),
+    ("twice", HEAD + "species A = 1, A = 2\nr: A -> 0 @ 1\n", 3, "declared already, in line 3"),
+    ("circle", HEAD + "param a = b, b = a\nspecies A = 1\nr: A -> 0 @ a\n", 3, "depends on itself"),
+    ("energy circle", HEAD + "protein P { state A energy = B\n state B energy = A }\nr: A <-> B @ 1, 2\n", 3, "depends on itself"),
+    ("count in a rate", HEAD + "param k = 2*A\nspecies A = 1\nr: A -> 0 @ k\n", 3, "A is a count"),
+    ("fraction of a count", HEAD + "species A = 1.5\nr: A -> 0 @ 1\n", 3, "whole number"),
+    ("index out of range", HEAD + "species X[1..3] = 1\nr: X[3] <-> X[4] @ 1, 1\n", 3, "X[4]"),
+    ("empty range", HEAD + "species X[3..1] = 1\nr: X[3] -> 0 @ 1\n", 3, "is empty"),
+    ("huge range", HEAD + "species X[1..900000000] = 1\nr: X[1] -> 0 @ 1\n", 3, "too long"),
+    ("no temperature", "model bad\nprotein P { state A  state B energy = 1 kT }\nr: A <-> B @ ldb(k0 = 1 [1/s])\n", 3, "temperature"),
+    ("later feature", HEAD + "process V telegraph(low = 0)\n", 3, "not in this version"),
+    ("cycle does not close", HEAD + "species A = 1, B = 0\nr: A <-> B @ 1, 1\ncycle c: r\n", 3, "does not close"),
+    ("assertion", HEAD + "species A = 1, B = 0\nr: A <-> B @ 1, 1\nassert 1 == 2\n", 4, "the assertion does not hold"),
+    ("observable", HEAD + "species A = 1, B = 0\nr: A <-> B @ 1, 1\nobserve x = rate(r)*rate(r)\n", 3, "linear"),
+    ("unclosed brace", HEAD + "protein P { state A\n", 3, "error"),
+    ("stray brace", HEAD + "species A = 1\nr: A -> 0 @ 1\n}\n", 3, "closes nothing"),
+    ("deep parentheses", HEAD + "param a = " + "(" * 5000 + "1" + ")" * 5000 + "\n", 3, "nests deeper"),
+    ("deep signs", HEAD + "param a = " + "-" * 5000 + "1\n", 3, "nests deeper"),
+    ("long sum", HEAD + "param a = " + "+".join(["1"] * 100000) + "\n", 3, "operations deep"),
+    ("deep blocks", HEAD + "for i in 1..1 {\n" * 500 + "}\n" * 500, 3, "nests deeper"),
+    ("empty", "", 3, "holds no model"),
+    ("only comments", "# nothing\n\n", 3, "holds no model"),
+    ("no step", HEAD + "species A = 1\n", 3, "has no step"),
+    ("binary", "\x01\x02\x7f\xff" * 20, 3, "error"),
+    ("zero bytes", "model a\0b\n", 3, "zero bytes"),
+    ("many errors", HEAD + "".join(f"r{i}: A{i} -> 0 @ 1\n" for i in range(60)), 3, "40 more"),
+]
+
+
+def run(arguments, folder, timeout=60):
+    return subprocess.run([str(program), *arguments], cwd=folder, capture_output=True, timeout=timeout)
+
+
+failures = []
+
+
+def check(name, done, code, words):
+    stderr = done.stderr.decode(errors="replace")
+    if done.returncode != code or words not in stderr:
+        failures.append(f"{name}: exit {done.returncode} (wanted {code}), wanted `{words}` in\n{stderr[:1500]}")
+
+
+with tempfile.TemporaryDirectory() as folder:
+    path = pathlib.Path(folder)
+    for name, text, code, words in CASES:
+        (path / "bad.ness").write_bytes(text.encode("latin-1"))
+        check(name, run(["info", "bad.ness"], folder), code, words)
+
+    (path / "a.ness").write_text('model a\nunits natural\ninclude "b.ness"\n')
+    (path / "b.ness").write_text('include "a.ness"\n')
+    check("cyclic include", run(["info", "a.ness"], folder), 3, "cannot include itself")
+    (path / "c.ness").write_text('model c\nunits natural\ninclude "missing.ness"\n')
+    check("missing include", run(["info", "c.ness"], folder), 3, "cannot open missing.ness")
+    check("missing file", run(["info", "none.ness"], folder), 5, "cannot open none.ness")
+    check("a folder", run(["info", "."], folder), 5, "is a folder")
+    with open(path / "big.ness", "wb") as out:
+        out.truncate(100 << 20)
+    check("100 MB", run(["info", "big.ness"], folder), 5, "too large")
+
+    (path / "ok.ness").write_text(HEAD + "param kay = 1\nspecies A = 1, B = 0\nr: A <-> B @ kay, 1\n")
+    check("unknown setting", run(["info", "ok.ness", "kai=2"], folder), 3, "did you mean kay?")
+    check("setting without a value", run(["info", "ok.ness", "kay="], folder), 2, "error")
+    check("a range where one value goes", run(["info", "ok.ness", "kay=1:2:1"], folder), 2, "ness scan")
+
+print(f"{len(CASES) + 8} passed, {len(failures)} failed" if not failures else f"{len(failures)} failed")
+for failure in failures:
+    print(failure, file=sys.stderr)
+sys.exit(1 if failures else 0)

@@ -1,0 +1,78 @@
+"""Three ways to one answer, for every shipped model: the master equation, an ensemble, and the analysis of that ensemble's dump.
+
+Each model is simulated with the settings of the first `simulate` in its file. For every step: the net rate of the ensemble and of
+the analysis must lie within 5 standard errors of the exact one (64 batches: 5e-6 a comparison by Student's t, seeds are fixed);
+the exact values that the analysis prints must be those of `ness solve`; and the balance sheets of both must close."""
+
+import json
+import math
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+build, source = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
+failures, compared, models = [], 0, 0
+
+
+def ness(*arguments):
+    done = subprocess.run([build / "ness", *arguments, "--json"], capture_output=True, text=True, timeout=600)
+    if done.returncode != 0:
+        raise RuntimeError(f"ness {' '.join(map(str, arguments))}: exit {done.returncode}\n{done.stderr}")
+    return json.loads(done.stdout)
+
+
+def settings(text):
+    found = re.search(r"^\s*simulate\s+(.*?)\s*(?:#.*)?$", text, re.M)
+    if not found:
+        return None
+    words = dict(re.findall(r"(\w+)\s+([\d.e+-]+)(?:\s*\[\w+\])?", found.group(1)))
+    return [f"--{key}={value}" for key, value in words.items() if key in ("replicas", "time", "warmup", "seed", "events")]
+
+
+def near(what, value, error, exact, scale):
+    global compared
+    compared += 1
+    if not abs(value - exact) <= 5 * error + 1e-9 * scale:
+        failures.append(f"{what}: {value} +- {error}, exact {exact}")
+
+
+for path in sorted((source / "networks/models").glob("*.ness")):
+    options = settings(path.read_text())
+    if options is None:
+        continue
+    models += 1
+    try:
+        exact = ness("solve", path)
+        with tempfile.TemporaryDirectory() as folder:
+            dump = pathlib.Path(folder) / "run.msgpack"
+            sampled = ness("run", path, "-o", dump, *options)
+            analysed = ness("analyze", dump)
+    except RuntimeError as error:
+        failures.append(str(error))
+        continue
+    rates = {row["step"]: row for row in exact["steps"]}
+    number = lambda x: float(x)  # infinities come as texts
+    for row in sampled["steps"]:
+        step = rates[row["step"]]
+        scale = number(step["forward"]) + number(step["backward"])
+        near(f"{path.name}: {row['step']} simulated", row["net"], number(row["net_error"]), step["net"], scale)
+    for row in analysed["steps"]:
+        step = rates[row["step"]]
+        scale = number(step["forward"]) + number(step["backward"])
+        near(f"{path.name}: {row['step']} analysed", row["net"], number(row["net_error"]), step["net"], scale)
+        if abs(row["net_exact"] - step["net"]) > 1e-9 * scale:
+            failures.append(f"{path.name}: {row['step']}: the analysis says the exact rate is {row['net_exact']}, solve says {step['net']}")
+    production = number(exact["entropy"]["production_kb_per_s"])
+    if math.isfinite(production) and number(exact["entropy"]["closure_error"]) > 1e-9 * (abs(production) + sum(abs(number(w["work_kt_per_s"])) for w in exact["work"]) + 1e-3):
+        failures.append(f"{path.name}: the exact balance sheet does not close: {exact['entropy']}")
+    near(f"{path.name}: entropy production simulated", number(sampled["entropy"]["production_kb_per_s"]) if math.isfinite(production) else 0,
+         number(sampled["entropy"]["production_kb_per_s_error"]) if math.isfinite(production) else 0, production if math.isfinite(production) else 0, 1)
+
+if models < 15:
+    failures.append(f"only {models} shipped models are simulated")
+print(f"{models} models, {compared} comparisons, {len(failures)} failed")
+for failure in failures:
+    print(failure, file=sys.stderr)
+sys.exit(1 if failures else 0)

@@ -1,0 +1,254 @@
+/* The laws of the direct method against the plain oracle and against formulas. Every comparison has a fixed seed and
+ * would raise a false alarm with a probability of 1e-6 under a random one; each fault given to the oracle must be
+ * noticed at that level. */
+#include "check.h"
+#include "engine/ssa/ssa.h"
+#include "ssa_oracle.h"
+
+#define ALARM 1e-6
+#define ALARM_SIGMA 4.9 /* two-sided 1e-6 of the normal law */
+#define BINS 256
+
+/* A state as one small number: base-`base` digits of the counts. */
+static int state_bin(const ness_network *net, const int64_t *n, int base)
+{
+  int64_t bin = 0;
+  for (int i = 0; i < net->nslot; i++) {
+    bin = bin * base + (n[i] < 0 ? 0 : n[i] < base ? n[i] : base - 1); /* a fault may go below 0 */
+  }
+  return (int)(bin % BINS);
+}
+
+/* What `samples` runs to time t leave: histograms of the state and of the first event's time, moments of the events. */
+typedef struct sample {
+  int64_t state[BINS], first[BINS];
+  double fired[ORACLE_MAX], fired2[ORACLE_MAX];
+} sample;
+
+static void sample_engine(const ness_network *net, double t, int base, int samples, sample *out)
+{
+  const ssa_kernel *kernel = ssa_kernel_find("direct");
+  ssa_replica r;
+  memset(out, 0, sizeof *out);
+  CHECK(ssa_replica_init(&r, net, kernel) == NESS_OK);
+  for (int i = 0; i < samples; i++) {
+    double time;
+    int32_t dir, bad;
+    ssa_record record = {&time, &dir, 0, 1};
+    ssa_replica_start(&r, net, kernel, 20260101, i);
+    const ssa_pause pause = ssa_advance(&r, net, kernel, t, 0, &record, &bad);
+    out->first[pause == SSA_RECORD_FULL ? (int)(time / t * (BINS - 1)) : BINS - 1]++;
+    ssa_advance(&r, net, kernel, t, 0, NULL, &bad);
+    out->state[state_bin(net, r.n, base)]++;
+    for (int s = 0; s < net->nstep; s++) {
+      const double f = (double)r.fwd[s], b = (double)r.bwd[s];
+      out->fired[2 * s] += f;
+      out->fired2[2 * s] += f * f;
+      out->fired[2 * s + 1] += b;
+      out->fired2[2 * s + 1] += b * b;
+    }
+  }
+  ssa_replica_free(&r);
+}
+
+static void sample_oracle(const ness_network *net, double t, int base, int samples, oracle_fault fault, sample *out)
+{
+  memset(out, 0, sizeof *out);
+  for (int i = 0; i < samples; i++) {
+    oracle o;
+    oracle_start(&o, net, (uint64_t)i + 1, fault);
+    oracle_run(&o, t);
+    out->first[o.first <= t ? (int)(o.first / t * (BINS - 1)) : BINS - 1]++;
+    out->state[state_bin(net, o.n, base)]++;
+    for (int d = 0; d < 2 * net->nstep; d++) {
+      out->fired[d] += (double)o.fired[d];
+      out->fired2[d] += (double)(o.fired[d] * o.fired[d]);
+    }
+  }
+}
+
+/* The largest difference of mean events over all directions, in standard errors. */
+static double fired_sigma(const ness_network *net, const sample *x, const sample *y, int samples)
+{
+  double worst = 0;
+  for (int d = 0; d < 2 * net->nstep; d++) {
+    const double mx = x->fired[d] / samples, my = y->fired[d] / samples;
+    const double var = (x->fired2[d] / samples - mx * mx + y->fired2[d] / samples - my * my) / samples;
+    if (var > 0) {
+      worst = fmax(worst, fabs(mx - my) / sqrt(var));
+    } else {
+      CHECK(mx == my);
+    }
+  }
+  return worst;
+}
+
+static void same_law(ness_network *net, double t, int base, int samples)
+{
+  static sample engine, plain;
+  const oracle_fault none = {0, 0, 0};
+  sample_engine(net, t, base, samples, &engine);
+  sample_oracle(net, t, base, samples, none, &plain);
+  CHECK(chi_two(engine.state, plain.state, BINS) > ALARM);
+  CHECK(chi_two(engine.first, plain.first, BINS) > ALARM);
+  CHECK(fired_sigma(net, &engine, &plain, samples) < ALARM_SIGMA + 0.6); /* up to 14 directions at once */
+  network_free(net);
+}
+
+/* With a fault at least one of the comparisons must raise the alarm. */
+static void fault_found(ness_network *net, double t, int base, int samples, oracle_fault fault)
+{
+  static sample engine, plain;
+  sample_engine(net, t, base, samples, &engine);
+  sample_oracle(net, t, base, samples, fault, &plain);
+  CHECK(chi_two(engine.state, plain.state, BINS) < ALARM || chi_two(engine.first, plain.first, BINS) < ALARM ||
+        fired_sigma(net, &engine, &plain, samples) > ALARM_SIGMA + 0.6);
+  network_free(net);
+}
+
+/* From 0 molecules the number at time t is Poisson with mean birth/death (1 - exp(-death t)). */
+static void birth_death(void)
+{
+  ness_network *net = net_birth(6, 0.8);
+  static sample engine;
+  const int samples = 40000;
+  const double t = 1.3, mean = 6 / 0.8 * (1 - exp(-0.8 * t));
+  double expected[BINS], off[BINS], p = exp(-mean), q = exp(-1.03 * mean);
+  sample_engine(net, t, BINS, samples, &engine);
+  for (int i = 0; i < BINS; i++) {
+    expected[i] = samples * p;
+    off[i] = samples * q;
+    p *= mean / (i + 1);
+    q *= 1.03 * mean / (i + 1);
+  }
+  CHECK(chi_one(engine.state, expected, BINS) > ALARM);
+  CHECK(chi_one(engine.state, off, BINS) < ALARM); /* 3 % more */
+  /* The first birth is exponential of rate 6, cut at t. */
+  for (int i = 0; i < BINS - 1; i++) {
+    expected[i] = samples * (exp(-6 * t * i / (BINS - 1)) - exp(-6 * t * (i + 1) / (BINS - 1)));
+  }
+  expected[BINS - 1] = samples * exp(-6 * t);
+  CHECK(chi_one(engine.first, expected, BINS) > ALARM);
+  network_free(net);
+}
+
+/* Dwell integrals and fluxes of the fuelled ring against its exact steady state: p ~ weights by the matrix-tree sum,
+ * here from the balance equations by elimination. */
+static void ring_steady(void)
+{
+  ness_network *net = net_ring();
+  const double up[6] = {100, 200, 150, 300, 250, 120}, down[6] = {40, 30, 60, 50, 24, 20};
+  double p[6] = {1, 1, 1, 1, 1, 1};
+  for (int sweep = 0; sweep < 20000; sweep++) { /* Gauss-Seidel on the balance of each state */
+    double sum = 0;
+    for (int i = 0; i < 6; i++) {
+      const int before = (i + 5) % 6, after = (i + 1) % 6;
+      p[i] = (p[before] * up[before] + p[after] * down[i]) / (up[i] + down[before]);
+      sum += p[i];
+    }
+    for (int i = 0; i < 6; i++) {
+      p[i] /= sum;
+    }
+  }
+  const ness_simulate_options options = {
+      .struct_size = sizeof options, .replicas = 64, .time = 100, .warmup = 1, .seed = 5, .level = "summary"};
+  ssa_result r;
+  CHECK(ssa_ensemble(net, &options, NULL, NULL, NULL, &r) == NESS_OK);
+  for (int i = 0; i < 6; i++) {
+    double dwell = 0, dwell2 = 0, var = 0, flux = 0, fvar = 0;
+    for (int b = 0; b < 64; b++) {
+      CHECK_NEAR(r.counted[b], 99, 1e-12);
+      dwell += r.dwell[b * 6 + i] / 99 / 64;
+      dwell2 += r.dwell2[b * 6 + i] / 99 / 64;
+      flux += r.fwd[b * 6 + i] / 99 / 64;
+    }
+    for (int b = 0; b < 64; b++) {
+      const double d = r.dwell[b * 6 + i] / 99 - dwell, f = r.fwd[b * 6 + i] / 99 - flux;
+      var += d * d / 63 / 64;
+      fvar += f * f / 63 / 64;
+    }
+    CHECK(fabs(dwell - p[i]) < 5.7 * sqrt(var)); /* 1e-6 of Student's t with 63 degrees of freedom */
+    CHECK(fabs(flux - p[i] * up[i]) < 5.7 * sqrt(fvar));
+    CHECK_REL(dwell2, dwell, 1e-9); /* one molecule: n^2 = n */
+  }
+  ssa_result_free(&r);
+  network_free(net);
+}
+
+/* Cuts of chunks at window ends give up pending waiting times and must not change the law: a molecule that flips at
+ * rate 1 while windows are so short that a chunk ends about every 0.7 s. Keeping the draw but not its age would stop
+ * it. */
+static void cuts_keep_law(void)
+{
+  const net_slot slots[] = {{"A", 1, 0}, {"B", 0, 0}};
+  ness_network *net = net_make("flip", 2, slots, 1, (net_step[]){{"flip", 1, 1, 1, {0}, 1, {1}}});
+  const double chunk = 0.7, window = chunk / (double)dump_chunk_rows(net, DUMP_FLUX), time = 30, replicas = 40;
+  const ness_simulate_options options = {.struct_size = sizeof options,
+                                         .replicas = (int64_t)replicas,
+                                         .time = time,
+                                         .seed = 8,
+                                         .level = "flux",
+                                         .window = window};
+  ssa_result r;
+  CHECK(ssa_ensemble(net, &options, NULL, NULL, NULL, &r) == NESS_OK);
+  CHECK(fabs((double)r.events - time * replicas) < ALARM_SIGMA * sqrt(time * replicas)); /* Poisson */
+  ssa_result_free(&r);
+  network_free(net);
+}
+
+/* The entropy of events with a tape, added up by hand from the record. */
+static void tape_entropy(void)
+{
+  ness_network *net = net_tape(3);
+  const ssa_kernel *kernel = ssa_kernel_find(NULL);
+  static double time[20000];
+  static int32_t dir[20000];
+  ssa_record record = {time, dir, 0, 20000};
+  ssa_replica r;
+  int32_t bad;
+  CHECK(ssa_replica_init(&r, net, kernel) == NESS_OK);
+  ssa_replica_start(&r, net, kernel, 3, 1);
+  CHECK(ssa_advance(&r, net, kernel, INFINITY, 0, &record, &bad) == SSA_RECORD_FULL);
+  int64_t n[3] = {net->slot_start[0], net->slot_start[1], net->slot_start[2]};
+  double sum = 0;
+  int64_t events = 0;
+  for (int i = 0; i < record.rows; i++) {
+    const int d = dir[i], sign = d % 2 ? -1 : 1;
+    const double before = oracle_rate(net, d, n);
+    for (int j = net->change_start[d / 2]; j < net->change_start[d / 2 + 1]; j++) {
+      n[net->change_slot[j]] += sign * net->change_by[j];
+    }
+    if (d / 2 == 0) {
+      sum += log(before / oracle_rate(net, d ^ 1, n));
+      events++;
+    }
+  }
+  CHECK(events > 1000 && r.fwd[0] + r.bwd[0] == events);
+  CHECK_NEAR(r.tape_entropy, sum, 1e-10);
+  CHECK(memcmp(n, r.n, sizeof n) == 0);
+  ssa_replica_free(&r);
+  network_free(net);
+}
+
+int main(void)
+{
+  const oracle_fault rate = {0.03, 0, 0}, after = {0, 1, 0}, stale = {0, 0, 1};
+  same_law(net_ring(), 0.013, 2, 40000);
+  same_law(net_fuel(), 0.3, 13, 40000);
+  same_law(net_pairs(), 0.8, 14, 40000);
+  same_law(net_exclusion(), 0.7, 2, 40000);
+  same_law(net_tape(3), 0.9, 12, 40000);
+  same_law(net_birth(6, 0.8), 1.3, BINS, 40000);
+  same_law(net_chain(20, 1), 0.5, 2, 20000);
+  fault_found(net_ring(), 0.013, 2, 160000, rate);
+  fault_found(net_fuel(), 0.3, 13, 40000, rate);
+  fault_found(net_ring(), 0.013, 2, 40000, after);
+  fault_found(net_pairs(), 0.8, 14, 40000, after);
+  fault_found(net_fuel(), 0.3, 13, 40000, stale);
+  fault_found(net_exclusion(), 0.7, 2, 40000, stale);
+  birth_death();
+  ring_steady();
+  cuts_keep_law();
+  tape_entropy();
+  return check_done();
+}
