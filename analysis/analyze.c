@@ -129,7 +129,8 @@ static ness_status analyze_stream(whole *self, const char *path, const ness_anal
   if (status) return status;
   const ness_network *net = dump_network(self->reader);
   const dump_run *run = dump_run_of(self->reader);
-  if (run->replicas < 1 || run->level < DUMP_SUMMARY || run->level > DUMP_EVENTS) {
+  if (run->replicas < 1 || run->level < DUMP_SUMMARY || run->level > DUMP_EVENTS || !(run->warmup >= 0) ||
+      !(run->warmup < run->time) || run->events < 0) {
     diag_add(diags, NESS_ERROR, "%s: the settings of its run make no sense", path);
     return NESS_FORMAT;
   }

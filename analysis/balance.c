@@ -215,7 +215,7 @@ static void verdict(const balance *self, const analysis *all, const basis *cycle
              network_text(net, net->slot_name[all->plan->area_slot[i]]),
              network_text(net, net->slot_name[all->plan->area_slot[i + 1 + k]]), a, b);
   } else if (self->rejected) {
-    number_short(self->strength.value, 3, a);
+    number_short(self->strength_at_least ? fabs(self->strength.value) : self->strength.value, 3, a);
     number_short(self->strength.error, 2, b);
     text_add(out, "driven, by cycle %s, by %s%s ± %s kT", cycles->name[self->strongest],
              self->strength_at_least ? "at least " : "", a, b);

@@ -153,11 +153,13 @@ static ness_status window_fold(stream *self)
 static ness_status window_count(stream *self)
 {
   const int32_t count = self->count;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(self->threads) default(none) shared(self, count)
+#pragma omp parallel for schedule(dynamic, 1) num_threads(self->threads) if (count > 1) default(none)                  \
+    shared(self, count)
   for (int32_t i = 0; i < count; i++) job_decode(self, &self->jobs[i]);
   const ness_status status = window_group(self);
   if (status) return status;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(self->threads) default(none) shared(self, count)
+#pragma omp parallel for schedule(dynamic, 1) num_threads(self->threads) if (count > 1) default(none)                  \
+    shared(self, count)
   for (int32_t i = 0; i < count; i++) {
     if (!self->jobs[i].first) continue;
     for (int32_t j = i; j >= 0; j = self->jobs[j].next) job_count(self, &self->jobs[j]);

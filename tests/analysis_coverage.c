@@ -14,7 +14,8 @@ int main(void)
                                    .time = 25,
                                    .warmup = 5,
                                    .path = path,
-                                   .overwrite = 1};
+                                   .overwrite = 1,
+                                   .threads = 1};
 
   ness_network *net = fuel_cycle(1, 10, 5, 0.05, 4, false); /* A = ln 10: driven, and found every time */
   coverage c = coverage_run(net, options, 1, sets);

@@ -21,6 +21,7 @@ int main(int argc, char **argv)
                       : strcmp(which, "twin") == 0   ? fuel_cycle(1, 2, 2, 1, 500, true)
                       : strcmp(which, "leak") == 0   ? antiporter_6(1, 1)
                       : strcmp(which, "emre") == 0   ? antiporter_8(true, 10, 10)
+                      : strcmp(which, "crowd") == 0  ? ring(6, 2, 1, 50) /* too many states to follow */
                                                      : ring(6, 2, 1, 1);
   const ness_simulate_options options = {.struct_size = sizeof options,
                                          .level = argv[2],

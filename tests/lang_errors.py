@@ -22,7 +22,7 @@ CASES = [
     ("infinite rate", HEAD + "species A = 1, B = 0\nr: A <-> B @ inf, 2\n", 3, "the forward rate of r is inf"),
     ("no number", HEAD + "species A = 1, B = 0\nr: A <-> B @ 1, ln(0-1)\n", 3, "not a number"),
     ("number too large", HEAD + "species A = 1, B = 0\nr: A <-> B @ 1e999, 2\n", 3, "too large"),
-    ("zero rates", HEAD + "species A = 1, B = 0\nr: A <-> B @ 0, 0\n", 3, "it never happens"),
+    ("zero rates switch a step off", HEAD + "species A = 1, B = 0\nr: A <-> B @ 0, 0\ns: A <-> B @ 1, 1\n", 0, ""),
     ("zero volume", SI + "compartment c volume 0 [L]\nspecies A = 1 in c, B = 1\nr: A <-> B @ 1 [1/s], 1 [1/s]\n", 3, "a volume must be positive"),
     ("concentration without volume", SI + "species A = 1 [mM], B = 0\nr: A <-> B @ 1 [1/s], 1 [1/s]\n", 3, "only through a volume"),
     ("zero bath", HEAD + "bath F = 0\nspecies A = 1, B = 0\nr: A + F <-> B @ 1, 1\n", 3, "minus infinity"),

@@ -115,11 +115,21 @@ void number_exact(double value, char out[32])
   if (number_special(value, out)) {
     return;
   }
-  for (int digits = 1; digits <= 17; digits++) {
-    snprintf(out, 32, "%.*g", digits, value);
+  int digits = 1;
+  for (; digits < 17; digits++) {
+    snprintf(out, 32, "%.*e", digits - 1, value);
     if (strtod(out, NULL) == value) {
       break;
     }
+  }
+  snprintf(out, 32, "%.*e", digits - 1, value);
+  const char *const e = strchr(out, 'e');
+  const int power = e ? (int)strtol(e + 1, NULL, 10) : 0;
+  /* The same digits without an exponent, where that is what people write. */
+  if (power >= -5 && power <= 15) {
+    snprintf(out, 32, "%.*f", digits - 1 > power ? digits - 1 - power : 0, value);
+  } else {
+    snprintf(out, 32, "%.*g", digits, value);
   }
   number_point(out);
 }

@@ -17,12 +17,25 @@ ness_status cme_room(void *block, int64_t *capacity, int64_t need, size_t width)
   return mem_grow(block, capacity, need, width) ? NESS_OK : NESS_NOMEM;
 }
 
+/* Copies enter a part, or places in it, that none leaves again. */
+static ness_status steady_no_way_out(const ness_network *net, const cme_part *part, ness_diags *diags)
+{
+  char name[160];
+  part_describe(net, part, name);
+  diag_add(diags, NESS_ERROR, "%s has no steady state: copies come in that never leave", name);
+  diag_hint(diags, "give the step that makes them its way back, or let them leave by another");
+  return NESS_NUMERIC;
+}
+
 static ness_status steady_parts(const ness_network *net, int64_t max_states, ness_diags *diags, cme_solution *out)
 {
   for (int32_t p = 0; p < out->nparts; p++) {
     cme_part *const part = &out->parts[p];
     ness_status status = space_build(net, part, max_states, diags);
     if (status == NESS_OK) status = classes_find(part);
+    if (status == NESS_OK && part->copies == 0 && (part->nclass > 1 || part->class_of[part->start] < 0)) {
+      status = steady_no_way_out(net, part, diags);
+    }
     if (status == NESS_OK) status = part_steady(net, part, out->var, diags);
     if (status == NESS_OK) status = currents_find(part);
     if (status) return status;

@@ -1,8 +1,10 @@
 /* The master equation solved exactly: state space, closed classes, steady state, currents, cycles, entropy.
  *
  * The network is first split into parts that share no slot; a part in which every step moves one copy to another slot
- * by mass action without caps is N independent copies of one, solved as one and scaled. Every other part is enumerated.
- * Steady states come from GTH elimination (Grassmann, Taksar, Heyman 1985): no subtraction, componentwise accurate. */
+ * by mass action without caps is N independent copies of one, solved as one and scaled; one in which reservoirs make
+ * and remove such copies as well is solved as one copy with a place outside (its steady counts are independent and
+ * Poisson). Every other part is enumerated. Steady states come from GTH elimination (Grassmann, Taksar, Heyman 1985):
+ * no subtraction, componentwise accurate. */
 #ifndef ENGINE_CME_H
 #define ENGINE_CME_H
 
@@ -21,10 +23,12 @@ typedef struct cme_part {
   int32_t *slot; /* (nslot) ids in the network, ascending */
   int32_t nstep;
   int32_t *step;  /* (nstep) steps of this part, ascending */
-  int64_t copies; /* > 1: independent copies, states are those of one copy; 1: enumerated */
+  int64_t copies; /* > 1: independent copies, states are those of one copy; 1: enumerated; 0: copies that reservoirs
+                     make and remove, states are those of one copy and the place outside, which holds nothing */
+  double scale;   /* what rates and means of the states are multiplied with: copies, 1, or 1/p(outside) */
   int32_t nstate;
   int64_t *count;       /* (nstate x nslot) counts of the part's slots */
-  int32_t start;        /* the initial state of an enumerated part; -1 for independent copies */
+  int32_t start;        /* the initial state of an enumerated part; outside of an open one; -1 for independent copies */
   double *start_weight; /* (nstate) distribution over states at t = 0 (independent copies: shares) */
   int64_t nedge;
   cme_edge *edge;       /* ordered by from, then dir */

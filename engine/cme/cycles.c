@@ -119,7 +119,7 @@ static ness_status class_fluxes(search *self, int32_t part_id, int32_t class_id,
                                 walk_list *list)
 {
   const cme_part *const part = &self->solution->parts[part_id];
-  const double weight = (double)part->copies * part->class_weight[class_id];
+  const double weight = part->scale * part->class_weight[class_id];
   int32_t scratch[MINORS_STATES];
   minors set;
   scaled total = {0, 0, 0};
@@ -172,7 +172,7 @@ static ness_status class_chords(search *self, int32_t part_id, const walk_graph 
     cycle_products(part, graph, turn, length, &with, &against);
     cycle->affinity = cycle_affinity(self, graph, turn, length, with, against);
     cycle->forward = cycle->backward = (double)NAN;
-    cycle->net = (reversed ? -1 : 1) * (double)part->copies * net;
+    cycle->net = (reversed ? -1 : 1) * part->scale * net;
   }
   mem_free(scratch);
   self->out->complete = 0;

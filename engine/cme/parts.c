@@ -2,7 +2,9 @@
  * tape or is guarded by. Parts are statistically independent, so each is solved by itself. Steps that touch no slot at
  * all run at constant rates; they form one part without slots and with a single state. A part in which every step moves
  * one copy by mass action is N independent copies of one (the multinomial law of monomolecular networks: Gadgil, Lee,
- * Othmer 2005), and has as many states as slots. Cost: linear in the network. */
+ * Othmer 2005), and has as many states as slots. Where reservoirs make and remove copies one by one as well, the counts
+ * become independent Poisson numbers, whose means are those of one copy in exchange with a place outside, scaled so
+ * that the place holds one (Jahnke and Huisinga 2007). Cost: linear in the network. */
 #include "engine/cme/space.h"
 #include <stdio.h>
 
@@ -64,6 +66,31 @@ static bool step_moves_one(const ness_network *net, int32_t step)
   const int32_t from = net->change_slot[net->change_by[k] < 0 ? k : k + 1];
   const int32_t to = net->change_slot[net->change_by[k] < 0 ? k + 1 : k];
   return takes_one(net, 2 * step, from) && takes_one(net, 2 * step + 1, to);
+}
+
+/* A step by which a reservoir makes one copy in a slot, or takes one from it. */
+static bool step_exchanges_one(const ness_network *net, int32_t step)
+{
+  const int32_t k = net->change_start[step];
+  if (net->change_start[step + 1] != k + 1 || (net->change_by[k] != 1 && net->change_by[k] != -1)) return false;
+  const int32_t makes = 2 * step + (net->change_by[k] < 0), takes = makes ^ 1;
+  return net->dir_law[makes] != LAW_TAPE && net->react_start[makes] == net->react_start[makes + 1] &&
+         takes_one(net, takes, net->change_slot[k]);
+}
+
+/* Whether the copies of a part are independent and reservoirs make and remove them. */
+static bool part_open(const ness_network *net, const cme_part *part)
+{
+  bool exchanged = false;
+  for (int32_t i = 0; i < part->nslot; i++) {
+    if (net->slot_max[part->slot[i]] != MODEL_NO_MAX) return false;
+  }
+  for (int32_t i = 0; i < part->nstep; i++) {
+    const bool exchanges = step_exchanges_one(net, part->step[i]);
+    if (!exchanges && !step_moves_one(net, part->step[i])) return false;
+    exchanged = exchanged || exchanges;
+  }
+  return exchanged;
 }
 
 /* The number of independent copies in a part; 1 when it must be enumerated. A cap that cannot be reached binds nobody.
@@ -128,7 +155,11 @@ ness_status parts_split(const ness_network *net, cme_solution *out)
     cme_part *const part = &out->parts[touched[s]];
     part->step[part->nstep++] = s;
   }
-  for (int32_t p = 0; p < out->nparts; p++) out->parts[p].copies = part_copies(net, &out->parts[p]);
+  for (int32_t p = 0; p < out->nparts; p++) {
+    cme_part *const part = &out->parts[p];
+    part->copies = part_open(net, part) ? 0 : part_copies(net, part);
+    part->scale = (double)part->copies;
+  }
   status = NESS_OK;
 out:
   mem_free(parent);

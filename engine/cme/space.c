@@ -1,6 +1,7 @@
 /* The states of a part, found breadth first from the start with a hash of the counts, and the transitions between them.
  * State ids are in the order of discovery, edges in the order of (state, direction); every edge knows the edge of the
- * way back. For independent copies the states are those of one copy, found from every slot that holds one. Memory is
+ * way back. For independent copies the states are those of one copy, found from every slot that holds one; in exchange
+ * with reservoirs the state without a copy is the place outside, from which alone copies are made. Memory is
  * checked against what the machine has before it grows. Cost: states * directions propensities. */
 #include "engine/cme/space.h"
 #include <math.h>
@@ -90,7 +91,7 @@ static ness_status space_overflow(const space *self)
     }
   }
   diag_add(self->diags, NESS_ERROR, "%s has more than %lld states", name, (long long)self->max_states);
-  if (part->copies > 1) {
+  if (part->copies != 1) {
     diag_hint(self->diags,
               "its copies are independent and have one state a species: raise the limit with --max-states");
   } else if (widest >= 0) {
@@ -181,6 +182,8 @@ static ness_status space_expand(space *self, int32_t from)
   for (int32_t k = 0; k < 2 * part->nstep; k++) {
     const int32_t dir = 2 * part->step[k / 2] + k % 2;
     if (self->net->dir_law[dir] == LAW_NONE) continue;
+    const bool makes = self->net->react_start[dir] == self->net->react_start[dir + 1];
+    if (part->copies == 0 && makes && from != part->start) continue;
     const double rate = network_propensity(self->net, dir, self->n, self->scratch);
     if (!(rate >= 0) || isinf(rate)) return space_bad_rate(self, dir, rate);
     if (rate == 0) continue;
@@ -219,13 +222,19 @@ static ness_status space_starts(space *self, bool weigh)
     return status;
   }
   part->start = -1;
+  if (part->copies == 0) { /* a steady state forgets where the first copies were */
+    for (int32_t i = 0; i < part->nslot; i++) self->after[i] = 0;
+    const ness_status status = space_state(self, self->after, &part->start);
+    if (weigh) part->start_weight[part->start] = 1;
+    if (status) return status;
+  }
   for (int32_t i = 0; i < part->nslot; i++) {
     const int64_t held = net->slot_start[part->slot[i]];
     if (held == 0) continue;
     for (int32_t j = 0; j < part->nslot; j++) self->after[j] = i == j;
     const ness_status status = space_state(self, self->after, &id);
     if (status) return status;
-    if (weigh) part->start_weight[id] = (double)held / (double)part->copies;
+    if (weigh && part->copies > 0) part->start_weight[id] = (double)held / (double)part->copies;
   }
   return NESS_OK;
 }

@@ -215,6 +215,15 @@ ness_status part_steady(const ness_network *net, cme_part *part, double *var, ne
   if (status == NESS_OK) status = steady_transient(&self);
   if (status == NESS_OK) status = steady_mix(&self, var);
   if (status == NESS_OK && part->copies == 1) steady_moments(part, var);
+  if (status == NESS_OK && part->copies == 0) {
+    /* Outside counts as one: every other state then holds its mean, and the counts are Poisson. */
+    part->scale = 1 / part->p[part->start];
+    for (int32_t s = 0; s < part->nstate; s++) {
+      for (int32_t i = 0; i < part->nslot; i++) {
+        if (part->count[(int64_t)s * part->nslot + i]) var[part->slot[i]] = part->scale * part->p[s];
+      }
+    }
+  }
 out:
   gth_free(&self.transient);
   mem_free(self.class_start);

@@ -17,7 +17,7 @@ static void totals_edge(const ness_network *net, const cme_part *part, int64_t e
                         cme_sum *dirs)
 {
   const cme_edge *const edge = &part->edge[e];
-  const double copies = (double)part->copies, flow = copies * part->p[edge->from] * edge->rate;
+  const double copies = part->scale, flow = copies * part->p[edge->from] * edge->rate;
   sum_add(&dirs[edge->dir], flow);
   const int32_t id = edge->dir / 2;
   const int way = edge->dir % 2 ? -1 : 1;
@@ -37,7 +37,7 @@ static void totals_part(const ness_network *net, const cme_part *part, int64_t *
     const int64_t *const count = part->count + (int64_t)s * part->nslot;
     for (int32_t i = 0; i < part->nslot; i++) {
       n[part->slot[i]] = count[i];
-      mean[part->slot[i]] += (double)part->copies * part->p[s] * (double)count[i];
+      mean[part->slot[i]] += part->scale * part->p[s] * (double)count[i];
     }
     for (int64_t e = part->edge_start[s]; e < part->edge_start[s + 1]; e++) {
       totals_edge(net, part, e, n, steps, dirs);

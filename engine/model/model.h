@@ -26,8 +26,9 @@ typedef enum model_law {
 #define TAPE_OPS(X)                                                                                                    \
   X(CONST)                                                                                                             \
   X(SLOT)                                                                                                              \
-  X(ADD) X(SUB) X(MUL) X(DIV) X(POW) X(NEG) X(EXP) X(LN) X(SQRT) X(ABS) X(MIN) X(MAX) X(FLOOR) X(LT) X(LE) X(EQ)       \
-      X(AND) X(OR) X(NOT) X(SELECT) X(TANH)
+  X(ADD)                                                                                                               \
+  X(SUB) X(MUL) X(DIV) X(POW) X(NEG) X(EXP) X(LN) X(SQRT) X(ABS) X(MIN) X(MAX) X(FLOOR) X(LT) X(LE) X(EQ) X(AND) X(OR) \
+      X(NOT) X(SELECT) X(TANH)
 typedef enum tape_code {
 #define TAPE_ENUM(name) TAPE_##name,
   TAPE_OPS(TAPE_ENUM)
@@ -49,8 +50,9 @@ typedef enum obs_kind { OBS_NET = 0, OBS_FWD = 1, OBS_BWD = 2, OBS_COUNT = 3 } o
 #define NETWORK_SIZES(X)                                                                                               \
   X(nslot)                                                                                                             \
   X(nfamily)                                                                                                           \
-  X(nstep) X(nres) X(nvolt) X(nreact) X(nchange) X(nexch) X(nwork) X(nop) X(nconst) X(ncycle) X(ncycstep) X(nobs)      \
-      X(nobsterm) X(nname) X(nguard) X(ndep)
+  X(nstep)                                                                                                             \
+  X(nres) X(nvolt) X(nreact) X(nchange) X(nexch) X(nwork) X(nop) X(nconst) X(ncycle) X(ncycstep) X(nobs) X(nobsterm)   \
+      X(nname) X(nguard) X(ndep)
 
 #define NETWORK_ARRAYS(X)                                                                                              \
   X(S, int64_t, slot_start, nslot)                                                                                     \

@@ -105,7 +105,10 @@ static inline double rng_exp(rng_stream *self)
   if (draw < layer->inside) {
     return (double)(int64_t)draw * layer->scale;
   }
-  return rng_exp_slow(self, bits);
+  rng_stream slow = *self; /* a copy, so that a caller's stream in registers stays there */
+  const double value = rng_exp_slow(&slow, bits);
+  *self = slow;
+  return value;
 }
 
 /* Standard normal, never 0; the sign is a bit of its own and the magnitude has 55 bits within its layer. */
@@ -118,7 +121,10 @@ static inline double rng_normal(rng_stream *self)
     const int64_t negative = -(int64_t)(bits >> 8 & 1);
     return (double)(((int64_t)draw ^ negative) - negative) * layer->scale;
   }
-  return rng_normal_slow(self, bits);
+  rng_stream slow = *self;
+  const double value = rng_normal_slow(&slow, bits);
+  *self = slow;
+  return value;
 }
 
 /* Poisson count of a mean in 0 ... RNG_COUNT_MAX, exact in law; -1 and no draw for any other mean or a NaN.

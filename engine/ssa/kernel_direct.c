@@ -320,20 +320,6 @@ static void direct_load(ssa_replica *self, const ness_network *net)
 
 /* --- advancing --- */
 
-/* rng_exp, but the stream's address does not escape to the slow path, so that the caller's stays in registers. */
-DIRECT_INLINE double stream_exp(rng_stream *rng)
-{
-  const uint64_t bits = rng_next(rng), draw = bits >> 7 | 1;
-  const rng_layer *layer = &rng_exp_layer[bits & 255];
-  if (draw < layer->inside) {
-    return (double)(int64_t)draw * layer->scale;
-  }
-  rng_stream slow = *rng;
-  const double value = rng_exp_slow(&slow, bits);
-  *rng = slow;
-  return value;
-}
-
 /* No total to draw from: nothing is open, or a rate is bad. */
 static ssa_pause direct_stuck(ssa_replica *self, const direct_work *w, double total, double t_stop, int32_t *bad_dir)
 {
@@ -390,7 +376,7 @@ DIRECT_INLINE ssa_pause direct_run(ssa_replica *self, const ness_network *net, d
       }
       before_hi = rng.hi;
       before_lo = rng.lo;
-      t_next = t + stream_exp(&rng) / total;
+      t_next = t + rng_exp(&rng) / total;
     }
     pending = t_next > horizon;
     if (pending) {

@@ -167,7 +167,8 @@ static ness_status check_cycles(const ness_network *net, const thermo_report *r,
     const thermo_cycle *const t = &r->cycle[c];
     rank[c] = (check_rank){isfinite(t->affinity)
                                ? fabs(t->affinity) + (fabs(t->undeclared) > tolerance ? 1e6 + fabs(t->undeclared) : 0)
-                               : 1e9,
+                           : t->off ? -1
+                                    : 1e9,
                            c};
   }
   qsort(rank, (size_t)r->cycles.count, sizeof *rank, check_compare);
@@ -176,6 +177,7 @@ static ness_status check_cycles(const ness_network *net, const thermo_report *r,
   for (int32_t i = 0; i < r->cycles.count && i < CHECK_ROWS; i++) {
     const int32_t c = rank[i].cycle;
     const thermo_cycle *const t = &r->cycle[c];
+    if (t->off) continue;
     text_buffer name = {0}, steps = {0}, drivers = {0};
     check_cycle_name(net, r, c, &name);
     check_cycle_text(net, &r->cycles, c, &steps);
@@ -254,7 +256,10 @@ static int32_t check_worst(const thermo_report *r, bool undeclared)
   double most = 0;
   for (int32_t c = 0; c < r->cycles.count; c++) {
     const double size = fabs(undeclared ? r->cycle[c].undeclared : r->cycle[c].affinity);
-    if (isfinite(r->cycle[c].affinity) && size > most) most = size, worst = c;
+    /* Of equals, one that the file has a name for. */
+    const bool named =
+        worst >= 0 && r->cycle[c].declared >= 0 && r->cycle[worst].declared < 0 && size > most * (1 - 1e-9);
+    if (isfinite(r->cycle[c].affinity) && (size > most || (named && size > 0))) most = fmax(size, most), worst = c;
   }
   return worst;
 }
@@ -314,12 +319,15 @@ static void check_verdict(const ness_network *net, const thermo_report *r, const
              r->tapes == 1 ? " has" : "s have");
   } else {
     *balance = "equilibrium";
-    if (r->cycles.count == 0 && !states->done)
-      text_add(&line, "Detailed balance holds: there is no cycle to break it, and the steady state is an equilibrium");
-    else
-      text_add(&line, "Detailed balance holds around %s%d cycle%s within %.1g kT: the steady state is an equilibrium",
-               r->cycles.count > 1 ? "all " : "", r->cycles.count, r->cycles.count == 1 ? "" : "s",
-               fmax(r->worst_affinity, 1e-12));
+    int32_t cycles = 0;
+    for (int32_t c = 0; c < r->cycles.count; c++) cycles += !r->cycle[c].off;
+    if (cycles > 0) {
+      text_add(&line, "Detailed balance holds around %s%d cycle%s within %.1g kT", cycles > 1 ? "all " : "", cycles,
+               cycles == 1 ? "" : "s", fmax(r->worst_affinity, 1e-12));
+    } else {
+      text_add(&line, "Detailed balance holds: there is no cycle of steps to break it");
+    }
+    text_add(&line, s ? "; the steady state is an equilibrium" : "; if there is a steady state, it is an equilibrium");
   }
   doc_string(root, "verdict", "%s.", line.data ? line.data : "");
   doc_string(root, "balance", "%s", *balance);

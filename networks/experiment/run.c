@@ -131,7 +131,11 @@ static ness_status run_simulate(frame *f, const stmt *s, bool *skipped)
                  "simulate has no setting %s", a->name);
       return NESS_MODEL;
     }
-    if (!lang_evaluate(f->model, a->value, NULL, NULL, f->r->diags, &q)) return NESS_MODEL;
+    estimate e;
+    f->v.lets = f->lets;
+    if (!values_estimate(&f->v, a->value, f->r->diags, &e)) return NESS_MODEL;
+    q = e.value;
+    estimate_free(&e);
     const bool time = which == 1 || which >= 4;
     if (!unit_equal(q.unit, UNIT_NONE) && !(time && unit_equal(q.unit, UNIT_SECOND))) {
       lang_error(f->r->diags, a->place, time ? "in seconds, with or without [s]" : NULL, "%s has a wrong unit",
@@ -143,6 +147,11 @@ static ness_status run_simulate(frame *f, const stmt *s, bool *skipped)
       return NESS_MODEL;
     }
     value[which] = q.value;
+  }
+  if (value[1] > 0 && !(value[4] < value[1])) {
+    lang_error(f->r->diags, s->place, "time counts from the start, warmup included",
+               "the warmup (%g s) leaves nothing of the time (%g s)", value[4], value[1]);
+    return NESS_MODEL;
   }
   frame_forget(f);
   const ness_simulate_options o = {.struct_size = sizeof o,
@@ -329,7 +338,7 @@ static ness_status run_expect(frame *f, const stmt *s)
     case EXPR_GE: distance = x >= y - slack ? 0 : 2; break;
     default: distance = x == y ? 0 : slack > 0 ? fabs(x - y) / slack : INFINITY; break;
     }
-    if (isnan(x) || isnan(y) || isnan(distance)) distance = INFINITY;
+    if (isnan(x) || isnan(y) || isnan(distance) || !isfinite(slack)) distance = INFINITY;
     row->points++;
     row->failed += distance > 1;
     if (distance > row->worst) {

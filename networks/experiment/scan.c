@@ -106,8 +106,8 @@ static ness_status scan_point(const ness_model *self, const ness_scan_options *o
     estimate_free(&e);
   }
   values_free(&v);
-  if (v.exact && status != NESS_NOMEM) cme_solution_free(&exact);
-  if (v.sample) ssa_result_free(&sample);
+  cme_solution_free(&exact);
+  ssa_result_free(&sample);
   lang_model_free(model);
   mem_free(overrides);
   return status;

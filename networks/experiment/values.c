@@ -157,6 +157,7 @@ static bool values_cycle_flux(hook_context *c, const expr *node, const expr *nam
     v->cycles_found = true;
   }
   double sum = 0;
+  bool found = false;
   const int32_t n = net->cycle_start[id + 1] - net->cycle_start[id];
   for (int64_t i = 0; i < v->cycles->count; i++) {
     const cme_cycle *const cycle = &v->cycles->cycle[i];
@@ -171,10 +172,21 @@ static bool values_cycle_flux(hook_context *c, const expr *node, const expr *nam
         same = by == sign * net->cycle_by[k];
       }
       if (same) sum += sign * cycle->net;
+      found = found || same;
     }
   }
   *out = (quantity){sum, lang_file_of(v->model)->natural ? UNIT_NONE : UNIT_RATE};
-  if (v->cycles->complete) return true;
+  for (int32_t k = net->cycle_start[id]; k < net->cycle_start[id + 1]; k++) {
+    const int32_t s = net->cycle_step[k];
+    if (net->dir_law[2 * s] == LAW_NONE && net->dir_law[2 * s + 1] == LAW_NONE) found = true; /* off: no flux */
+  }
+  if (v->cycles->complete && found) return true;
+  if (v->cycles->complete) {
+    lang_error(c->diags, node->place, "declare a closed path that visits no state twice",
+               "%s is not a simple cycle of the states, so it has no flux of its own",
+               network_text(net, net->cycle_name[id]));
+    return false;
+  }
   lang_error(c->diags, node->place, "use rate() of a step that only this cycle has",
              "the network has too many states for the flux of every cycle");
   return false;

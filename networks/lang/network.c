@@ -315,12 +315,7 @@ bool network_build(lang_model *m)
                                .constants = s->constants,
                                .lnk = s->lnk,
                                .lnk_error = sqrt(s->raw[0] * s->raw[0] + s->raw[1] * s->raw[1])};
-    if (s->law[0] == LAW_NONE && s->law[1] == LAW_NONE) {
-      lang_error(m->diags, s->source->place, NULL, "both rates of %s are 0: it never happens", s->name);
-      fine = false;
-    } else {
-      fine = builder_step_add(b, &step) >= 0;
-    }
+    fine = builder_step_add(b, &step) >= 0;
   }
   for (const stmt *s = m->file->statements; s && fine; s = s->next) {
     if (s->kind == STMT_CYCLE) fine = build_cycle(m, b, s);

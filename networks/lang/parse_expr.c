@@ -108,6 +108,13 @@ bool parser_arguments(parser *self, expr_argument **out)
       }
     }
     if (!parser_setting_value(self, argument)) return false;
+    if (parser_at(self, TOKEN_ASSIGN) && argument->value->kind == EXPR_NAME && !argument->range_to) {
+      /* A setting with a path for a name: Na.in = 1 : 200 [mM]. */
+      const lang_place place = argument->value->place;
+      argument->name = arena_text(&self->file->memory, place.source->text + place.offset, (size_t)place.length);
+      parser_advance(self);
+      if (!parser_setting_value(self, argument)) return false;
+    }
     *tail = argument;
     tail = &argument->next;
     if (!parser_take(self, TOKEN_COMMA)) break;

@@ -325,6 +325,16 @@ static bool declare_bath(lang_model *m, const stmt_item *item)
   return finish_reservoir(m, id, q, item->value);
 }
 
+static bool whole_count(lang_model *m, const expr *e, const char *what, quantity q, int64_t *out)
+{
+  if (unit_equal(q.unit, UNIT_NONE) && q.value >= 0 && q.value <= 9e15 && fabs(q.value - nearbyint(q.value)) < 1e-6) {
+    *out = (int64_t)nearbyint(q.value);
+    return true;
+  }
+  lang_error(m->diags, e->place, NULL, "%s is a whole number from 0, not %g", what, q.value);
+  return false;
+}
+
 static bool declare_ion(lang_model *m, const stmt *s)
 {
   const eval self = {.m = m};
@@ -374,6 +384,12 @@ static bool declare_ion(lang_model *m, const stmt *s)
       return false;
     }
     model_slot *const out = &m->slots[slot];
+    const expr *const max = argument_value(item->attributes, "max");
+    if (max && (!eval_constant(&self, max, &q) || !whole_count(m, max, "max", q, &out->max))) return false;
+    if (count > (double)out->max) {
+      lang_error(m->diags, item->place, NULL, "%s starts at %.0f, above its max", name, count);
+      return false;
+    }
     out->start = (int64_t)count;
     out->volume = c->volume;
     out->charge = m->ions[id].z;
@@ -383,16 +399,6 @@ static bool declare_ion(lang_model *m, const stmt *s)
     out->compartment = place->id;
   }
   return true;
-}
-
-static bool whole_count(lang_model *m, const expr *e, const char *what, quantity q, int64_t *out)
-{
-  if (unit_equal(q.unit, UNIT_NONE) && q.value >= 0 && q.value <= 9e15 && fabs(q.value - nearbyint(q.value)) < 1e-6) {
-    *out = (int64_t)nearbyint(q.value);
-    return true;
-  }
-  lang_error(m->diags, e->place, NULL, "%s is a whole number from 0, not %g", what, q.value);
-  return false;
 }
 
 static bool slot_at(lang_model *m, model_slot *slot, const expr *at)

@@ -52,6 +52,7 @@ static void thermo_cycle_sum(const ness_network *net, const stoich_basis *basis,
   for (int32_t i = basis->start[cycle]; i < basis->start[cycle + 1]; i++) {
     const int32_t s = basis->id[i];
     const double by = (double)basis->by[i];
+    out->off = out->off || (net->dir_law[2 * s] == LAW_NONE && net->dir_law[2 * s + 1] == LAW_NONE);
     out->affinity += by * net->step_lnk[s];
     out->scale += fabs(by * net->step_lnk[s]);
     for (int32_t w = net->work_start[s]; w < net->work_start[s + 1]; w++) {

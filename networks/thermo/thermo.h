@@ -16,6 +16,7 @@ typedef struct thermo_cycle {
   double charge;     /* e that the cycle would make from nothing: 0 when the file is right */
   int32_t declared;  /* id of the declared cycle with the same steps, -1 none */
   int32_t flipped;   /* the declared cycle runs the other way */
+  bool off;          /* a step of it is switched off: both rates 0 */
 } thermo_cycle;
 
 typedef struct thermo_report {
