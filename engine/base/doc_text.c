@@ -192,9 +192,21 @@ static void text_rows(text_view *view, const doc_node *array, int indent)
 
 /* --- sections --- */
 
+/* Sentences in an array take a line each. */
+static bool text_has_sentence(const doc_node *array)
+{
+  for (const doc_node *child = array->first; child; child = child->next) {
+    if (child->kind == DOC_STRING && text_columns(child->string) > 30) {
+      return true;
+    }
+  }
+  return false;
+}
+
 static bool text_is_line(const doc_node *node)
 {
-  return doc_is_scalar(node) || !node->first || (node->kind == DOC_ARRAY && doc_is_flat(node));
+  return doc_is_scalar(node) || !node->first ||
+         (node->kind == DOC_ARRAY && doc_is_flat(node) && !text_has_sentence(node));
 }
 
 static bool text_is_table(const doc_node *node)

@@ -23,18 +23,17 @@ typedef enum model_law {
 } model_law;
 
 /* A tape is a straight line of operations, each writing the register of its own position. Comparisons give 0 or 1. */
+/* clang-format off */
 #define TAPE_OPS(X)                                                                                                    \
-  X(CONST)                                                                                                             \
-  X(SLOT)                                                                                                              \
-  X(ADD)                                                                                                               \
-  X(SUB) X(MUL) X(DIV) X(POW) X(NEG) X(EXP) X(LN) X(SQRT) X(ABS) X(MIN) X(MAX) X(FLOOR) X(LT) X(LE) X(EQ) X(AND) X(OR) \
-      X(NOT) X(SELECT) X(TANH)
+  X(CONST) X(SLOT) X(ADD) X(SUB) X(MUL) X(DIV) X(POW) X(NEG) X(EXP) X(LN) X(SQRT) X(ABS) X(MIN) X(MAX) X(FLOOR)          \
+  X(LT) X(LE) X(EQ) X(AND) X(OR) X(NOT) X(SELECT) X(TANH)
 typedef enum tape_code {
 #define TAPE_ENUM(name) TAPE_##name,
   TAPE_OPS(TAPE_ENUM)
 #undef TAPE_ENUM
-      TAPE_CODES
+  TAPE_CODES
 } tape_code;
+/* clang-format on */
 
 typedef struct tape_op {
   int32_t code;    /* tape_code */
@@ -47,6 +46,7 @@ typedef enum obs_kind { OBS_NET = 0, OBS_FWD = 1, OBS_BWD = 2, OBS_COUNT = 3 } o
 
 /* Sizes and arrays as tables, so that allocation, storing and verifying cannot forget one: name, type, length, and
  * (S)tored in a dump or (D)erived from the others when a network is built or loaded. */
+/* clang-format off */
 #define NETWORK_SIZES(X)                                                                                               \
   X(nslot)                                                                                                             \
   X(nfamily)                                                                                                           \
@@ -109,6 +109,7 @@ typedef enum obs_kind { OBS_NET = 0, OBS_FWD = 1, OBS_BWD = 2, OBS_COUNT = 3 } o
   X(D, int64_t, guard_high, nguard)                                                                                    \
   X(D, int32_t, dep_start, n->nstep + 1)                                                                               \
   X(D, int32_t, dep_dir, ndep)
+/* clang-format on */
 
 typedef struct ness_network {
   /* sizes */
