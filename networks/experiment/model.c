@@ -46,6 +46,7 @@ ness_status ness_model_load(const char *path, const char *content, const char *c
   if (status == NESS_OK) {
     self->noverrides = nsettings;
     status = lang_compile(self->file, self->overrides, self->noverrides, diags, &self->compiled);
+    if (status == NESS_OK && !lang_warn_unreached(self->compiled, diags)) status = NESS_NOMEM;
   }
   text_buffer joined = {0};
   for (int32_t i = 0; i < nsettings && status == NESS_OK; i++) text_add(&joined, "%s%s", i ? "; " : "", settings[i]);

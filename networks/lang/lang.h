@@ -221,6 +221,8 @@ typedef struct lang_model lang_model;
 ness_status lang_compile(const lang_file *file, lang_override *overrides, int32_t noverrides, ness_diags *diags,
                          lang_model **out);
 void lang_model_free(lang_model *self);
+/* Warns of species and states that no sequence of steps from the start can fill. False when memory is out. */
+bool lang_warn_unreached(const lang_model *self, ness_diags *diags);
 const ness_network *lang_network(const lang_model *self);
 const lang_file *lang_file_of(const lang_model *self);
 double lang_kt(const lang_model *self); /* k_B T, J; 1 in natural units */

@@ -57,6 +57,49 @@ ness_status lang_compile(const lang_file *file, lang_override *overrides, int32_
   return NESS_OK;
 }
 
+/* Whether everything that a direction takes is there; with a rate that is an expression, what it uses up. */
+static bool model_can_fire(const ness_network *net, int32_t dir, const bool *reached)
+{
+  if (net->dir_law[dir] == LAW_NONE) return false;
+  for (int32_t k = net->react_start[dir]; k < net->react_start[dir + 1]; k++) {
+    if (!reached[net->react_slot[k]]) return false;
+  }
+  for (int32_t k = net->guard_start[dir]; k < net->guard_start[dir + 1]; k++) {
+    if (net->guard_low[k] > 0 && !reached[net->guard_slot[k]]) return false;
+  }
+  return true;
+}
+
+bool lang_warn_unreached(const lang_model *self, ness_diags *diags)
+{
+  const ness_network *const net = self->network;
+  bool *const reached = mem_zero((size_t)net->nslot + 1, sizeof *reached);
+  if (!reached) return false;
+  for (int32_t i = 0; i < net->nslot; i++) reached[i] = net->slot_start[i] > 0;
+  bool changed = true;
+  for (int sweep = 0; changed; sweep++) { /* up and down, so that a chain takes one or two sweeps in either order */
+    changed = false;
+    for (int32_t i = 0; i < 2 * net->nstep; i++) {
+      const int32_t dir = sweep % 2 ? 2 * net->nstep - 1 - i : i;
+      if (!model_can_fire(net, dir, reached)) continue;
+      for (int32_t k = net->change_start[dir / 2]; k < net->change_start[dir / 2 + 1]; k++) {
+        const int32_t slot = net->change_slot[k];
+        const bool gains = (net->change_by[k] > 0) == (dir % 2 == 0);
+        if (gains && !reached[slot]) reached[slot] = changed = true;
+      }
+    }
+  }
+  int32_t shown = 0;
+  for (int32_t i = 0; i < net->nslot && shown < 5; i++) {
+    if (reached[i]) continue;
+    shown++;
+    lang_warning(diags, self->slots[i].place, "give it a start, or a step that leads there", "%s is never reached",
+                 self->slots[i].name);
+  }
+  mem_free(reached);
+  return true;
+}
+
 void lang_model_free(lang_model *self)
 {
   if (!self) return;

@@ -8,14 +8,8 @@
 
 /* --- observables --- */
 
-static bool linear_add(lang_model *m, lang_linear *l, int32_t kind, int32_t id, double coef)
+static bool linear_append(lang_model *m, lang_linear *l, int32_t kind, int32_t id, double coef)
 {
-  for (int32_t i = 0; i < l->n; i++) {
-    if (l->kind[i] == kind && l->id[i] == id) {
-      l->coef[i] += coef;
-      return true;
-    }
-  }
   if ((l->n & (l->n - 1)) == 0) {
     const size_t size = l->n ? 2 * (size_t)l->n : 1;
     int32_t *const kinds = arena_alloc(&m->memory, size * sizeof *kinds), *const ids = arena_alloc(&m->memory,
@@ -35,6 +29,18 @@ static bool linear_add(lang_model *m, lang_linear *l, int32_t kind, int32_t id, 
   l->id[l->n] = id;
   l->coef[l->n++] = coef;
   return true;
+}
+
+/* The same, joined with a term of the same kind and id. */
+static bool linear_add(lang_model *m, lang_linear *l, int32_t kind, int32_t id, double coef)
+{
+  for (int32_t i = 0; i < l->n; i++) {
+    if (l->kind[i] == kind && l->id[i] == id) {
+      l->coef[i] += coef;
+      return true;
+    }
+  }
+  return linear_append(m, l, kind, id, coef);
 }
 
 bool lang_linear_call(const expr *node)
@@ -60,6 +66,24 @@ static int32_t step_gives(const model_step *s, bool reservoir, int32_t id)
                    : count_of(s->nright, s->right, id) - count_of(s->nleft, s->left, id);
 }
 
+/* Charge that a forward event brings into a compartment, e. */
+static double step_charge(const lang_model *m, const model_step *s, int32_t compartment)
+{
+  double charge = 0;
+  for (int side = 0; side < 2; side++) {
+    const double sign = side ? 1 : -1;
+    const int32_t n = side ? s->nright : s->nleft, *const ids = side ? s->right : s->left;
+    const int32_t nres = side ? s->nres_right : s->nres_left, *const res = side ? s->res_right : s->res_left;
+    for (int32_t i = 0; i < n; i++) {
+      if (m->slots[ids[i]].compartment == compartment) charge += sign * m->slots[ids[i]].charge;
+    }
+    for (int32_t i = 0; i < nres; i++) {
+      if (m->reservoirs[res[i]].compartment == compartment) charge += sign * m->reservoirs[res[i]].z;
+    }
+  }
+  return charge;
+}
+
 static bool linear_call(lang_model *m, const expr *e, ness_diags *diags, lang_linear *out)
 {
   const expr_argument *const first = e->arguments;
@@ -78,7 +102,7 @@ static bool linear_call(lang_model *m, const expr *e, ness_diags *diags, lang_li
     }
     for (int64_t i = 0; i < m->nstep; i++) {
       const int32_t by = step_gives(&m->steps[i], s->kind == SYM_RESERVOIR, s->id);
-      if (by && !linear_add(m, out, OBS_NET, (int32_t)i, by)) return false;
+      if (by && !linear_append(m, out, OBS_NET, (int32_t)i, by)) return false;
     }
     return true;
   }
@@ -89,15 +113,9 @@ static bool linear_call(lang_model *m, const expr *e, ness_diags *diags, lang_li
       return false;
     }
     /* Outward positive: the charge that leaves the compartment. */
-    for (int64_t r = 0; r < m->nreservoir + m->nslot; r++) {
-      const bool reservoir = r < m->nreservoir;
-      const int32_t id = (int32_t)(reservoir ? r : r - m->nreservoir);
-      const int32_t where = reservoir ? m->reservoirs[id].compartment : m->slots[id].compartment;
-      const double z = reservoir ? m->reservoirs[id].z : m->slots[id].charge;
-      for (int64_t i = 0; where == c->id && z != 0 && i < m->nstep; i++) {
-        const int32_t by = step_gives(&m->steps[i], reservoir, id);
-        if (by && !linear_add(m, out, OBS_NET, (int32_t)i, -by * z)) return false;
-      }
+    for (int64_t i = 0; i < m->nstep; i++) {
+      const double charge = step_charge(m, &m->steps[i], c->id);
+      if (charge != 0 && !linear_append(m, out, OBS_NET, (int32_t)i, -charge)) return false;
     }
     out->scale = m->file->natural ? (quantity){1, UNIT_NONE} : (quantity){CONST_E, (lang_unit){0, 0, 0, 1, 0}};
     return true;
