@@ -47,17 +47,24 @@ typedef struct tally_segment {
   int64_t from, to; /* rows */
 } tally_segment;
 
+typedef struct tally_clock { /* of a slot: its integrals over the counted time up to `since` */
+  double since, dwell, dwell2;
+} tally_clock;
+
 typedef struct tally { /* sums of one chunk */
   tally_segment *segment;
-  double *sum;    /* (segments x width) */
-  int64_t *n, *m; /* (nslot) scratch */
-  double *since;  /* (nslot) scratch */
+  double *sum;        /* (segments x width) */
+  int64_t *n, *m;     /* (nslot) scratch */
+  tally_clock *clock; /* (nslot) scratch */
+  int64_t *hits;      /* (2 nstep) scratch: events by direction */
   int64_t segments, segment_room, sum_room;
 } tally;
 
 ness_status tally_plan_init(tally_plan *self, const ness_network *net, const dump_run *run);
 void tally_plan_free(tally_plan *self);
 int32_t tally_batch(const tally_plan *self, int64_t unit);
+/* The columns (dump_column) that tally_chunk reads of a chunk of which the scalars are known. */
+unsigned tally_wanted(const tally_plan *plan, const dump_chunk *chunk, int64_t done);
 /* `done`: events of the replica before this chunk, for pieces by events. Any thread, each with its own tally. */
 ness_status tally_chunk(const tally_plan *plan, const dump_chunk *chunk, int64_t done, tally *out);
 void tally_free(tally *self);

@@ -1,40 +1,11 @@
-/* Following trajectories: parts, numbered states, and the stack of states not yet erased.
- * Invariant: a walker's stack is a path without a repeated state, and depth[state] is its place there or -1. A jump to
- * a state on the stack cuts the cycle between: its key is the sum of mixed edge numbers, so it needs no look at the
- * edges, and no rotation changes it. A retraced edge is no cycle. Cells are written once, under the lock, and read
- * without it. Cost: one cell, one stack entry and one count a jump. */
+/* What trajectories are followed through: numbered states and transitions, and a walker a replica with the stack of
+ * states not yet erased.
+ * Invariant: a walker's stack is a path without a repeated state, and depth[state] is its place there or -1. Cells are
+ * written once, under the lock, and read without it. Cost: a hash of its counts for a transition met first, no more
+ * after. */
 #include "analysis/loops_inside.h"
 
 #include <string.h>
-
-typedef struct loop_place {
-  int32_t state;
-  int32_t edge; /* by which it was left */
-  uint64_t key; /* sum of mixed edges up to here */
-} loop_place;
-
-typedef struct loop_stack {
-  loop_place *place;
-  int64_t place_room;
-  int32_t *depth;
-  int64_t depth_room, depth_known; /* entries before depth_known are set */
-  int64_t top;
-  bool alive;
-} loop_stack;
-
-struct loop_walker {
-  int64_t replica, next; /* index of the chunk that comes next */
-  int64_t used;          /* clock of the last visit */
-  loop_stack *stack;     /* (nparts) */
-};
-
-struct loop_counter {
-  int64_t *edge_count; /* (LOOP_EDGES) */
-  int32_t *touched;
-  int64_t ntouched;
-  loop_map found;   /* key of a cycle -> entry of the tally, in this stretch */
-  int64_t *scratch; /* (nslot) */
-};
 
 loops *loops_create(const ness_network *net, int32_t batches)
 {
@@ -144,8 +115,7 @@ int32_t loop_state(loops *self, int32_t p, const int64_t *counts)
   return state;
 }
 
-/* The cell of a transition met for the first time; 0 when the part is given up. */
-static uint64_t cell_fill(loops *self, int32_t p, int32_t state, int32_t dir, int64_t *scratch)
+uint64_t loop_cell_fill(loops *self, int32_t p, int32_t state, int32_t dir, int64_t *scratch)
 {
   const ness_network *net = self->net;
   loop_part *const part = &self->part[p];
@@ -233,7 +203,7 @@ void loops_walker_end(loops *self, int64_t replica)
   }
 }
 
-static bool stack_grow(loop_stack *stack, int32_t state)
+bool loop_stack_grow(loop_stack *stack, int32_t state)
 {
   if (!mem_grow(&stack->place, &stack->place_room, stack->top + 2, sizeof *stack->place) ||
       !mem_grow(&stack->depth, &stack->depth_room, state + 1, sizeof *stack->depth))
@@ -248,7 +218,7 @@ static bool stack_begin(loop_stack *stack, int32_t state)
   stack->top = 0;
   stack->alive = state >= 0;
   if (state < 0) return true;
-  if (!stack_grow(stack, state)) return false;
+  if (!loop_stack_grow(stack, state)) return false;
   stack->place[0] = (loop_place){state, -1, 0};
   stack->depth[state] = 0;
   return true;
@@ -271,147 +241,6 @@ ness_status loop_enter(loops *self, loop_walker *walker, const dump_chunk *chunk
   }
   walker->next = chunk->index + 1;
   mem_free(counts);
-  return good ? NESS_OK : NESS_NOMEM;
-}
-
-/* --- following --- */
-
-loop_counter *loop_counter_create(const loops *self)
-{
-  loop_counter *counter = mem_zero(1, sizeof *counter);
-  if (!counter) return NULL;
-  counter->edge_count = mem_zero(LOOP_EDGES, sizeof *counter->edge_count);
-  counter->touched = mem_alloc(LOOP_EDGES * sizeof *counter->touched);
-  counter->scratch = mem_zero((size_t)self->net->nslot + 1, sizeof *counter->scratch);
-  if (!counter->edge_count || !counter->touched || !counter->scratch) {
-    loop_counter_free(counter);
-    return NULL;
-  }
-  return counter;
-}
-
-void loop_counter_free(loop_counter *self)
-{
-  if (!self) return;
-  mem_free(self->edge_count);
-  mem_free(self->touched);
-  mem_free(self->scratch);
-  loop_map_free(&self->found);
-  mem_free(self);
-}
-
-static bool tally_entry(loop_tally *self, const loop_entry *entry)
-{
-  if (!mem_grow(&self->entry, &self->entry_room, self->entries + 1, sizeof *self->entry)) return false;
-  self->entry[self->entries++] = *entry;
-  return true;
-}
-
-/* A completed cycle: the places from `from` to the top, and the edge that closes it. */
-static bool complete(loops *self, loop_counter *counter, const loop_stack *stack, int64_t from, uint64_t key,
-                     int32_t closing, int32_t batch, loop_tally *out)
-{
-  key = key ? key : 1;
-  const int64_t *const found = loop_map_find(&counter->found, key);
-  if (found) {
-    out->entry[*found].count++;
-    return true;
-  }
-  loop_entry entry = {key, 1, -1, (int32_t)(stack->top - from + 1), batch};
-  if (!loop_map_find(&self->cycle_of, key)) {
-    entry.sequence = out->sequences;
-    if (!mem_grow(&out->sequence, &out->sequence_room, out->sequences + entry.length, sizeof *out->sequence))
-      return false;
-    for (int64_t k = from; k < stack->top; k++) out->sequence[out->sequences++] = stack->place[k].edge;
-    out->sequence[out->sequences++] = closing;
-  }
-  return loop_map_add(&counter->found, key, out->entries) && tally_entry(out, &entry);
-}
-
-/* What one part does with a jump, held in registers while the part stays the same. */
-typedef struct loop_view {
-  loop_part *part;
-  loop_stack *stack;
-  loop_place *place;
-  int32_t *depth;
-  int64_t top, place_last, depth_known; /* place_last: a push may still write place[top + 1] while top < place_last */
-} loop_view;
-
-static void view_open(loop_view *self, loops *loop, loop_walker *walker, int32_t p)
-{
-  loop_stack *const stack = &walker->stack[p];
-  *self = (loop_view){&loop->part[p],    stack, stack->place, stack->depth, stack->top, stack->place_room - 1,
-                      stack->depth_known};
-}
-
-/* The jumps of rows from ... on that belong to part p, up to the first row of another part or the end; returns the row
- * where it stopped, or -1 when memory is out. Long because it is the inner loop. */
-static int64_t follow_part(loops *self, loop_walker *walker, loop_counter *counter, const int32_t *row_dir,
-                           int64_t from, int64_t to, int32_t p, int32_t batch, loop_tally *out)
-{
-  loop_view view;
-  view_open(&view, self, walker, p);
-  const int32_t *const step_part = self->step_part, *const dir_local = self->dir_local;
-  const bool alone = self->nparts == 1;
-  int64_t r = from;
-  for (; r < to; r++) {
-    const int32_t dir = row_dir[r];
-    if (!alone && step_part[dir >> 1] != p) break;
-    if (!view.stack->alive) continue;
-    loop_place *const here = &view.place[view.top];
-    uint64_t value = atomic_load_explicit(&view.part->cell[(int64_t)here->state * view.part->ndir + dir_local[dir]],
-                                          memory_order_acquire);
-    if (!value && !(value = cell_fill(self, p, here->state, dir, counter->scratch))) {
-      view.stack->alive = false;
-      continue;
-    }
-    const int32_t state = (int32_t)(value & UINT32_MAX) - 1, edge = (int32_t)(value >> 32);
-    if (counter->edge_count[edge]++ == 0) counter->touched[counter->ntouched++] = edge;
-    const int64_t depth = state < view.depth_known ? view.depth[state] : -1;
-    const uint64_t key = here->key + loop_mix((uint64_t)edge);
-    if (depth < 0) {
-      if (view.top >= view.place_last || state >= view.depth_known) {
-        view.stack->top = view.top;
-        if (!stack_grow(view.stack, state)) return -1;
-        view_open(&view, self, walker, p);
-      }
-      view.place[view.top].edge = edge;
-      view.place[++view.top] = (loop_place){state, -1, key};
-      view.depth[state] = (int32_t)view.top;
-      continue;
-    }
-    const bool retraced = depth + 1 == view.top && self->edge[view.place[depth].edge].dir == (dir ^ 1);
-    if (!retraced) {
-      view.stack->top = view.top;
-      if (!complete(self, counter, view.stack, depth, key - view.place[depth].key, edge, batch, out)) return -1;
-    }
-    for (; view.top > depth; view.top--) view.depth[view.place[view.top].state] = -1;
-  }
-  view.stack->top = view.top;
-  return r;
-}
-
-ness_status loop_follow(loops *self, loop_walker *walker, loop_counter *counter, const dump_chunk *chunk, int64_t from,
-                        int64_t to, int32_t batch, loop_tally *out)
-{
-  bool good = true;
-  for (int64_t r = from; r < to && good;) {
-    r = follow_part(self, walker, counter, chunk->row_dir, r, to, self->step_part[chunk->row_dir[r] >> 1], batch, out);
-    good = r >= 0;
-  }
-  for (int64_t k = 0; k < counter->ntouched; k++) {
-    const int32_t edge = counter->touched[k];
-    const loop_entry entry = {0, counter->edge_count[edge], edge, 0, batch};
-    good = good && tally_entry(out, &entry);
-    counter->edge_count[edge] = 0;
-  }
-  counter->ntouched = 0;
-  if (counter->found.size > 4096) {
-    loop_map_free(&counter->found);
-  } else if (counter->found.used > 0) {
-    memset(counter->found.key, 0, (size_t)counter->found.size * sizeof *counter->found.key);
-    counter->found.used = 0;
-  }
   return good ? NESS_OK : NESS_NOMEM;
 }
 

@@ -55,7 +55,7 @@ typedef struct loop_tally { /* what a chunk gave: lists in the order of its stre
 
 /* Takes the walker to the start of a chunk: goes on when it stands there, begins anew when not. Any thread. */
 ness_status loop_enter(loops *self, loop_walker *walker, const dump_chunk *chunk, loop_tally *out);
-/* Follows rows from ... to - 1 of the chunk and adds what they completed to `out`, for `batch`. */
+/* Follows rows from ... to - 1 of the chunk (row_dir_stored, n0) and adds what they completed to `out`, for `batch`. */
 ness_status loop_follow(loops *self, loop_walker *walker, loop_counter *counter, const dump_chunk *chunk, int64_t from,
                         int64_t to, int32_t batch, loop_tally *out);
 void loop_tally_free(loop_tally *self);

@@ -1,5 +1,5 @@
-/* Shared by loops_parts.c, loops.c, which follows trajectories, and loops_cycles.c, which collects what they completed.
- */
+/* Shared by loops_parts.c, loops.c, which numbers states and keeps walkers, loops_follow.c, which follows trajectories,
+ * and loops_cycles.c, which collects what they completed. */
 #ifndef ANALYSIS_LOOPS_INSIDE_H
 #define ANALYSIS_LOOPS_INSIDE_H
 
@@ -26,6 +26,27 @@ typedef struct loop_part {
   bool mass;  /* all rates by mass action: the affinity of a cycle is that of its steps */
   bool joint; /* some slot held more than one copy */
 } loop_part;
+
+typedef struct loop_place {
+  int32_t state;
+  int32_t edge; /* by which it was left */
+  uint64_t key; /* sum of mixed edges up to here */
+} loop_place;
+
+typedef struct loop_stack {
+  loop_place *place;
+  int64_t place_room;
+  int32_t *depth;
+  int64_t depth_room, depth_known; /* entries before depth_known are set */
+  int64_t top;
+  bool alive;
+} loop_stack;
+
+struct loop_walker {
+  int64_t replica, next; /* index of the chunk that comes next */
+  int64_t used;          /* clock of the last visit */
+  loop_stack *stack;     /* (nparts) */
+};
 
 typedef struct loop_edge_data {
   int32_t part, from, to, dir;
@@ -96,4 +117,8 @@ void loop_map_free(loop_map *self);
 bool loop_parts_build(loops *self);
 /* The state of these counts (part's slots), numbered now if it is new; -1 when the part is given up. Under the lock. */
 int32_t loop_state(loops *self, int32_t part, const int64_t *counts);
+/* The cell of a transition met for the first time; 0 when the part is given up. scratch: (nslot). Takes the lock. */
+uint64_t loop_cell_fill(loops *self, int32_t part, int32_t state, int32_t dir, int64_t *scratch);
+/* Room for a place above the top and for the depth of a state; false when memory is out. */
+bool loop_stack_grow(loop_stack *stack, int32_t state);
 #endif

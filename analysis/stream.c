@@ -1,21 +1,34 @@
 /* From the file to the sums, in one pass and in bounded memory.
- * Invariant: frames are read one after another by one thread and held in a window; inside a window chunks are decoded
- * and counted in parallel, the chunks of one replica in their order by one thread; then everything is folded in the
- * order of the file. So each sum has the same bits for any number of threads. Cost: the window's frames, rows and sums;
- * decoding dominates unless events are followed. */
+ * Invariant: frames are read one after another by one thread into a window, while the others work on the window before;
+ * there chunks are decoded and counted in parallel and loops followed, the chunks of one replica in their order by one
+ * thread; then everything is folded in the order of the file. So each sum has the same bits for any number of threads.
+ * Of a chunk only the columns that its sums need are decoded. Cost: the frames of two windows, rows and sums of one. */
 #include "analysis/analysis.h"
 
 #include <omp.h>
 #include <string.h>
 #include <time.h>
 
-#define WINDOW_FRAMES 32
+#define WINDOW_FRAMES 16
 #define WINDOW_BYTES ((size_t)256 << 20) /* of the sums of a window's chunks */
 #define STREAM_TICK 0.2                  /* s between two calls of progress */
 #define STREAM_REPLICAS 4096             /* replicas whose events are added up for pieces by events */
 
-typedef struct job {
+typedef struct arrival { /* a chunk as it came from the file */
   dump_frame frame;
+  dump_chunk scalars; /* its columns are NULL */
+  ness_status status;
+} arrival;
+
+typedef struct window {
+  arrival *chunk;
+  int32_t count;
+  int64_t offset;     /* in the file, behind the last chunk */
+  ness_status status; /* why reading stopped */
+} window;
+
+typedef struct job {
+  const arrival *from;
   dump_buffer buffer;
   dump_chunk chunk;
   tally sums;
@@ -33,8 +46,10 @@ typedef struct stream {
   loops *loop; /* NULL: not followed */
   ness_diags *diags;
   stream_sums *out;
-  job *jobs;
-  int32_t window, count;
+  job *jobs;         /* (size) of the window that is counted */
+  window windows[2]; /* one is counted while the other is read */
+  int32_t size;      /* chunks of a window */
+  dump_buffer scratch;
   loop_counter **counter; /* (threads) */
   int32_t threads;
   int64_t *done; /* (replicas) events so far; NULL unless pieces go by events */
@@ -51,37 +66,37 @@ static double stream_clock(void)
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* Fills the window; NESS_OK with count 0 at the end. */
-static ness_status window_read(stream *self, int64_t *offset)
+/* Fills the window; count 0 at the end of the file. */
+static void window_read(stream *self, window *out)
 {
-  for (self->count = 0; self->count < self->window;) {
-    job *const at = &self->jobs[self->count];
-    const ness_status status = dump_next(self->reader, &at->frame, self->diags);
-    if (status) return status;
-    if (at->frame.bytes == 0) break;
-    *offset = at->frame.offset + (int64_t)at->frame.bytes;
-    if (at->frame.kind == DUMP_KIND_CHUNK) self->count++;
-    if (interrupt_pending()) return NESS_STOPPED;
+  out->status = NESS_OK;
+  for (out->count = 0; out->count < self->size;) {
+    arrival *const at = &out->chunk[out->count];
+    out->status = dump_next(self->reader, &at->frame, self->diags);
+    if (out->status || at->frame.bytes == 0) return;
+    out->offset = at->frame.offset + (int64_t)at->frame.bytes;
+    if (at->frame.kind == DUMP_KIND_CHUNK) {
+      at->status = dump_decode(self->reader, &at->frame, &self->scratch, 0, &at->scalars);
+      out->count++;
+    }
+    if (interrupt_pending()) {
+      out->status = NESS_STOPPED;
+      return;
+    }
   }
-  return NESS_OK;
-}
-
-static void job_decode(const stream *self, job *at)
-{
-  at->status = dump_decode(self->reader, &at->frame, &at->buffer, &at->chunk);
-  at->loops.entries = at->loops.sequences = 0;
-  at->walker = NULL;
-}
-
-static bool follows(const stream *self, const job *at)
-{
-  return self->loop && at->chunk.row_dir && at->chunk.rows == at->chunk.events;
 }
 
 static void job_count(const stream *self, job *at)
 {
   if (at->status) return;
-  at->status = tally_chunk(self->plan, &at->chunk, at->done, &at->sums);
+  const unsigned followed = at->walker ? DUMP_N0 | DUMP_ROW_DIR_STORED : 0;
+  const unsigned wanted = followed | tally_wanted(self->plan, &at->from->scalars, at->done);
+  at->status = dump_decode(self->reader, &at->from->frame, &at->buffer, wanted, &at->chunk);
+  if (!at->status) at->status = tally_chunk(self->plan, &at->chunk, at->done, &at->sums);
+}
+
+static void job_follow(const stream *self, job *at)
+{
   if (at->status || !at->walker) return;
   loop_counter *const counter = self->counter[omp_get_thread_num()];
   at->status = loop_enter(self->loop, at->walker, &at->chunk, &at->loops);
@@ -92,23 +107,31 @@ static void job_count(const stream *self, job *at)
   }
 }
 
-/* Chains the jobs of each replica, finds walkers and what came before. Quadratic in the window, which is small. */
-static ness_status window_group(stream *self)
+/* Makes jobs of the chunks, chains those of each replica, finds walkers and what came before. Quadratic in the window,
+ * which is small. */
+static ness_status window_group(stream *self, const window *now)
 {
-  const bool alive = self->loop && loops_alive(self->loop);
-  for (int32_t i = 0; i < self->count; i++) {
+  const tally_plan *plan = self->plan;
+  const bool alive = self->loop && plan->run->level == DUMP_EVENTS && loops_alive(self->loop);
+  for (int32_t i = 0; i < now->count; i++) {
     job *const at = &self->jobs[i];
+    const dump_chunk *const chunk = &now->chunk[i].scalars;
+    at->from = &now->chunk[i];
+    at->status = at->from->status;
     at->first = !at->status;
     at->next = -1;
     at->done = 0;
+    at->loops.entries = at->loops.sequences = 0;
+    at->walker = NULL;
     if (at->status) continue;
-    if (self->done && at->chunk.replica < self->plan->run->replicas) {
-      at->done = self->done[at->chunk.replica];
-      self->done[at->chunk.replica] += at->chunk.events;
+    if (self->done && chunk->replica < plan->run->replicas) {
+      at->done = self->done[chunk->replica];
+      self->done[chunk->replica] += chunk->events;
     }
-    if (alive && follows(self, at) && !(at->walker = loops_walker(self->loop, at->chunk.replica))) return NESS_NOMEM;
+    if (alive && chunk->rows == chunk->events && !(at->walker = loops_walker(self->loop, chunk->replica)))
+      return NESS_NOMEM;
     for (int32_t j = i - 1; j >= 0; j--) {
-      if (self->jobs[j].status || self->jobs[j].chunk.replica != at->chunk.replica) continue;
+      if (self->jobs[j].status || now->chunk[j].scalars.replica != chunk->replica) continue;
       self->jobs[j].next = i;
       at->first = false;
       break;
@@ -117,17 +140,17 @@ static ness_status window_group(stream *self)
   return NESS_OK;
 }
 
-static ness_status window_fold(stream *self)
+static ness_status window_fold(stream *self, const window *now)
 {
   const tally_plan *plan = self->plan;
   stream_sums *const out = self->out;
-  for (int32_t i = 0; i < self->count; i++) {
+  for (int32_t i = 0; i < now->count; i++) {
     job *const at = &self->jobs[i];
     if (at->status == NESS_NOMEM) return NESS_NOMEM;
     if (at->status) {
       if (out->unread++ < 4)
         diag_add(self->diags, NESS_WARNING, "the chunk at byte %lld does not fit the network and is left out",
-                 (long long)at->frame.offset);
+                 (long long)at->from->frame.offset);
       continue;
     }
     out->chunks++;
@@ -150,21 +173,26 @@ static ness_status window_fold(stream *self)
   return NESS_OK;
 }
 
-static ness_status window_count(stream *self)
+/* Counts one window while the next is read. */
+static ness_status window_count(stream *self, const window *now, window *next)
 {
-  const int32_t count = self->count;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(self->threads) if (count > 1) default(none)                  \
-    shared(self, count)
-  for (int32_t i = 0; i < count; i++) job_decode(self, &self->jobs[i]);
-  const ness_status status = window_group(self);
+  const int32_t count = now->count;
+  const ness_status status = window_group(self, now);
   if (status) return status;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(self->threads) if (count > 1) default(none)                  \
-    shared(self, count)
-  for (int32_t i = 0; i < count; i++) {
-    if (!self->jobs[i].first) continue;
-    for (int32_t j = i; j >= 0; j = self->jobs[j].next) job_count(self, &self->jobs[j]);
+#pragma omp parallel num_threads(self->threads) default(none) shared(self, next, count)
+#pragma omp single
+  {
+#pragma omp task default(none) shared(self, next)
+    window_read(self, next);
+#pragma omp taskloop grainsize(1) default(none) shared(self, count)
+    for (int32_t i = 0; i < count; i++) job_count(self, &self->jobs[i]);
+#pragma omp taskloop grainsize(1) default(none) shared(self, count)
+    for (int32_t i = 0; i < count; i++) {
+      if (!self->jobs[i].first) continue;
+      for (int32_t j = i; j >= 0; j = self->jobs[j].next) job_follow(self, &self->jobs[j]);
+    }
   }
-  return window_fold(self);
+  return window_fold(self, now);
 }
 
 /* --- from units to batches --- */
@@ -224,12 +252,13 @@ static ness_status stream_init(stream *self, const ness_analyze_options *options
   self->threads = options->threads > 0 ? options->threads : omp_get_max_threads();
   const size_t largest = (size_t)plan->width * sizeof(double) * (size_t)plan->pieces;
   const size_t fits = WINDOW_BYTES / largest;
-  self->window = fits < WINDOW_FRAMES ? fits > 1 ? (int32_t)fits : 1 : WINDOW_FRAMES;
-  if (self->threads > self->window) self->threads = self->window;
-  self->jobs = mem_zero((size_t)self->window, sizeof *self->jobs);
+  self->size = fits < WINDOW_FRAMES ? fits > 1 ? (int32_t)fits : 1 : WINDOW_FRAMES;
+  if (self->threads > self->size) self->threads = self->size;
+  self->jobs = mem_zero((size_t)self->size, sizeof *self->jobs);
+  for (int32_t w = 0; w < 2; w++) self->windows[w].chunk = mem_zero((size_t)self->size, sizeof(arrival));
   self->counter = mem_zero((size_t)self->threads, sizeof(loop_counter *));
   self->out->unit = mem_zero((size_t)plan->units * (size_t)plan->width, sizeof(double));
-  bool good = self->jobs && self->counter && self->out->unit;
+  bool good = self->jobs && self->windows[0].chunk && self->windows[1].chunk && self->counter && self->out->unit;
   if (plan->by_events && plan->by_time && plan->run->replicas <= STREAM_REPLICAS)
     good = good && (self->done = mem_zero((size_t)plan->run->replicas, sizeof *self->done));
   for (int32_t t = 0; self->loop && good && t < self->threads; t++)
@@ -240,13 +269,18 @@ static ness_status stream_init(stream *self, const ness_analyze_options *options
 
 static void stream_free(stream *self)
 {
-  for (int32_t i = 0; self->jobs && i < self->window; i++) {
-    dump_frame_free(&self->jobs[i].frame);
+  for (int32_t w = 0; w < 2; w++) {
+    for (int32_t i = 0; self->windows[w].chunk && i < self->size; i++)
+      dump_frame_free(&self->windows[w].chunk[i].frame);
+    mem_free(self->windows[w].chunk);
+  }
+  for (int32_t i = 0; self->jobs && i < self->size; i++) {
     dump_buffer_free(&self->jobs[i].buffer);
     tally_free(&self->jobs[i].sums);
     loop_tally_free(&self->jobs[i].loops);
   }
   for (int32_t t = 0; self->counter && t < self->threads; t++) loop_counter_free(self->counter[t]);
+  dump_buffer_free(&self->scratch);
   mem_free(self->jobs);
   mem_free(self->counter);
   mem_free(self->done);
@@ -259,13 +293,17 @@ ness_status stream_run(dump_reader *reader, const tally_plan *plan, const ness_a
   stream self = {.reader = reader, .plan = plan, .loop = loop, .diags = diags, .out = out, .bytes = bytes};
   self.progress = options->progress;
   self.context = options->progress_context;
-  int64_t offset = 0;
   ness_status status = stream_init(&self, options);
-  while (!status) {
-    status = window_read(&self, &offset);
-    if (status || self.count == 0) break;
-    status = window_count(&self);
+  window *now = &self.windows[0], *next = &self.windows[1];
+  int64_t offset = 0;
+  if (!status) window_read(&self, now);
+  while (!status && !(status = now->status) && now->count > 0) {
+    offset = now->offset;
+    status = window_count(&self, now, next);
     if (!status) status = stream_report(&self, (double)offset, false);
+    window *const counted = now;
+    now = next;
+    next = counted;
   }
   if (!status) status = stream_report(&self, bytes > 0 ? bytes : (double)offset, true);
   stream_free(&self);

@@ -1,9 +1,10 @@
 /* The sums of a chunk, cut into units. Invariant: the units of a chunk add up to its totals; counts are exact.
  * Method: a chunk inside one unit needs its totals alone. One that reaches over a border is cut by windows (flux), by
  * its events with the integrals of counts followed slot by slot (events), or goes whole to the unit of its middle
- * (summary, grid). Rotations of slots against each other, sum of (n_i n'_j - n_j n'_i) / 2, are odd under reversal of
- * time at any sampling of the trajectory, so rows of every level give them. Cost: O(nslot + nstep) a chunk; about 10 ns
- * an event where events are followed. */
+ * (summary, grid). The longest stretch of a chunk cut by its events is not followed: its counts are those of its
+ * directions, its integrals what the others leave of the totals. Rotations of slots against each other, sum of
+ * (n_i n'_j - n_j n'_i) / 2, are odd under reversal of time at any sampling of the trajectory, so rows of every level
+ * give them. Cost: O(nslot + nstep) a chunk; up to 10 ns an event where events are followed, 1 ns where counted. */
 #include "analysis/analysis.h"
 
 #include "engine/rng/rng.h"
@@ -267,48 +268,95 @@ static ness_status tally_windows(const tally_plan *plan, const dump_chunk *chunk
 /* --- events --- */
 
 /* The integrals of a slot up to t. */
-static void settle(const tally_plan *plan, tally *self, int32_t slot, double t, double *sum)
+static void settle(tally *self, int32_t slot, double t)
 {
-  const double n = (double)self->n[slot], area = n * (t - self->since[slot]);
-  sum[plan->dwell + slot] += area;
-  sum[plan->dwell2 + slot] += n * area;
-  self->since[slot] = t;
+  tally_clock *const clock = &self->clock[slot];
+  const double n = (double)self->n[slot], area = n * (t - clock->since);
+  clock->dwell += area;
+  clock->dwell2 += n * area;
+  clock->since = t;
 }
 
-static bool fire(const tally_plan *plan, tally *self, int32_t dir, double t, bool tape, double *sum)
+/* Modulo 2^64: a false chunk must not overflow. */
+static int64_t changed(int64_t n, int32_t dir, int32_t by)
+{
+  return (int64_t)((uint64_t)n + (uint64_t)(int64_t)((dir & 1) ? -by : by));
+}
+
+/* What an event of a step with a tape adds beyond its count: rotations, and the factorials that are not its own. */
+static void fire_tape(const tally_plan *plan, tally *self, int32_t dir, double *sum)
 {
   const ness_network *net = plan->net;
   const int32_t step = dir >> 1;
-  bool legal = true;
-  if (plan->narea && tape) memcpy(self->m, self->n, (size_t)net->nslot * sizeof *self->m);
+  if (!plan->narea && !plan->mixed) return;
+  memcpy(self->m, self->n, (size_t)net->nslot * sizeof *self->m);
   for (int32_t c = net->change_start[step]; c < net->change_start[step + 1]; c++) {
     const int32_t slot = net->change_slot[c];
-    settle(plan, self, slot, t, sum);
-    const int64_t before = self->n[slot], after = before + ((dir & 1) ? -net->change_by[c] : net->change_by[c]);
-    if (plan->mixed && tape && (plan->slot_law[slot] & 1))
+    const int64_t before = self->m[slot], after = changed(before, dir, net->change_by[c]);
+    self->m[slot] = after;
+    if (plan->mixed && (plan->slot_law[slot] & 1))
       sum[TALLY_FACTORIAL] -= rng_lgamma1p((double)(after > 0 ? after : 0)) - rng_lgamma1p((double)before);
-    self->n[slot] = after;
-    legal &= after >= 0 && after < INT64_MAX / 2;
   }
-  if (plan->narea && tape) add_areas(plan, self->m, self->n, sum);
-  return legal;
+  if (plan->narea) add_areas(plan, self->n, self->m, sum);
 }
 
-/* Rows from ... to - 1 and the time up to `t_end`, all of one unit. */
-static bool tally_stretch(const tally_plan *plan, const dump_chunk *chunk, double t_from, double t_end, tally *self,
-                          double *sum)
+/* Follows rows from ... to - 1 slot by slot; false when a count leaves its range. */
+static bool follow_rows(const tally_plan *plan, const dump_chunk *chunk, int64_t from, int64_t to, tally *self,
+                        double *sum)
+{
+  const ness_network *net = plan->net;
+  const int32_t *const start = net->change_start, *const slots = net->change_slot, *const by = net->change_by;
+  int64_t bad = 0;
+  for (int64_t r = from; r < to && !bad; r++) {
+    const int32_t dir = chunk->row_dir[r], step = dir >> 1;
+    self->hits[dir]++;
+    if (plan->tapes && step_tape(net, step)) fire_tape(plan, self, dir, sum);
+    for (int32_t c = start[step]; c < start[step + 1]; c++) {
+      settle(self, slots[c], chunk->row_time[r]);
+      const int64_t after = changed(self->n[slots[c]], dir, by[c]);
+      self->n[slots[c]] = after;
+      bad |= after < 0 || after >= INT64_MAX / 2;
+    }
+  }
+  return !bad;
+}
+
+/* Rows from ... to - 1 by their numbers alone. */
+static bool count_rows(const tally_plan *plan, const dump_chunk *chunk, int64_t from, int64_t to, tally *self)
+{
+  const ness_network *net = plan->net;
+  for (int64_t r = from; r < to; r++) self->hits[chunk->row_dir[r]]++;
+  for (int32_t s = 0; s < net->nstep; s++) {
+    const uint64_t events = (uint64_t)(self->hits[2 * s] - self->hits[2 * s + 1]);
+    for (int32_t c = net->change_start[s]; events && c < net->change_start[s + 1]; c++) {
+      int64_t *const n = &self->n[net->change_slot[c]];
+      *n = (int64_t)((uint64_t)*n + events * (uint64_t)net->change_by[c]);
+    }
+  }
+  return counts_legal(net, self->n);
+}
+
+/* The newest segment, which covers (t_from, t_end]. Its integrals are left out unless `times`. */
+static bool tally_stretch(const tally_plan *plan, const dump_chunk *chunk, double t_from, double t_end, bool times,
+                          tally *self, double *sum)
 {
   const ness_network *net = plan->net;
   const tally_segment segment = self->segment[self->segments - 1];
   const double energy = network_free_energy(net, self->n), log_factorial = factorials(plan, self->n);
-  bool legal = true;
-  for (int64_t r = segment.from; r < segment.to && legal; r++) {
-    const int32_t dir = chunk->row_dir[r];
-    sum[(dir & 1 ? plan->bwd : plan->fwd) + (dir >> 1)] += 1;
-    legal = fire(plan, self, dir, chunk->row_time[r], plan->tapes && step_tape(net, dir >> 1), sum);
+  memset(self->hits, 0, 2 * (size_t)net->nstep * sizeof *self->hits);
+  for (int32_t i = 0; i < net->nslot; i++) self->clock[i] = (tally_clock){t_from, 0, 0};
+  if (!(times ? follow_rows(plan, chunk, segment.from, segment.to, self, sum)
+              : count_rows(plan, chunk, segment.from, segment.to, self)))
+    return false;
+  for (int32_t s = 0; s < net->nstep; s++) {
+    sum[plan->fwd + s] = (double)self->hits[2 * s];
+    sum[plan->bwd + s] = (double)self->hits[2 * s + 1];
   }
-  if (!legal) return false;
-  for (int32_t i = 0; i < net->nslot; i++) settle(plan, self, i, t_end, sum);
+  for (int32_t i = 0; times && i < net->nslot; i++) {
+    settle(self, i, t_end);
+    sum[plan->dwell + i] = self->clock[i].dwell;
+    sum[plan->dwell2 + i] = self->clock[i].dwell2;
+  }
   sum[TALLY_TIME] = t_end - t_from;
   sum[TALLY_ENERGY] = network_free_energy(net, self->n) - energy;
   sum[TALLY_FACTORIAL] += factorials(plan, self->n) - log_factorial;
@@ -327,63 +375,125 @@ static int64_t row_after(const dump_chunk *chunk, int64_t from, double t)
   return low;
 }
 
+/* The piece that begins at row and time t: it goes to row *to and time *t_end. */
+static int64_t cut(const tally_plan *plan, const dump_chunk *chunk, int64_t done, int64_t row, double t, int64_t *to,
+                   double *t_end)
+{
+  const int64_t piece = plan->by_events ? piece_of_event(plan, done + row) : piece_of_time(plan, t);
+  *to = chunk->rows;
+  *t_end = chunk->t1;
+  if (piece + 1 < plan->pieces && plan->by_events) {
+    const int64_t border = piece_border(plan, piece) - done;
+    *to = border > row && border < *to ? border : *to;
+  } else if (piece + 1 < plan->pieces) {
+    *t_end = fmin(*t_end, fmax(piece_end(plan, piece), nextafter(t, INFINITY)));
+    *to = *t_end < chunk->t1 ? row_after(chunk, row, *t_end) : *to;
+  }
+  if (plan->by_events && *to < chunk->rows) *t_end = chunk->row_time[*to - 1];
+  return piece;
+}
+
+/* Where the stretch with most rows begins. */
+static int64_t longest_stretch(const tally_plan *plan, const dump_chunk *chunk, int64_t done)
+{
+  int64_t most = -1, begin = 0, to;
+  double t = chunk->t0, t_end;
+  for (int64_t row = 0; row < chunk->rows; row = to, t = t_end) {
+    cut(plan, chunk, done, row, t, &to, &t_end);
+    if (to - row <= most) continue;
+    most = to - row;
+    begin = row;
+  }
+  return begin;
+}
+
+/* The integrals of segment k: what the others leave of the totals. */
+static void integrals_left(const tally_plan *plan, const dump_chunk *chunk, int64_t k, tally *self)
+{
+  double *const sum = self->sum + k * plan->width;
+  for (int32_t i = 0; i < plan->net->nslot; i++) {
+    double others = 0, others2 = 0;
+    for (int64_t j = 0; j < self->segments; j++) {
+      others += j == k ? 0 : self->sum[j * plan->width + plan->dwell + i];
+      others2 += j == k ? 0 : self->sum[j * plan->width + plan->dwell2 + i];
+    }
+    sum[plan->dwell + i] = fmax(chunk->dwell[i] - others, 0);
+    sum[plan->dwell2 + i] = fmax(chunk->dwell2[i] - others2, 0);
+  }
+}
+
+/* The longest stretch gets the integrals that the others leave of the totals: most rows are not followed by slot. */
 static ness_status tally_events(const tally_plan *plan, const dump_chunk *chunk, int64_t done, tally *out)
 {
-  const ness_network *net = plan->net;
-  memcpy(out->n, chunk->n0, (size_t)net->nslot * sizeof *out->n);
-  for (int32_t i = 0; i < net->nslot; i++) out->since[i] = chunk->t0;
-  double t = chunk->t0;
-  int64_t row = 0;
-  while (row < chunk->rows || t < chunk->t1) {
-    const int64_t piece = plan->by_events ? piece_of_event(plan, done + row) : piece_of_time(plan, t);
-    int64_t to = chunk->rows;
-    double t_end = chunk->t1;
-    if (piece + 1 < plan->pieces && plan->by_events) {
-      const int64_t border = piece_border(plan, piece) - done;
-      to = border > row && border < to ? border : to;
-    } else if (piece + 1 < plan->pieces) {
-      t_end = fmin(t_end, fmax(piece_end(plan, piece), nextafter(t, INFINITY)));
-      to = t_end < chunk->t1 ? row_after(chunk, row, t_end) : to;
-    }
-    if (plan->by_events && to < chunk->rows) t_end = chunk->row_time[to - 1];
+  const bool every = plan->narea || plan->mixed;
+  const int64_t longest = every ? -1 : longest_stretch(plan, chunk, done);
+  int64_t row = 0, to, left = -1;
+  double t = chunk->t0, t_end;
+  memcpy(out->n, chunk->n0, (size_t)plan->net->nslot * sizeof *out->n);
+  for (; row < chunk->rows || t < chunk->t1; row = to, t = t_end) {
+    const int64_t piece = cut(plan, chunk, done, row, t, &to, &t_end);
     double *const sum = segment_add(out, plan, unit_of(plan, chunk->replica, piece), row, to);
     if (!sum) return NESS_NOMEM;
-    if (!tally_stretch(plan, chunk, t, t_end, out, sum)) return NESS_FORMAT;
-    row = to;
-    t = t_end;
+    const bool times = left >= 0 || row != longest || to == row;
+    if (!times) left = out->segments - 1;
+    if (!tally_stretch(plan, chunk, t, t_end, times, out, sum)) return NESS_FORMAT;
   }
+  if (left >= 0) integrals_left(plan, chunk, left, out);
   if (out->segments > 0) out->sum[(out->segments - 1) * plan->width + TALLY_TAPE] += chunk->tape_entropy;
   return NESS_OK;
 }
 
 /* --- the chunk --- */
 
+typedef enum tally_way { TALLY_BY_TOTALS, TALLY_BY_WINDOWS, TALLY_BY_EVENTS } tally_way;
+
+/* How a chunk is divided, and the piece it goes to where it is not. */
+static tally_way way_of(const tally_plan *plan, const dump_chunk *chunk, int64_t done, int64_t *middle)
+{
+  int64_t first, last;
+  if (plan->by_events) {
+    first = piece_of_event(plan, done);
+    last = piece_of_event(plan, done + (chunk->events > 0 ? chunk->events - 1 : 0));
+    *middle = piece_of_event(plan, done + chunk->events / 2);
+  } else {
+    first = piece_of_time(plan, chunk->t0);
+    last = piece_of_time(plan, nextafter(chunk->t1, -INFINITY));
+    *middle = piece_of_time(plan, 0.5 * (chunk->t0 + chunk->t1));
+  }
+  const bool follow = plan->narea || plan->mixed;
+  if (plan->run->level == DUMP_EVENTS && chunk->rows == chunk->events && (first < last || follow))
+    return TALLY_BY_EVENTS;
+  return plan->run->level == DUMP_FLUX && first < last && chunk->rows > 0 ? TALLY_BY_WINDOWS : TALLY_BY_TOTALS;
+}
+
+unsigned tally_wanted(const tally_plan *plan, const dump_chunk *chunk, int64_t done)
+{
+  const unsigned totals = DUMP_N0 | DUMP_FWD | DUMP_BWD | DUMP_DWELL | DUMP_DWELL2;
+  int64_t middle;
+  switch (way_of(plan, chunk, done, &middle)) {
+  case TALLY_BY_EVENTS: return totals | DUMP_ROW_TIME | DUMP_ROW_DIR;
+  case TALLY_BY_WINDOWS:
+    return totals | DUMP_ROW_TIME | DUMP_ROW_COUNT | DUMP_ROW_FWD | DUMP_ROW_BWD | DUMP_ROW_DWELL |
+           DUMP_ROW_TAPE_ENTROPY;
+  default: return plan->narea ? totals | DUMP_ROW_COUNT : totals;
+  }
+}
+
 ness_status tally_chunk(const tally_plan *plan, const dump_chunk *chunk, int64_t done, tally *out)
 {
   const size_t nslot = (size_t)plan->net->nslot + 1;
   if (!out->n) out->n = mem_zero(nslot, sizeof *out->n);
   if (!out->m) out->m = mem_zero(nslot, sizeof *out->m);
-  if (!out->since) out->since = mem_zero(nslot, sizeof *out->since);
-  if (!out->n || !out->m || !out->since) return NESS_NOMEM;
+  if (!out->clock) out->clock = mem_zero(nslot, sizeof *out->clock);
+  if (!out->hits) out->hits = mem_zero(2 * (size_t)plan->net->nstep + 1, sizeof *out->hits);
+  if (!out->n || !out->m || !out->clock || !out->hits) return NESS_NOMEM;
   out->segments = 0;
-  int64_t first, last, middle;
-  if (plan->by_events) {
-    first = piece_of_event(plan, done);
-    last = piece_of_event(plan, done + (chunk->events > 0 ? chunk->events - 1 : 0));
-    middle = piece_of_event(plan, done + chunk->events / 2);
-  } else {
-    first = piece_of_time(plan, chunk->t0);
-    last = piece_of_time(plan, nextafter(chunk->t1, -INFINITY));
-    middle = piece_of_time(plan, 0.5 * (chunk->t0 + chunk->t1));
-  }
-  const bool follow = plan->narea || plan->mixed;
+  int64_t middle;
   ness_status status;
-  if (plan->run->level == DUMP_EVENTS && chunk->rows == chunk->events && (first < last || follow)) {
-    status = tally_events(plan, chunk, done, out);
-  } else if (plan->run->level == DUMP_FLUX && first < last && chunk->rows > 0) {
-    status = tally_windows(plan, chunk, done, out);
-  } else {
-    status = tally_whole(plan, chunk, unit_of(plan, chunk->replica, middle), out);
+  switch (way_of(plan, chunk, done, &middle)) {
+  case TALLY_BY_EVENTS: status = tally_events(plan, chunk, done, out); break;
+  case TALLY_BY_WINDOWS: status = tally_windows(plan, chunk, done, out); break;
+  default: status = tally_whole(plan, chunk, unit_of(plan, chunk->replica, middle), out);
   }
   for (int64_t k = 0; !status && k < out->segments; k++) {
     double *const sum = out->sum + k * plan->width;
@@ -398,6 +508,7 @@ void tally_free(tally *self)
   mem_free(self->sum);
   mem_free(self->n);
   mem_free(self->m);
-  mem_free(self->since);
+  mem_free(self->clock);
+  mem_free(self->hits);
   *self = (tally){0};
 }

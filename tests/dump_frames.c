@@ -142,7 +142,7 @@ static void round_trip(int32_t slots, int32_t level, int64_t rows)
   for (int64_t i = 0; i < 6; i++) {
     sample_chunk want = sample_fill(net, level, i % 2, i / 2, rows, i / 2 == 2);
     CHECK(dump_next(reader, &frame, NULL) == NESS_OK && frame.kind == DUMP_KIND_CHUNK);
-    CHECK(dump_decode(reader, &frame, &buffer, &got) == NESS_OK);
+    CHECK(dump_decode(reader, &frame, &buffer, DUMP_EVERYTHING, &got) == NESS_OK);
     check_chunk(&got, &want.chunk, net);
     sample_free(&want);
   }
@@ -176,6 +176,109 @@ static void test_round_trip(void)
     mem_free(frame);
     sample_free(&chunk);
   }
+  network_free(net);
+}
+
+/* --- columns by themselves --- */
+
+/* The chunk's pointer where column k of dump_column goes. */
+static const void *column_of(const dump_chunk *chunk, int k)
+{
+  return chunk_data(&chunk_columns[k], chunk);
+}
+
+/* Each column alone is what it is among all; the others stay NULL. */
+static void test_wanted(void)
+{
+  for (int32_t slots = 3; slots <= 200; slots += 197)
+    for (int32_t level = 0; level < 4; level++) {
+      ness_network *net = sample_network(slots);
+      const char *path = in_folder("wanted.msgpack");
+      CHECK(write_sample(path, net, level, 1, level ? 500 : 0, 1) == NESS_OK);
+      dump_reader *reader = NULL;
+      dump_frame frame = {0};
+      dump_buffer whole = {0}, part = {0};
+      dump_chunk all, some;
+      CHECK(dump_open(path, NULL, &reader) == NESS_OK && dump_next(reader, &frame, NULL) == NESS_OK);
+      CHECK(dump_decode(reader, &frame, &whole, DUMP_EVERYTHING, &all) == NESS_OK);
+      for (int k = 0; k < CHUNK_COLUMNS; k++) {
+        CHECK(dump_decode(reader, &frame, &part, 1u << k, &some) == NESS_OK);
+        for (int j = 0; j < CHUNK_COLUMNS; j++) CHECK(!column_of(&some, j) == (j != k || !column_of(&all, j)));
+        const size_t n = (size_t)((chunk_columns[k].rows ? all.rows : 1) * chunk_width_of(&chunk_columns[k], net));
+        const void *const one = column_of(&some, k);
+        CHECK(!one || memcmp(one, column_of(&all, k), n * payload_item_bytes(chunk_columns[k].type)) == 0);
+      }
+      CHECK(dump_decode(reader, &frame, &part, DUMP_ROW_DIR_STORED, &some) == NESS_OK && !some.row_dir);
+      CHECK((some.row_dir_stored != NULL) == (level == DUMP_EVENTS));
+      for (int64_t r = 0; level == DUMP_EVENTS && r < some.rows; r++) {
+        const int32_t dir = some.row_dir_bytes == 1 ? ((const uint8_t *)some.row_dir_stored)[r]
+                                                    : ((const uint16_t *)some.row_dir_stored)[r];
+        CHECK(dir == all.row_dir[r]);
+      }
+      dump_frame_free(&frame);
+      dump_buffer_free(&whole);
+      dump_buffer_free(&part);
+      dump_reader_free(reader);
+      network_free(net);
+    }
+}
+
+/* Times without a pattern stay plain and are read where they lie; directions beside them are compressed. */
+static void test_in_place(void)
+{
+  ness_network *net = sample_network(3);
+  const int64_t rows = 50000;
+  sample_chunk sample = sample_fill(net, DUMP_EVENTS, 0, 0, rows, 0);
+  double *noisy = malloc((size_t)rows * sizeof *noisy);
+  if (!noisy) exit(2);
+  uint64_t x = 1;
+  for (int64_t i = 0; i < rows; i++) {
+    x = x * 6364136223846793005u + 1442695040888963407u;
+    noisy[i] = ((double)i + (double)(x >> 11) * 0x1p-53) * (2.0 / (double)rows);
+  }
+  sample.chunk.row_time = noisy;
+  const char *path = in_folder("place.msgpack");
+  const dump_run run = sample_run(DUMP_EVENTS);
+  dump_writer *writer;
+  void *packed;
+  size_t n;
+  CHECK(dump_create(path, true, net, &run, NULL, &writer) == NESS_OK);
+  CHECK(dump_pack(net, DUMP_EVENTS, &sample.chunk, &packed, &n) == NESS_OK &&
+        dump_append(writer, packed, n, NULL) == 0);
+  CHECK(dump_close(writer, 1, NULL) == NESS_OK);
+  mem_free(packed);
+
+  dump_reader *reader = NULL;
+  dump_frame frame = {0};
+  dump_buffer buffer = {0};
+  dump_chunk chunk;
+  CHECK(dump_open(path, NULL, &reader) == NESS_OK && dump_next(reader, &frame, NULL) == NESS_OK);
+  CHECK(dump_decode(reader, &frame, &buffer, DUMP_EVERYTHING, &chunk) == NESS_OK);
+  check_chunk(&chunk, &sample.chunk, net);
+  const char *const at = (const char *)chunk.row_time, *const data = frame.data;
+  CHECK(at > data && at + rows * 8 <= data + frame.bytes);
+  CHECK(n > (size_t)rows * 8 && n < (size_t)rows * 17 / 2);
+
+  /* the same frame one byte off: copied, not read askew */
+  dump_frame askew = frame;
+  char *const moved = malloc(frame.bytes + 1);
+  if (!moved) exit(2);
+  memcpy(moved + 1, frame.data, frame.bytes);
+  askew.data = moved + 1;
+  CHECK(dump_decode(reader, &askew, &buffer, DUMP_EVERYTHING, &chunk) == NESS_OK);
+  check_chunk(&chunk, &sample.chunk, net);
+  free(moved);
+
+  /* what is not asked for is not looked at: times that fall */
+  double *const times = (double *)((char *)frame.data + (at - data));
+  times[7] = times[9];
+  CHECK(dump_decode(reader, &frame, &buffer, DUMP_EVERYTHING, &chunk) == NESS_FORMAT);
+  CHECK(dump_decode(reader, &frame, &buffer, DUMP_N0 | DUMP_ROW_DIR_STORED, &chunk) == NESS_OK && !chunk.row_time);
+  dump_frame_free(&frame);
+  dump_buffer_free(&buffer);
+  dump_reader_free(reader);
+  free(noisy);
+  sample_free(&sample);
   network_free(net);
 }
 
@@ -376,7 +479,8 @@ static bool only_originals(const unsigned char *harmed, size_t size, bytes origi
     while (k < o->count && o->start[k] != frame.offset) k++;
     good = good && k < o->count && frame.bytes == o->bytes[k] &&
            memcmp(frame.data, original.data + o->start[k], frame.bytes) == 0;
-    if (frame.kind == DUMP_KIND_CHUNK) good = good && dump_decode(reader, &frame, &buffer, &chunk) == NESS_OK;
+    if (frame.kind == DUMP_KIND_CHUNK)
+      good = good && dump_decode(reader, &frame, &buffer, DUMP_EVERYTHING, &chunk) == NESS_OK;
     ++*found;
   }
   *damage = dump_damage(reader);
@@ -534,7 +638,7 @@ static ness_status meet(bytes run, size_t run_bytes, const unsigned char *body, 
   ness_status status = dump_open_memory(file, run_bytes + evil.size, NULL, &reader);
   CHECK(status == NESS_OK);
   CHECK(dump_next(reader, &frame, NULL) == NESS_OK && frame.bytes == evil.size && dump_damage(reader) == 0);
-  status = dump_decode(reader, &frame, &buffer, &chunk);
+  status = dump_decode(reader, &frame, &buffer, DUMP_EVERYTHING, &chunk);
   CHECK(buffer.capacity <= 1 << 20);
   for (int64_t r = 0; r < chunk.rows && !status; r++)
     CHECK(chunk.row_dir[r] >= 0 && chunk.row_dir[r] < 2 * dump_network(reader)->nstep);
@@ -576,14 +680,14 @@ static ness_status split_changed(const unsigned char *body, size_t size, size_t 
   return status;
 }
 
-/* Column tables that lie about [row_time, <f8, 3, 1, offset], the offset one byte and a multiple of 8; times that lie.
- */
+/* Column tables that lie about [row_time, <f8, 3, 1, offset, 24, plain], the offset one byte and a multiple of 8; times
+ * that lie. */
 static void test_columns(bytes run, size_t run_bytes, const unsigned char *body, size_t size)
 {
   size_t at = 0, t1 = 0;
   while (at + 20 < size && memcmp(body + at, "\xa8row_time\xa3<f8\x03\x01", 15) != 0) at++;
   while (t1 + 20 < size && memcmp(body + t1, "\xa2t1\xcb\x40\x00", 6) != 0) t1++;
-  const size_t rows = at + 13, width = at + 14, offset = at + 15;
+  const size_t rows = at + 13, width = at + 14, offset = at + 15, stored = at + 16, codec = at + 18;
   CHECK(offset < size && body[offset] < 0x80 && body[offset] % 8 == 0);
   CHECK(split_changed(body, size, offset, (const char *)body + offset, 1) == NESS_OK);
   CHECK(split_changed(body, size, offset, "\xcd\x00\xf8", 3) == NESS_FORMAT); /* beyond the payload */
@@ -594,11 +698,18 @@ static void test_columns(bytes run, size_t run_bytes, const unsigned char *body,
   CHECK(split_changed(body, size, rows, "\x7f", 1) == NESS_FORMAT);   /* more than there is */
   CHECK(split_changed(body, size, width, "\xcf\x40\x00\x00\x00\x00\x00\x00\x00", 9) == NESS_FORMAT);
   CHECK(split_changed(body, size, rows, "\xd3\x80\x00\x00\x00\x00\x00\x00\x00", 9) == NESS_FORMAT);
-  CHECK(split_changed(body, size, rows, "\x02", 1) == NESS_OK);
-  CHECK(meet_changed(run, run_bytes, body, size, rows, 1, "\x02", 1) == NESS_FORMAT);       /* another shape */
-  CHECK(meet_changed(run, run_bytes, body, size, offset - 4, 1, "i", 1) == NESS_FORMAT);    /* another type */
-  CHECK(meet_changed(run, run_bytes, body, size, at + 1, 1, "x", 1) == NESS_FORMAT);        /* it is missing */
-  CHECK(meet_changed(run, run_bytes, body, size, t1 + 4, 2, "\x3f\xf0", 2) == NESS_FORMAT); /* rows behind t1 */
+  CHECK(memcmp(body + stored, "\x18\xa5plain", 7) == 0);
+  CHECK(split_changed(body, size, rows, "\x02", 1) == NESS_FORMAT); /* less than its block */
+  CHECK(split_changed(body, size, stored, "\x10", 1) == NESS_FORMAT);
+  CHECK(split_changed(body, size, stored, "\x19", 1) == NESS_FORMAT);
+  CHECK(split_changed(body, size, stored, "\xcf\xff\xff\xff\xff\xff\xff\xff\xf8", 9) == NESS_FORMAT);
+  CHECK(split_changed(body, size, stored, "\xff", 1) == NESS_FORMAT);
+  CHECK(split_changed(body, size, codec, "P", 1) == NESS_FORMAT);                               /* no such codec */
+  CHECK(meet_changed(run, run_bytes, body, size, codec - 1, 6, "\xa4zstd", 5) == NESS_FORMAT);  /* it is not */
+  CHECK(meet_changed(run, run_bytes, body, size, rows, 4, "\x02\x01\0\x10", 4) == NESS_FORMAT); /* another shape */
+  CHECK(meet_changed(run, run_bytes, body, size, offset - 4, 1, "i", 1) == NESS_FORMAT);        /* another type */
+  CHECK(meet_changed(run, run_bytes, body, size, at + 1, 1, "x", 1) == NESS_FORMAT);            /* it is missing */
+  CHECK(meet_changed(run, run_bytes, body, size, t1 + 4, 2, "\x3f\xf0", 2) == NESS_FORMAT);     /* rows behind t1 */
 }
 
 static void test_bombs(void)
@@ -756,7 +867,8 @@ static ness_status read_all(const char *path)
   ness_status status = dump_open(path, NULL, &reader);
   if (status) return status;
   while (!(status = dump_next(reader, &frame, NULL)) && frame.bytes > 0)
-    if (frame.kind == DUMP_KIND_CHUNK && (status = dump_decode(reader, &frame, &buffer, &chunk))) break;
+    if (frame.kind == DUMP_KIND_CHUNK && (status = dump_decode(reader, &frame, &buffer, DUMP_EVERYTHING, &chunk)))
+      break;
   dump_frame_free(&frame);
   dump_buffer_free(&buffer);
   dump_reader_free(reader);
@@ -815,6 +927,8 @@ int main(void)
 {
   if (!mkdtemp(folder)) return 2;
   test_round_trip();
+  test_wanted();
+  test_in_place();
   test_refusals();
   test_same_bytes();
   test_index_frames();

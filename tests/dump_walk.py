@@ -28,14 +28,18 @@ SLOTS, STEPS, ROWS = 3, 4, 1000
 MAGIC = b"\x89NESS\r\n\x1a"
 
 
-def unzstd(payload, raw_bytes):
+def unzstd(block):
     """Decompresses with the library itself: the command zstd need not be installed."""
     lib = ctypes.CDLL(ctypes.util.find_library("zstd") or "libzstd.so.1")
     lib.ZSTD_decompress.restype = ctypes.c_size_t
     lib.ZSTD_decompress.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t]
-    out = ctypes.create_string_buffer(max(raw_bytes, 1))
-    assert lib.ZSTD_decompress(out, raw_bytes, payload, len(payload)) == raw_bytes
-    return out.raw[:raw_bytes]
+    lib.ZSTD_getFrameContentSize.restype = ctypes.c_ulonglong
+    lib.ZSTD_getFrameContentSize.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
+    size = lib.ZSTD_getFrameContentSize(block, len(block))
+    assert size <= 64 << 20, "the frame states its content size"
+    out = ctypes.create_string_buffer(max(size, 1))
+    assert lib.ZSTD_decompress(out, size, block, len(block)) == size
+    return out.raw[:size]
 
 
 def counts(rows, width, a, b, modulus):
@@ -74,7 +78,7 @@ def example():
     names = {}
     exec(blocks[0], names)
     if not shutil.which("zstd"):
-        run = lambda command, input, stdout, check: types.SimpleNamespace(stdout=unzstd(input, 64 << 20))
+        run = lambda command, input, stdout, check: types.SimpleNamespace(stdout=unzstd(input))
         names["subprocess"] = types.SimpleNamespace(run=run, PIPE=None)
     assert len(blocks[0].splitlines()) <= 16, "the page promises about fifteen lines"
     return names, blocks[1]
@@ -98,6 +102,21 @@ def check_header(data, offset, header, end):
     assert xxhash.XXH3_64bits(body, len(body)) == header["hash"]
 
 
+def check_blocks(columns, payload):
+    """Where the page says the blocks are, and with what in them."""
+    end = 0
+    for name, dtype, rows, width, offset, stored, codec in columns:
+        size = rows * width * np.dtype(dtype).itemsize
+        assert offset == (end + 7) // 8 * 8 and payload[end:offset] == bytes(offset - end), name
+        end = offset + stored
+        if codec == "plain":
+            assert stored == size, name
+        else:
+            assert codec == "zstd" and size >= 512 and stored <= size - size // 4, name
+            assert len(unzstd(payload[offset:end])) == size, name
+    assert end == len(payload)
+
+
 def walk(path):
     """All frames with their offsets, by msgpack alone."""
     data = path.read_bytes()
@@ -108,7 +127,9 @@ def walk(path):
         info, payload = next(unpacker), next(unpacker)
         end = unpacker.tell()
         check_header(data, offset, header, end)
-        assert isinstance(payload, bytes) and (len(payload) == info["raw_bytes"]) == (info["codec"] == "plain")
+        assert isinstance(payload, bytes) and list(info)[-2:] == ["columns", "pad"]
+        assert (end - len(payload) - offset) % 8 == 0 and info["pad"] == bytes(len(info["pad"]))
+        check_blocks(info["columns"], payload)
         found.append((offset, info, payload))
         offset = end
     assert offset == len(data)
@@ -154,8 +175,9 @@ def check_dump(level, path, columns):
             assert got[name].shape == want[name].shape and (got[name] == want[name]).all(), (level, name)
         if level == "events":
             assert got["row_dir"].dtype == np.uint8
-        codecs.add(info["codec"])
-    assert codecs == ({"plain"} if level == "summary" else {"zstd"})
+        codecs |= {(column[0], column[6]) for column in info["columns"]}
+    assert {("row_dir", "zstd"), ("row_count", "zstd")} & codecs or level == "summary"
+    assert {codec for name, codec in codecs if not name.startswith("row_")} == {"plain"}
     index = columns(found[7][1], found[7][2])
     assert index["offset"][:, 0].tolist() == [offset for offset, _, _ in found[1:7]]
     assert index["last"][:, 0].tolist() == [0, 0, 0, 1, 1, 1] and index["t1"][:, 0].tolist() == 3 * [2.0] + 3 * [4.0]

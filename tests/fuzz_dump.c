@@ -51,7 +51,7 @@ static void decode_all(const unsigned char *bytes, size_t size)
   if (dump_open_memory(bytes, size, NULL, &reader)) return;
   while (!dump_next(reader, &frame, NULL) && frame.bytes > 0) {
     if (frame.kind != DUMP_KIND_CHUNK) continue;
-    const ness_status status = dump_decode(reader, &frame, &buffer, &chunk);
+    const ness_status status = dump_decode(reader, &frame, &buffer, DUMP_EVERYTHING, &chunk);
     if (status) continue;
     touch(&chunk, dump_network(reader));
     void *again = NULL;

@@ -85,7 +85,7 @@ static void chunks_repeat(const char *path, int timed)
   while (dump_next(reader, &frame, NULL) == NESS_OK && frame.bytes > 0) {
     dump_chunk c;
     int32_t bad;
-    if (frame.kind != DUMP_KIND_CHUNK || dump_decode(reader, &frame, &buffer, &c) != NESS_OK) {
+    if (frame.kind != DUMP_KIND_CHUNK || dump_decode(reader, &frame, &buffer, DUMP_EVERYTHING, &c) != NESS_OK) {
       continue;
     }
     CHECK(ssa_replica_load(&r, net, kernel, c.t0, c.n0, c.rng));

@@ -171,8 +171,7 @@ static ness_status put_frame(json *self, const dump_frame *frame, bool rows)
   for (uint32_t n = cursor_map(&at); n > 0 && !at.bad; n--) {
     cursor peek = at;
     const char *key = cursor_text(&peek, &length);
-    if (cursor_is(key, length, "columns") || cursor_is(key, length, "codec") || cursor_is(key, length, "raw_bytes") ||
-        cursor_is(key, length, "frame")) {
+    if (cursor_is(key, length, "columns") || cursor_is(key, length, "pad") || cursor_is(key, length, "frame")) {
       cursor_skip(&at);
       cursor_skip(&at);
       continue;

@@ -36,8 +36,8 @@ typedef struct dump_run {
   double every;   /* grid level: distance of grid times, s */
 } dump_run;
 
-/* A replica's stretch. Arrays are borrowed by the writer for the call, by the reader's user until the next decode with
- * the same buffer. Row-major: row r of `fwd` starts at r * nstep. Unused columns are NULL. */
+/* A replica's stretch. Arrays are borrowed by the writer for the call, by the reader's user from frame and buffer both,
+ * until either is used again. Row-major: row r of `fwd` starts at r * nstep. Unused columns are NULL. */
 typedef struct dump_chunk {
   int64_t replica;
   int64_t index;     /* of this chunk within its replica, from 0 */
@@ -61,7 +61,27 @@ typedef struct dump_chunk {
   const int64_t *row_fwd, *row_bwd; /* (rows x nstep) flux */
   const double *row_dwell;          /* (rows x nslot) flux */
   const double *row_tape_entropy;   /* (rows) flux, only when the network has tapes */
+  const void *row_dir_stored;       /* (rows) reading only: row_dir as uint8_t, uint16_t or int32_t */
+  int32_t row_dir_bytes;            /* which of them: 1, 2 or 4 */
 } dump_chunk;
+
+/* Columns of a chunk, by the names of their members: what a decode is asked for. */
+typedef enum dump_column {
+  DUMP_N0 = 1 << 0,
+  DUMP_FWD = 1 << 1,
+  DUMP_BWD = 1 << 2,
+  DUMP_DWELL = 1 << 3,
+  DUMP_DWELL2 = 1 << 4,
+  DUMP_ROW_TIME = 1 << 5,
+  DUMP_ROW_DIR = 1 << 6,
+  DUMP_ROW_COUNT = 1 << 7,
+  DUMP_ROW_FWD = 1 << 8,
+  DUMP_ROW_BWD = 1 << 9,
+  DUMP_ROW_DWELL = 1 << 10,
+  DUMP_ROW_TAPE_ENTROPY = 1 << 11,
+  DUMP_EVERYTHING = (1 << 12) - 1,
+  DUMP_ROW_DIR_STORED = 1 << 12 /* the directions without widening them */
+} dump_column;
 
 /* --- writing --- */
 
@@ -111,6 +131,7 @@ typedef enum dump_kind { DUMP_KIND_RUN = 1, DUMP_KIND_CHUNK = 2, DUMP_KIND_INDEX
 typedef struct dump_buffer { /* what decoded columns live in; zero-initialise, reuse, free */
   void *block;
   int64_t capacity;
+  void *zstd; /* its decompressor */
 } dump_buffer;
 
 /* Opens a file (or a pipe) and reads its run frame; dump_next gives the frames behind it. NESS_FORMAT when it is no
@@ -130,8 +151,12 @@ int64_t dump_damage(const dump_reader *self);   /* bytes skipped so far */
 int32_t dump_complete(const dump_reader *self); /* 1 after a footer that says complete was read */
 void dump_frame_free(dump_frame *self);
 
-/* Unpacks a chunk frame. Any thread, each with its own buffer. Every count is checked against the network. */
-ness_status dump_decode(const dump_reader *self, const dump_frame *frame, dump_buffer *buffer, dump_chunk *out);
+/* Unpacks a chunk frame: its scalars and the `wanted` columns (dump_column, or-ed), of those that its level has; the
+ * others are NULL. Any thread, each with its own buffer. Every count is checked against the network, and so is the
+ * shape of every column; the contents of those that are wanted: directions, signs, the order of times. Cost: that of
+ * the wanted columns; a plain one in the type of memory is not copied. */
+ness_status dump_decode(const dump_reader *self, const dump_frame *frame, dump_buffer *buffer, unsigned wanted,
+                        dump_chunk *out);
 void dump_buffer_free(dump_buffer *self);
 
 /* The public calls on dumps (ness_dump_ls, ness_dump_verify, ...) stand in include/ness/dump.h; this room has them too.

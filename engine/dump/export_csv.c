@@ -156,7 +156,7 @@ ness_status dump_export_next(dump_reader *reader, dump_frame *frame, dump_buffer
   ness_status status;
   while (!(status = dump_next(reader, frame, diags)) && frame->bytes > 0) {
     if (frame->kind != DUMP_KIND_CHUNK) continue;
-    status = dump_decode(reader, frame, buffer, chunk);
+    status = dump_decode(reader, frame, buffer, DUMP_EVERYTHING, chunk);
     if (status != NESS_FORMAT) return status;
     if (diags)
       diag_add(diags, NESS_WARNING, "%s: the chunk at byte %lld does not fit the network and is left out",

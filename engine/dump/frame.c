@@ -1,14 +1,20 @@
 /* Frames as bytes: the header, the column table and the payload, put together with msgpack-c's packer.
  *
- * Invariant: the same input gives the same bytes. Columns start at multiples of 8 with zeros between; counts take the
- * smallest of u8, u16, i32, i64 that holds the largest; a payload is compressed when it has PLAIN_BYTES and gets
- * smaller, else stored plain. Cost: one pass for the types, one copy, zstd level 1, XXH3-64 over the frame. */
+ * Invariant: the same input gives the same bytes. The payload is the columns one after another, each a block of its own
+ * that starts at a multiple of 8 (of the payload, and of the frame) with zeros between; counts take the smallest of u8,
+ * u16, i32, i64 that holds the largest; a column is compressed when it has PLAIN_BYTES and that takes a SAVING off,
+ * else stored plain: times, which zstd does little for, are read where they lie. A long column is tried on a sample.
+ * Cost: one pass for the types, one copy, zstd level 1 where it pays, XXH3-64 over the frame. */
 #include "engine/dump/frame.h"
 #include <string.h>
 #include <xxhash.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #define PLAIN_BYTES 512
+#define SAVING 4                        /* one part in so many */
+#define SAMPLE_BYTES ((size_t)16 << 10) /* from the middle of a column of SAMPLE_LEAST and more */
+#define SAMPLE_LEAST (8 * SAMPLE_BYTES)
 #define ZSTD_LEVEL 1
 
 const unsigned char frame_mark[FRAME_MARK] = {0x85, 0xa5, 'm', 'a', 'g', 'i',  'c',  0xc4, 8,
@@ -181,6 +187,11 @@ size_t payload_item_bytes(column_type type)
   return bytes[type];
 }
 
+size_t column_bytes(const column *self)
+{
+  return (size_t)(self->rows * self->width) * payload_item_bytes(self->type);
+}
+
 static column *add(payload *self, const char *name, int64_t rows, int64_t width, const void *data)
 {
   column *c = &self->columns[self->count++];
@@ -241,7 +252,7 @@ void frame_begin(frame_build *self, const char *name, uint32_t fields)
   *self = (frame_build){0};
   msgpack_packer_init(&self->packer, &self->out, put);
   text_put(&self->out, (const char *)frame_template, FRAME_HEADER);
-  pack_map(self, NULL, fields + 4);
+  pack_map(self, NULL, fields + 3);
   pack_text(self, "frame", name);
 }
 
@@ -251,39 +262,102 @@ static void pack_columns(frame_build *self, const payload *columns)
   pack_array(self, "columns", (size_t)columns->count);
   for (int32_t k = 0; k < columns->count; k++) {
     const column *c = &columns->columns[k];
-    pack_array(self, NULL, 5);
+    pack_array(self, NULL, 7);
     pack_text(self, NULL, c->name);
     pack_text(self, NULL, dtypes[c->type]);
     pack_int(self, NULL, c->rows);
     pack_int(self, NULL, c->width);
-    pack_uint(self, NULL, c->offset);
+    pack_uint(self, NULL, c->block);
+    pack_uint(self, NULL, c->stored);
+    pack_text(self, NULL, c->zstd ? "zstd" : "plain");
   }
 }
 
-ness_status frame_end(frame_build *self, int32_t kind, const payload *columns, void **frame, size_t *bytes)
+/* Bytes that make the payload begin at a multiple of 8 of the frame, so that plain columns are aligned in memory. */
+static void pack_padding(frame_build *self, size_t payload_bytes)
 {
-  static const payload none;
+  static const char zeros[8] = {0};
+  const size_t bin = payload_bytes <= UINT8_MAX ? 2 : payload_bytes <= UINT16_MAX ? 3 : 5;
+  pack_key(self, "pad");
+  const size_t bytes = (8 - (self->out.length + 2 + bin) % 8) % 8;
+  msgpack_pack_bin(&self->packer, bytes);
+  text_put(&self->out, zeros, bytes);
+}
+
+/* zstd of `bytes` at `from`, when it takes a SAVING off; else, and when there is no memory (*nomem), 0. */
+static size_t compress(ZSTD_CCtx *context, const unsigned char *from, size_t bytes, unsigned char *to, bool *nomem)
+{
+  const size_t packed = ZSTD_compressCCtx(context, to, bytes - bytes / SAVING, from, bytes, ZSTD_LEVEL);
+  if (!ZSTD_isError(packed)) return packed;
+  if (ZSTD_getErrorCode(packed) != ZSTD_error_dstSize_tooSmall) *nomem = true;
+  return 0;
+}
+
+/* Lays out the blocks: what is compressed goes to `packed`, which has raw_bytes. Returns false when memory is out. */
+static bool payload_compress(payload *self, const unsigned char *raw, unsigned char *packed, size_t *payload_bytes)
+{
+  ZSTD_CCtx *context = NULL;
+  bool nomem = false;
+  size_t end = 0;
+  for (int32_t k = 0; k < self->count && !nomem; k++) {
+    column *const c = &self->columns[k];
+    const size_t bytes = column_bytes(c);
+    c->block = (end + 7) & ~(size_t)7;
+    c->stored = bytes;
+    c->zstd = false;
+    if (bytes >= PLAIN_BYTES) {
+      if (!context && !(context = ZSTD_createCCtx())) return false;
+      const size_t middle = c->offset + (bytes / 2 & ~(size_t)7);
+      unsigned char *const to = packed + c->offset;
+      const bool hopeful = bytes < SAMPLE_LEAST || compress(context, raw + middle, SAMPLE_BYTES, to, &nomem) > 0;
+      const size_t less = hopeful ? compress(context, raw + c->offset, bytes, to, &nomem) : 0;
+      c->zstd = less > 0;
+      if (c->zstd) c->stored = less;
+    }
+    end = c->block + c->stored;
+  }
+  ZSTD_freeCCtx(context);
+  *payload_bytes = end;
+  return !nomem;
+}
+
+static void put_blocks(frame_build *self, const payload *columns, const unsigned char *raw, const unsigned char *packed)
+{
+  static const char zeros[8] = {0};
+  size_t end = 0;
+  for (int32_t k = 0; k < columns->count; k++) {
+    const column *c = &columns->columns[k];
+    text_put(&self->out, zeros, c->block - end);
+    text_put(&self->out, (const char *)(c->zstd ? packed : raw) + c->offset, c->stored);
+    end = c->block + c->stored;
+  }
+}
+
+ness_status frame_end(frame_build *self, int32_t kind, payload *columns, void **frame, size_t *bytes)
+{
+  payload none = {.count = 0};
   ness_status status = NESS_NOMEM;
   unsigned char *raw = NULL;
   *frame = NULL;
   *bytes = 0;
   if (!columns) columns = &none;
-  const size_t n = columns->raw_bytes, room = n >= PLAIN_BYTES ? ZSTD_compressBound(n) : 0;
+  const size_t n = columns->raw_bytes;
+  size_t payload_bytes;
+  if (n > DUMP_RAW_MAX) {
+    text_clear(&self->out);
+    return NESS_LIMIT;
+  }
 
   /* raw columns and behind them what zstd makes of them */
-  raw = mem_alloc(n + room + 1);
+  raw = mem_alloc(2 * n + 1);
   if (!raw) goto out;
   payload_write(columns, raw);
-  const size_t packed = room ? ZSTD_compress(raw + n, room, raw, n, ZSTD_LEVEL) : 0;
-  if (room && ZSTD_isError(packed)) goto out;
-  const bool zstd = room && packed < n;
+  if (!payload_compress(columns, raw, raw + n, &payload_bytes)) goto out;
 
-  pack_text(self, "codec", zstd ? "zstd" : "plain");
-  pack_uint(self, "raw_bytes", n);
   pack_columns(self, columns);
-  msgpack_pack_bin(&self->packer, zstd ? packed : n);
-  if (!zstd) text_put(&self->out, (const char *)raw, n);
-  else text_put(&self->out, (const char *)raw + n, packed);
+  pack_padding(self, payload_bytes);
+  msgpack_pack_bin(&self->packer, payload_bytes);
+  put_blocks(self, columns, raw, raw + n);
   if (self->out.failed) goto out;
   status = NESS_LIMIT;
   if (self->out.length > DUMP_FRAME_MAX) goto out;

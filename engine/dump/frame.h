@@ -11,7 +11,7 @@
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error                                                                                                                 \
-    "columns are little-endian and are copied as they are: this machine needs byte swaps in payload_write and column_data"
+    "columns are little-endian and are used as they are: this machine needs byte swaps in payload_write and column_raw"
 #endif
 
 #define FRAME_HEADER ((size_t)58) /* bytes of the header map */
@@ -43,17 +43,21 @@ typedef struct column { /* rows x width values, row-major */
   column_type source; /* type in memory (writing) */
   column_type type;   /* type in the file */
   int64_t rows, width;
-  size_t offset;    /* in the raw payload, a multiple of 8 */
+  size_t offset;    /* among the raw columns in memory, a multiple of 8 */
+  size_t block;     /* in the payload as stored, a multiple of 8 */
+  size_t stored;    /* bytes there */
+  bool zstd;        /* compressed there, else as in memory */
   const void *data; /* writing: where it comes from */
 } column;
 
 typedef struct payload {
   column columns[COLUMNS_MAX];
   int32_t count;
-  size_t raw_bytes;
+  size_t raw_bytes; /* of all columns in memory */
 } payload;
 
 size_t payload_item_bytes(column_type type);
+size_t column_bytes(const column *self); /* in memory; no overflow once it was added or read */
 /* Adds a column in the type it has in memory; payload_narrow takes counts (never negative) and stores the smallest type
  * that holds them, false when one is negative. Sizes are the caller's to keep below DUMP_RAW_MAX. */
 void payload_add(payload *self, const char *name, column_type type, int64_t rows, int64_t width, const void *data);
@@ -66,9 +70,9 @@ typedef struct frame_build {
 } frame_build;
 
 void frame_begin(frame_build *self, const char *name, uint32_t fields);
-/* Packs the column table and the payload, patches the header. *frame is owned by the caller. NESS_LIMIT when it is
- * larger than DUMP_FRAME_MAX. Frees what self holds in every case. */
-ness_status frame_end(frame_build *self, int32_t kind, const payload *columns, void **frame, size_t *bytes);
+/* Compresses columns, packs their table and the payload, patches the header. *frame is owned by the caller. NESS_LIMIT
+ * when it is larger than DUMP_FRAME_MAX. Frees what self holds in every case. */
+ness_status frame_end(frame_build *self, int32_t kind, payload *columns, void **frame, size_t *bytes);
 
 bool frame_text_is_utf8(const char *text, size_t length);
 void pack_key(frame_build *self, const char *key);
@@ -105,13 +109,13 @@ typedef struct frame_body { /* a verified frame taken apart */
   cursor map;
   const unsigned char *payload; /* as stored */
   size_t payload_bytes;
-  bool zstd;
   payload columns;
 } frame_body;
 
-/* Finds map and payload and reads codec, raw size and column table; every column lies within the raw payload. */
+/* Finds map and payload and reads the column table; every block lies within the payload and holds as much as its shape
+ * asks, and all columns together fit DUMP_RAW_MAX. */
 ness_status frame_split(const void *frame, size_t bytes, frame_body *out);
-/* The raw payload into `raw` (columns.raw_bytes), decompressed where needed. */
+/* All columns into `raw` (columns.raw_bytes), each at its offset, decompressed where needed. */
 ness_status frame_payload(const frame_body *self, void *raw);
 const column *payload_find(const payload *self, const char *name);
 

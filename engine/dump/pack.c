@@ -17,6 +17,7 @@
 #name, offsetof(dump_chunk, name), COLUMN_##type, WIDTH_##width, rows, optional, levels                            \
   }
 
+/* In the order of dump_column. */
 const chunk_column chunk_columns[CHUNK_COLUMNS] = {
     ENTRY(n0, I64, SLOT, false, false, ANY),        ENTRY(fwd, I64, STEP, false, false, ANY),
     ENTRY(bwd, I64, STEP, false, false, ANY),       ENTRY(dwell, F64, SLOT, false, false, ANY),

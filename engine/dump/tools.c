@@ -152,7 +152,7 @@ static ness_status copy_chunks(copy *self, dump_reader *reader, int32_t owner, b
     dump_chunk chunk;
     const char *what = NULL;
     if (frame.kind != DUMP_KIND_CHUNK) continue;
-    status = dump_decode(reader, &frame, &buffer, &chunk);
+    status = dump_decode(reader, &frame, &buffer, DUMP_EVERYTHING, &chunk);
     if (status == NESS_FORMAT) {
       self->left_out++;
       continue;

@@ -38,7 +38,7 @@ static ness_status inspect_chunk(inspection *self, const dump_frame *frame)
 {
   dump_chunk chunk;
   const char *what = NULL;
-  ness_status status = dump_decode(self->reader, frame, &self->buffer, &chunk);
+  ness_status status = dump_decode(self->reader, frame, &self->buffer, DUMP_EVERYTHING, &chunk);
   if (status == NESS_FORMAT) {
     frame_problem(self, frame, "its contents do not fit together or not the network");
     return NESS_OK;

@@ -217,8 +217,11 @@ static void builder_tape(network_builder *self, const tape_op *ops, int32_t coun
 
 static double builder_lnk(const int32_t law[2], const double k[2], double lnk)
 {
-  if (law[0] == LAW_TAPE || law[1] == LAW_TAPE || (law[0] == LAW_NONE && law[1] == LAW_NONE)) {
+  if (law[0] == LAW_TAPE || law[1] == LAW_TAPE) {
     return (double)NAN;
+  }
+  if (law[0] == LAW_NONE && law[1] == LAW_NONE) {
+    return lnk; /* switched off: energies may still say the ratio that the step would have */
   }
   if (law[0] == LAW_NONE || law[1] == LAW_NONE) {
     return law[0] == LAW_NONE ? -(double)INFINITY : (double)INFINITY;

@@ -285,7 +285,8 @@ static void verify_lnk(verify *self, int32_t step)
   }
   bool good;
   if (fwd == LAW_TAPE || bwd == LAW_TAPE || fwd == bwd) {
-    good = fwd == LAW_MASS && bwd == LAW_MASS ? isfinite(lnk) : isnan(lnk);
+    const bool off = fwd == LAW_NONE && bwd == LAW_NONE;
+    good = fwd == LAW_MASS && bwd == LAW_MASS ? isfinite(lnk) : isnan(lnk) || (off && isfinite(lnk));
   } else {
     good = isinf(lnk) && (lnk > 0) == (fwd == LAW_MASS);
   }

@@ -93,7 +93,7 @@ static ness_status resume_read(ssa_run *run, dump_reader *reader, bool *damaged)
     if (frame.kind != DUMP_KIND_CHUNK) {
       continue;
     }
-    status = dump_decode(reader, &frame, &buffer, &chunk);
+    status = dump_decode(reader, &frame, &buffer, DUMP_EVERYTHING, &chunk);
     if (status) {
       break;
     }

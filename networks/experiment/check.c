@@ -5,6 +5,7 @@
 #include "networks/experiment/experiment.h"
 #include "networks/lang/compile.h"
 #include "networks/thermo/thermo.h"
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,11 +18,11 @@ typedef struct check_state_cycles { /* from the graph of states, when a rate is 
   char *undeclared_at; /* a step on the worst cycle */
 } check_state_cycles;
 
-static void check_cycle_text(const ness_network *net, const stoich_basis *b, int32_t c, text_buffer *out)
+static void check_cycle_text(const ness_network *net, const stoich_basis *b, int32_t c, int sign, text_buffer *out)
 {
   const int32_t first = b->start[c], n = b->start[c + 1] - first;
   for (int32_t i = 0; i < n && i < 12; i++) {
-    const int64_t by = b->by[first + i], size = by < 0 ? -by : by;
+    const int64_t by = sign * b->by[first + i], size = by < 0 ? -by : by;
     text_add(out, "%s", by < 0 ? (i ? " - " : "-") : (i ? " + " : ""));
     if (size != 1) text_add(out, "%lld ", (long long)size);
     text_add(out, "%s", network_text(net, net->step_name[b->id[first + i]]));
@@ -47,14 +48,14 @@ static void check_driver(text_buffer *out, double work, const char *kind, int le
 
 /* What does work around a cycle: "Na 5.2781, voltage of in 4.6706". One reservoir's potential has no meaning by itself,
  * so a substance is summed over its places, and baths together. */
-static void check_drivers(const ness_network *net, const thermo_report *r, int32_t c, text_buffer *out)
+static void check_drivers(const ness_network *net, const thermo_report *r, int32_t c, int sign, text_buffer *out)
 {
   text_buffer baths = {0};
   double bath_work = 0;
   for (int32_t s = 0; s < net->nres; s++) {
     const char *const name = network_source_name(net, s);
     const size_t length = check_substance(name);
-    double work = thermo_cycle_work(net, r, c, s);
+    double work = sign * thermo_cycle_work(net, r, c, s);
     if (length == 0) {
       if (work != 0) text_add(&baths, baths.length ? " + %s" : "%s", name);
       bath_work += work;
@@ -65,15 +66,21 @@ static void check_drivers(const ness_network *net, const thermo_report *r, int32
       const char *const other = network_source_name(net, k);
       if (k == s || check_substance(other) != length || memcmp(name, other, length) != 0) continue;
       first = first && k > s;
-      work += thermo_cycle_work(net, r, c, k);
+      work += sign * thermo_cycle_work(net, r, c, k);
     }
     if (first) check_driver(out, work, "", (int)length, name);
   }
   check_driver(out, bath_work, "", baths.data ? (int)baths.length : 0, baths.data ? baths.data : "");
   text_clear(&baths);
   for (int32_t v = 0; v < net->nvolt; v++)
-    check_driver(out, thermo_cycle_work(net, r, c, net->nres + v), "voltage of ", 200,
+    check_driver(out, sign * thermo_cycle_work(net, r, c, net->nres + v), "voltage of ", 200,
                  network_source_name(net, net->nres + v));
+}
+
+/* +1 or -1: a declared cycle is shown the way it was declared. */
+static int check_sign(const thermo_cycle *t)
+{
+  return t->declared >= 0 && t->flipped ? -1 : 1;
 }
 
 static void check_cycle_name(const ness_network *net, const thermo_report *r, int32_t c, text_buffer *out)
@@ -180,15 +187,16 @@ static ness_status check_cycles(const ness_network *net, const thermo_report *r,
     if (t->off) continue;
     text_buffer name = {0}, steps = {0}, drivers = {0};
     check_cycle_name(net, r, c, &name);
-    check_cycle_text(net, &r->cycles, c, &steps);
-    check_drivers(net, r, c, &drivers);
+    const int sign = check_sign(t);
+    check_cycle_text(net, &r->cycles, c, sign, &steps);
+    check_drivers(net, r, c, sign, &drivers);
     doc_node *const row = doc_object(rows, NULL);
     doc_string(row, "cycle", "%s", name.data ? name.data : "");
-    doc_number(row, "affinity_kt", t->affinity);
-    if (rt > 0) doc_number(row, "millivolt", t->affinity * rt / CONST_E * 1e3);
-    if (rt > 0) doc_number(row, "kj_per_mol", t->affinity * rt * CONST_NA / 1e3);
-    doc_number(row, "allowed_kt", t->allowed);
-    doc_number(row, "undeclared_kt", t->undeclared);
+    doc_number(row, "affinity_kt", sign * t->affinity);
+    if (rt > 0) doc_number(row, "millivolt", sign * t->affinity * rt / CONST_E * 1e3);
+    if (rt > 0) doc_number(row, "kj_per_mol", sign * t->affinity * rt * CONST_NA / 1e3);
+    doc_number(row, "allowed_kt", sign * t->allowed);
+    doc_number(row, "undeclared_kt", t->undeclared == 0 ? 0 : sign * t->undeclared);
     doc_string(row, "driven_by", "%s", drivers.length ? drivers.data : "nothing");
     doc_string(row, "steps", "%s", steps.data ? steps.data : "");
     text_clear(&name), text_clear(&steps), text_clear(&drivers);
@@ -250,16 +258,21 @@ static void check_steady(const ness_network *net, const cme_solution *s, const c
   }
 }
 
-static int32_t check_worst(const thermo_report *r, bool undeclared)
+/* The cycle that matters most: of the largest undeclared drive; or of the largest power where the flux is known (that
+ * of the chord, the last step), else of the largest affinity. */
+static int32_t check_worst(const thermo_report *r, bool undeclared, const cme_solution *s)
 {
   int32_t worst = -1;
   double most = 0;
   for (int32_t c = 0; c < r->cycles.count; c++) {
-    const double size = fabs(undeclared ? r->cycle[c].undeclared : r->cycle[c].affinity);
+    const int32_t chord = r->cycles.id[r->cycles.start[c + 1] - 1];
+    double size = fabs(undeclared ? r->cycle[c].undeclared : r->cycle[c].affinity);
+    if (!undeclared && s && size > 1e-9) size = fmax(size * fabs(s->net_rate[chord]), DBL_MIN);
     /* Of equals, one that the file has a name for. */
     const bool named =
         worst >= 0 && r->cycle[c].declared >= 0 && r->cycle[worst].declared < 0 && size > most * (1 - 1e-9);
-    if (isfinite(r->cycle[c].affinity) && (size > most || (named && size > 0))) most = fmax(size, most), worst = c;
+    if (isfinite(r->cycle[c].affinity) && !r->cycle[c].off && (size > most || (named && size > 0)))
+      most = fmax(size, most), worst = c;
   }
   return worst;
 }
@@ -268,7 +281,7 @@ static void check_verdict(const ness_network *net, const thermo_report *r, const
                           double tolerance, const cme_solution *s, doc_node *root, const char **balance)
 {
   text_buffer line = {0};
-  const int32_t bad = check_worst(r, true), driven = check_worst(r, false);
+  const int32_t bad = check_worst(r, true, NULL), driven = check_worst(r, false, s);
   int32_t charge = -1;
   for (int32_t c = 0; c < r->cycles.count; c++) {
     if (r->cycle[c].charge != 0) charge = c;
@@ -278,14 +291,14 @@ static void check_verdict(const ness_network *net, const thermo_report *r, const
     text_add(&line, "The charge does not balance: around ");
     check_cycle_name(net, r, charge, &line);
     text_add(&line, " (");
-    check_cycle_text(net, &r->cycles, charge, &line);
+    check_cycle_text(net, &r->cycles, charge, check_sign(&r->cycle[charge]), &line);
     text_add(&line, ") %g e appears from nothing", r->cycle[charge].charge);
   } else if (bad >= 0 && r->worst_undeclared > tolerance) {
     *balance = "inconsistent";
     text_add(&line, "The rates break detailed balance by %.6g kT around ", fabs(r->cycle[bad].undeclared));
     check_cycle_name(net, r, bad, &line);
     text_add(&line, " (");
-    check_cycle_text(net, &r->cycles, bad, &line);
+    check_cycle_text(net, &r->cycles, bad, check_sign(&r->cycle[bad]), &line);
     text_add(&line, "), and nothing that the file declares drives it");
   } else if (states->done && states->worst_undeclared > tolerance) {
     *balance = "inconsistent";
@@ -301,11 +314,12 @@ static void check_verdict(const ness_network *net, const thermo_report *r, const
   } else if ((driven >= 0 && r->worst_affinity > tolerance)) {
     *balance = "driven";
     text_buffer drivers = {0};
-    check_drivers(net, r, driven, &drivers);
+    const int way = r->cycle[driven].affinity < 0 ? -1 : 1; /* the way it is driven */
+    check_drivers(net, r, driven, way, &drivers);
     text_add(&line, "Driven: ");
     check_cycle_name(net, r, driven, &line);
     text_add(&line, " (");
-    check_cycle_text(net, &r->cycles, driven, &line);
+    check_cycle_text(net, &r->cycles, driven, way, &line);
     text_add(&line, ") runs on %.6g kT from %s", fabs(r->cycle[driven].affinity),
              drivers.length ? drivers.data : "its rates");
     text_clear(&drivers);

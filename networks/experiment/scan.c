@@ -184,10 +184,12 @@ ness_status ness_scan(ness_model *self, const ness_scan_options *options, ness_d
     status = scan_point(self, options, axes, first_bad, columns, ncolumns, diags,
                         cells + (size_t)first_bad * (size_t)ncolumns);
     text_buffer where = {0};
-    for (int32_t a = 0; a < options->nsettings; a++)
-      text_add(&where, "%s%s = %g", a ? ", " : "", axes[a].name,
-               scan_value(axes, options->nsettings, a, first_bad).value);
-    diag_add(diags, NESS_NOTE, "the scan stopped at %s (SI units)", where.data ? where.data : "");
+    for (int32_t a = 0; a < options->nsettings; a++) {
+      char unit[64];
+      const double number = answer_words(scan_value(axes, options->nsettings, a, first_bad), unit);
+      text_add(&where, "%s%s = %g %s", a ? ", " : "", axes[a].name, number, unit);
+    }
+    diag_add(diags, NESS_NOTE, "the scan stopped at %s", where.data ? where.data : "");
     text_clear(&where);
     if (status == NESS_OK) status = bad;
   }

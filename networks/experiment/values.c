@@ -73,7 +73,9 @@ double values_entropy(const values *self)
   bool tapes = false;
   double sum = 0;
   for (int32_t s = 0; s < net->nstep; s++) {
-    if (isnan(net->step_lnk[s])) {
+    const int32_t forward = net->dir_law[2 * s], backward = net->dir_law[2 * s + 1];
+    if (forward == LAW_NONE && backward == LAW_NONE) continue;
+    if (forward == LAW_TAPE || backward == LAW_TAPE) {
       tapes = true;
       continue;
     }
@@ -89,7 +91,9 @@ double values_entropy(const values *self)
   if (tapes) {
     sum = values_sum(self, self->sample->tape_entropy, 1, 0) / values_time(self);
     for (int32_t s = 0; s < net->nstep; s++) {
-      if (isfinite(net->step_lnk[s])) sum += values_linear(self, OBS_NET, s) * net->step_lnk[s];
+      const bool tape = net->dir_law[2 * s] == LAW_TAPE || net->dir_law[2 * s + 1] == LAW_TAPE;
+      const double rate = values_linear(self, OBS_NET, s);
+      if (!tape && rate != 0) sum += rate * net->step_lnk[s];
     }
     return sum;
   }

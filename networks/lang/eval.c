@@ -360,8 +360,15 @@ static bool eval_model_function(const eval *self, const expr *e, eval_value *out
     if (id < 0) return false;
     const ness_network *const net = m->network;
     double sum = 0;
-    for (int32_t i = net->cycle_start[id]; i < net->cycle_start[id + 1]; i++)
-      sum += net->cycle_by[i] * net->step_lnk[net->cycle_step[i]];
+    for (int32_t i = net->cycle_start[id]; i < net->cycle_start[id + 1]; i++) {
+      const int32_t step = net->cycle_step[i];
+      sum += net->cycle_by[i] * net->step_lnk[step];
+      if (!isnan(net->step_lnk[step])) continue;
+      lang_error(m->diags, e->place, "give it rates that are constants, or `ldb`",
+                 "this cycle has no affinity: the rates of %s have no fixed ratio",
+                 network_text(net, net->step_name[step]));
+      return false;
+    }
     out->q = (quantity){m->kt * sum, energy};
     return true;
   }

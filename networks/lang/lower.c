@@ -360,6 +360,7 @@ static bool lower_ldb_both(lang_model *m, model_step *step, double drive, double
     }
     k0.value *= pow(CONST_C0, power);
   }
+  step->lnk = lnk;
   if (k0.value == 0) return true; /* switched off */
   if (!(k0.value > 0) || !isfinite(k0.value)) {
     lang_error(m->diags, k0_expr->place, NULL, "k0 must be positive and finite, or 0 to switch the step off");
@@ -398,7 +399,6 @@ static bool lower_ldb_both(lang_model *m, model_step *step, double drive, double
     step->k[dir] = k;
     step->law[dir] = LAW_MASS;
   }
-  step->lnk = lnk;
   return true;
 }
 
@@ -527,6 +527,7 @@ static bool lower_step_rates(lang_model *m, model_step *step, bool from_energies
   lower_balance(m, step, &lnk, &drive);
   if (s->forward.ldb && (s->backward.ldb || !s->backward.given)) return lower_ldb_both(m, step, drive, lnk);
   const int given = s->forward.ldb ? 1 : 0, other = 1 - given;
+  step->lnk = lnk;
   if (step->law[given] == LAW_NONE) return true; /* a rate of 0 switches the step off */
   if (step->law[given] != LAW_MASS) {
     lang_error(m->diags, s->place, NULL, "ldb needs the other rate of %s to be a positive constant", step->name);
@@ -534,7 +535,6 @@ static bool lower_step_rates(lang_model *m, model_step *step, bool from_energies
   }
   step->k[other] = step->k[given] * exp(given == 0 ? -lnk : lnk);
   step->law[other] = LAW_MASS;
-  step->lnk = lnk;
   const step_rate *const rate = other ? &s->backward : &s->forward;
   if (!(step->k[other] > 0)) {
     lang_error(m->diags, rate->place, "look at the energies that it is made of",

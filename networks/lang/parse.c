@@ -55,6 +55,7 @@ void parser_start(parser *self, const lang_source *source)
 
 void parser_advance(parser *self)
 {
+  self->taken = self->cur.place;
   self->cur = self->next;
   if (self->cur.kind != TOKEN_END) self->next = lexer_next(&self->lexer);
 }

@@ -47,10 +47,7 @@ bool parser_path(parser *self, expr_path *out, lang_place *place)
       if (!parser_expect(self, TOKEN_RBRACKET, "after the index")) return false;
     }
   } while (parser_at(self, TOKEN_DOT) && (parser_advance(self), true));
-  *place = place_join(first, self->lexer.source == first.source ? self->cur.place : first);
-  /* The place ends with the last token taken; the next token's start is the nearest bound known here. */
-  while (place->length > 1 && strchr(" \t\r\n", first.source->text[place->offset + place->length - 1])) place->length--;
-  if (self->cur.place.line != first.line || place->length < 1) place->length = first.length;
+  *place = place_join(first, self->taken);
   return true;
 }
 

@@ -7,6 +7,7 @@
 typedef struct parser {
   lexer lexer;
   token cur, next;
+  lang_place taken; /* of the last token taken: where a path ends */
   lang_file *file;
   ness_diags *diags;
   int32_t depth;

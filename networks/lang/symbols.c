@@ -286,6 +286,7 @@ static bool value_of(lang_model *m, const char *name, const expr *own, const ind
 static bool concentration_of(lang_model *m, const char *name, const expr *own, bool bath, quantity *out)
 {
   if (!value_of(m, name, own, NULL, out)) return false;
+  if (out->value == 0 && !m->file->natural && !bath) out->unit = UNIT_DENSITY;
   const bool plain = unit_equal(out->unit, UNIT_NONE);
   if (!m->file->natural && !unit_equal(out->unit, UNIT_DENSITY) && !(bath && plain)) {
     char have[64];

@@ -103,7 +103,7 @@ static void thermo_cholesky_solve(const double *a, int32_t n, double *b)
 
 static bool thermo_usable(const thermo_report *r, int32_t c)
 {
-  return isfinite(r->cycle[c].affinity);
+  return isfinite(r->cycle[c].affinity) && !r->cycle[c].off;
 }
 
 static ness_status thermo_correct(const ness_network *net, const bool *fixed, thermo_report *r)
