@@ -4,7 +4,7 @@
  * The network is split into parts that share no slot; each part is a Markov chain of its own and is erased by itself in
  * the space of its counts. Parallel steps are different edges. States are numbered as they are met, by all threads
  * together; a part with too many states is given up as a whole, which does not depend on threads either.
- * Cost: O(1) a jump amortised, 10 to 30 ns; memory bounded by the limits below. */
+ * Cost: O(1) a jump amortised, 2 to 20 ns; memory bounded by the limits below. */
 #ifndef ANALYSIS_LOOPS_H
 #define ANALYSIS_LOOPS_H
 

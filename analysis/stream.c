@@ -9,7 +9,8 @@
 #include <string.h>
 #include <time.h>
 
-#define WINDOW_FRAMES 16
+#define WINDOW_FRAMES 32
+#define WINDOW_READ ((size_t)4 << 20)    /* a window ends where its chunks have so many bytes: they stay in the cache */
 #define WINDOW_BYTES ((size_t)256 << 20) /* of the sums of a window's chunks */
 #define STREAM_TICK 0.2                  /* s between two calls of progress */
 #define STREAM_REPLICAS 4096             /* replicas whose events are added up for pieces by events */
@@ -69,13 +70,15 @@ static double stream_clock(void)
 /* Fills the window; count 0 at the end of the file. */
 static void window_read(stream *self, window *out)
 {
+  size_t bytes = 0; /* of chunks */
   out->status = NESS_OK;
-  for (out->count = 0; out->count < self->size;) {
+  for (out->count = 0; out->count < self->size && bytes < WINDOW_READ;) {
     arrival *const at = &out->chunk[out->count];
     out->status = dump_next(self->reader, &at->frame, self->diags);
     if (out->status || at->frame.bytes == 0) return;
     out->offset = at->frame.offset + (int64_t)at->frame.bytes;
     if (at->frame.kind == DUMP_KIND_CHUNK) {
+      bytes += at->frame.bytes;
       at->status = dump_decode(self->reader, &at->frame, &self->scratch, 0, &at->scalars);
       out->count++;
     }
@@ -184,11 +187,15 @@ static ness_status window_count(stream *self, const window *now, window *next)
   {
 #pragma omp task default(none) shared(self, next)
     window_read(self, next);
-#pragma omp taskloop grainsize(1) default(none) shared(self, count)
-    for (int32_t i = 0; i < count; i++) job_count(self, &self->jobs[i]);
-#pragma omp taskloop grainsize(1) default(none) shared(self, count)
+#pragma omp taskgroup
+    for (int32_t i = 0; i < count; i++) {
+#pragma omp task default(none) shared(self) firstprivate(i)
+      job_count(self, &self->jobs[i]);
+    }
+#pragma omp taskgroup
     for (int32_t i = 0; i < count; i++) {
       if (!self->jobs[i].first) continue;
+#pragma omp task default(none) shared(self) firstprivate(i)
       for (int32_t j = i; j >= 0; j = self->jobs[j].next) job_follow(self, &self->jobs[j]);
     }
   }

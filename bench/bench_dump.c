@@ -84,8 +84,11 @@ int main(int argc, char **argv)
   printf("%-34s %10.1f MB/s of raw columns, %.1f ns an event, one thread, %.0f events\n",
          "events dump, simulated and written", 9 * events / wrote / 1e6, 1e9 * wrote / events, events);
   for (int threads = 1; threads <= omp_get_max_threads(); threads++) {
-    analyse(path, threads);
-    const double seconds = analyse(path, threads);
+    double seconds = analyse(path, threads);
+    for (int again = 0; again < 6; again++) { /* the best: whatever else runs on the machine only slows it down */
+      const double took = analyse(path, threads);
+      seconds = took < seconds ? took : seconds;
+    }
     printf("%-34s %10.1f million events/s, %d thread%s\n", "analysis of the events dump", events / seconds / 1e6,
            threads, threads > 1 ? "s" : "");
   }

@@ -59,6 +59,7 @@ double values_entropy(const values *self); /* k_B/s */
 double values_work(const values *self, int32_t source);
 
 /* --- shared between answers --- */
+const char *setting_name(lang_file *file, const char *setting);
 ness_status settings_evaluate(lang_file *file, const char *const *settings, int32_t n, ness_diags *diags,
                               lang_override **out);
 void answer_conventions(ness_doc *doc);

@@ -3,6 +3,15 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What stands before the = of a setting that has been parsed, without blanks around it. NULL when memory is out. */
+const char *setting_name(lang_file *file, const char *setting)
+{
+  const char *end = strchr(setting, '=');
+  while (*setting == ' ') setting++;
+  while (end > setting && end[-1] == ' ') end--;
+  return arena_text(&file->memory, setting, (size_t)(end - setting));
+}
+
 /* Settings are evaluated in a model compiled without them, so that "V=-2*V0" finds V0. */
 ness_status settings_evaluate(lang_file *file, const char *const *settings, int32_t n, ness_diags *diags,
                               lang_override **out)
@@ -22,11 +31,7 @@ ness_status settings_evaluate(lang_file *file, const char *const *settings, int3
     }
     if (status == NESS_OK && !lang_evaluate(model, item->value, NULL, NULL, diags, &list[i].value)) status = NESS_USAGE;
     if (status != NESS_OK) break;
-    const char *const eq = strchr(settings[i], '=');
-    size_t length = (size_t)(eq - settings[i]), start = 0;
-    while (start < length && settings[i][start] == ' ') start++;
-    while (length > start && settings[i][length - 1] == ' ') length--;
-    list[i].name = arena_text(&file->memory, settings[i] + start, length - start);
+    list[i].name = setting_name(file, settings[i]);
     if (!list[i].name) status = NESS_NOMEM;
   }
   lang_model_free(model);

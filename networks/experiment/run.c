@@ -183,6 +183,10 @@ static ness_status run_reversal(frame *f, const expr *node, quantity *out)
   if (!lang_evaluate(f->model, where->value, NULL, NULL, r->diags, &ends[0]) ||
       !lang_evaluate(f->model, where->range_to, NULL, NULL, r->diags, &ends[1]))
     return NESS_MODEL;
+  if (!unit_equal(ends[0].unit, ends[1].unit) && ends[0].value != 0 && ends[1].value != 0) {
+    lang_error(r->diags, where->place, "as in -120 : 20 [mV]", "the ends of this range have different units");
+    return NESS_MODEL;
+  }
   frame inner = {.r = r, .overrides = f->overrides, .noverrides = f->noverrides, .lets = f->lets};
   /* The list of settings is shared until frame_set copies it. */
   lang_override *const copy = arena_alloc(&r->memory, ((size_t)f->noverrides + 1) * sizeof *copy);
@@ -310,6 +314,13 @@ static ness_status run_expect(frame *f, const stmt *s)
     lang_error(r->diags, s->place, NULL, "cannot compare %s and %s", ta, tb);
     status = NESS_MODEL;
   }
+  const lang_unit unit = a.value.value != 0 ? a.value.unit : b.value.unit;
+  if (status == NESS_OK && s->c && !s->sigma && c.value.value != 0 && !unit_equal(c.value.unit, unit)) {
+    char want[64];
+    unit_text(unit, want);
+    lang_error(r->diags, s->c->place, NULL, "a tolerance has the unit of what it stands beside, here %s", want);
+    status = NESS_MODEL;
+  }
   if (status == NESS_OK && s->sigma) {
     if (!f->has_sample) {
       lang_error(r->diags, s->place, "an exact value takes +- and a tolerance",
@@ -377,6 +388,12 @@ static ness_status run_inner(frame *outer, const stmt *s, int32_t n, const char 
   return interrupt_pending() ? NESS_STOPPED : status;
 }
 
+/* 0 fits every unit. */
+static bool run_same_unit(quantity a, quantity b)
+{
+  return unit_equal(a.unit, b.unit) || a.value == 0 || b.value == 0;
+}
+
 static ness_status run_scan(frame *f, const stmt *s)
 {
   const stmt_item *const item = s->items;
@@ -405,6 +422,10 @@ static ness_status run_scan(frame *f, const stmt *s)
       !lang_evaluate(f->model, range->range_to, NULL, NULL, f->r->diags, &to) ||
       !lang_evaluate(f->model, range->range_by, NULL, NULL, f->r->diags, &by))
     return NESS_MODEL;
+  if (!run_same_unit(from, to) || !run_same_unit(from, by)) {
+    lang_error(f->r->diags, item->place, "as in -100:100:5 [mV]", "the parts of this range have different units");
+    return NESS_MODEL;
+  }
   const double count = floor((to.value - from.value) / by.value + 1e-9);
   if (!(count >= 0 && count < 1e6)) {
     lang_error(f->r->diags, item->place, NULL, "this range has no points, or more than a million");
@@ -544,6 +565,7 @@ ness_status ness_test(const char *path, const ness_test_options *options, ness_d
   run r = {.options = options, .diags = diags};
   r.tail = &r.rows;
   *out = NULL;
+  const int32_t errors = diag_errors(diags);
   ness_status status = lang_parse(path, NULL, 0, diags, &r.file);
   bool found = false;
   for (const stmt *s = status == NESS_OK ? r.file->experiments : NULL; s && status == NESS_OK; s = s->next) {
@@ -561,6 +583,8 @@ ness_status ness_test(const char *path, const ness_test_options *options, ness_d
       status = NESS_USAGE;
     }
   }
+  /* A value that could not be had without a word about it: memory ran out on the way. */
+  if (status == NESS_MODEL && diag_errors(diags) == errors) status = NESS_NOMEM;
   ness_doc *const doc = status == NESS_OK ? doc_create("test") : NULL;
   int64_t passed = 0, failed = 0;
   if (doc) {

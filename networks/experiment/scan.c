@@ -35,8 +35,7 @@ static ness_status scan_axes(ness_model *self, const ness_scan_options *o, ness_
     const ness_status status = lang_parse_setting(self->file, o->settings[i], diags, &item, &range);
     if (status != NESS_OK) return status;
     if (!lang_evaluate(self->compiled, item->value, NULL, NULL, diags, &axes[i].from)) return NESS_USAGE;
-    const char *const eq = strchr(o->settings[i], '=');
-    axes[i].name = arena_text(&self->file->memory, o->settings[i], (size_t)(eq - o->settings[i]));
+    axes[i].name = setting_name(self->file, o->settings[i]);
     if (!axes[i].name) return NESS_NOMEM;
     axes[i].count = 1;
     axes[i].by = (quantity){0, axes[i].from.unit};
@@ -45,6 +44,11 @@ static ness_status scan_axes(ness_model *self, const ness_scan_options *o, ness_
     axes[i].by = (quantity){(to.value - axes[i].from.value) / 20, to.unit};
     if (range->range_by && !lang_evaluate(self->compiled, range->range_by, NULL, NULL, diags, &axes[i].by))
       return NESS_USAGE;
+    if (!unit_equal(to.unit, axes[i].from.unit) || (axes[i].by.value != 0 && !unit_equal(axes[i].by.unit, to.unit))) {
+      diag_add(diags, NESS_ERROR, "the parts of the range of %s have different units", axes[i].name);
+      diag_hint(diags, "one unit at the end counts for all: V=-100:100:5[mV]");
+      return NESS_USAGE;
+    }
     const double count = floor((to.value - axes[i].from.value) / axes[i].by.value + 1e-9);
     if (!(count >= 0 && count < SCAN_POINTS)) {
       diag_add(diags, NESS_ERROR, "the range of %s has no points, or more than %d", axes[i].name, SCAN_POINTS);

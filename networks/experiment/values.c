@@ -263,7 +263,8 @@ static bool values_grid_call(hook_context *c, const expr *node, quantity *out)
     if (!lang_evaluate(v->model, first->next->value, NULL, NULL, c->diags, &t)) return false;
     const int32_t i = values_grid_index(v, t.value);
     if (fabs(v->sample->grid_time[i] - t.value) > 1e-9 * fabs(t.value)) {
-      lang_error(c->diags, first->next->place, "times are those of `every`, counted from the end of the warmup",
+      lang_error(c->diags, first->next->place,
+                 "the grid stands at warmup + every, warmup + 2 every, ... from the start of the run",
                  "%g is not a grid time; the nearest is %g", t.value, v->sample->grid_time[i]);
       return false;
     }
@@ -291,6 +292,10 @@ static bool values_draw(hook_context *c, const expr *node, quantity *out)
   if (!lang_evaluate(v->model, first->value, NULL, NULL, c->diags, &low) ||
       !lang_evaluate(v->model, first->next->value, NULL, NULL, c->diags, &high))
     return false;
+  if (!unit_equal(low.unit, high.unit) && low.value != 0 && high.value != 0) {
+    lang_error(c->diags, node->place, NULL, "the two ends have different units");
+    return false;
+  }
   const double u = rng_double(v->random);
   const bool log_scale = strcmp(node->name, "loguniform") == 0;
   if (log_scale && !(low.value > 0 && high.value > 0)) {

@@ -159,6 +159,10 @@ const index_binding *bind_index(lang_model *m, const char *name, double value, c
 bool sym_range(lang_model *m, const expr *from, const expr *to, const index_binding *env, int32_t *first,
                int32_t *last);
 
+bool model_grow(lang_model *m, void *block, int64_t *capacity, int64_t need, size_t width);
+bool model_override(lang_model *m, const char *name, quantity *value);
+const expr *model_given(lang_model *m, const char *name);
+
 /* --- eval.c --- */
 typedef struct eval_tape { /* grows in the model's arena */
   tape_op *ops;
@@ -203,6 +207,6 @@ bool lower_rates(lang_model *m, bool from_energies);
 
 /* --- network.c --- */
 bool network_build(lang_model *m);
-bool network_asserts(lang_model *m);
+ness_status network_asserts(lang_model *m); /* NESS_EXPECT when one does not hold */
 
 #endif

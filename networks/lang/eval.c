@@ -145,23 +145,17 @@ bool eval_param(lang_model *m, int32_t id, const eval *from, eval_value *out)
   const expr *source = p->value;
   const char *unit = p->list_unit;
   const index_binding *env = p->env;
-  for (int32_t i = 0; i < m->noverrides; i++) {
-    if (strcmp(m->overrides[i].name, p->name) == 0) {
-      m->overrides[i].used = true;
-      p->result = m->overrides[i].value;
-      p->state = LAZY_DONE;
-      p->variable = false;
-      *out = (eval_value){p->result, true, -1};
-      return true;
-    }
+  const expr *const given = model_given(m, p->name);
+  if (given) {
+    source = given;
+    unit = NULL;
+    env = NULL;
   }
-  for (int64_t i = 0; i < m->ngiven; i++) {
-    if (strcmp(m->given[i].name, p->name) == 0) {
-      m->given[i].used = true;
-      source = m->given[i].value;
-      unit = NULL;
-      env = NULL;
-    }
+  if (model_override(m, p->name, &p->result)) {
+    p->state = LAZY_DONE;
+    p->variable = false;
+    *out = (eval_value){p->result, true, -1};
+    return true;
   }
   p->state = LAZY_BUSY;
   expr wrapped = {.kind = EXPR_UNIT, .place = source->place, .name = unit};
@@ -264,11 +258,11 @@ static bool eval_call(const eval *self, const expr *e, eval_value *out)
   }
   eval_value v[3];
   if (strcmp(e->name, "if") == 0 && count == 3 && !known) {
-    for (int i = 0; i < 3; i++) {
-      const expr_argument *a = first;
-      for (int k = 0; k < i; k++) a = a->next;
-      if (!eval_expr(self, a->value, &v[i])) return false;
-    }
+    const expr *const branch[2] = {first->next->value, first->next->next->value};
+    if (!eval_expr(self, first->value, &v[0])) return false;
+    /* A constant condition takes its branch and leaves the other alone, so that it can guard against 1/0. */
+    if (v[0].constant) return eval_expr(self, branch[v[0].q.value == 0], out);
+    if (!eval_expr(self, branch[0], &v[1]) || !eval_expr(self, branch[1], &v[2])) return false;
     const bool zero = (v[1].constant && v[1].q.value == 0);
     if (!unit_equal(v[1].q.unit, v[2].q.unit) && !zero && !(v[2].constant && v[2].q.value == 0)) {
       return eval_fail_units(self, e->place, "choose between", v[1].q.unit, v[2].q.unit);

@@ -87,7 +87,7 @@ static bool lower_step_add(lang_model *m, const stmt *s, const index_binding *en
     for (int32_t k = 2; sym_find(m, SPACE_STEP, step.name) && k < 1000; k++)
       step.name = arena_format(&m->memory, "%s #%d", step.text, k);
   }
-  if (!step.name || !mem_grow(&m->steps, &m->step_capacity, m->nstep + 1, sizeof *m->steps)) return false;
+  if (!step.name || !model_grow(m, &m->steps, &m->step_capacity, m->nstep + 1, sizeof *m->steps)) return false;
   m->steps[m->nstep] = step;
   return sym_add(m, SPACE_STEP, step.name, SYM_OTHER, (int32_t)m->nstep++, s->place) != NULL;
 }
@@ -244,6 +244,7 @@ static bool lower_scale_of(lang_model *m, const model_step *step, int dir, lang_
   }
   if (volume > 0) {
     out->factor *= volume;
+    out->order--; /* one concentration is per the volume that the reaction runs in */
     if (!m->file->natural) out->unit = unit_add(out->unit, unit_scale(UNIT_VOLUME, -1));
   }
   return true;

@@ -48,7 +48,7 @@ ness_status lang_compile(const lang_file *file, lang_override *overrides, int32_
   const bool built = model_stages(m) && model_unused(m);
   ness_status status = NESS_OK;
   if (!built) status = diag_errors(diags) > before && !m->memory.failed ? NESS_MODEL : NESS_NOMEM;
-  else if (!network_asserts(m)) status = NESS_EXPECT;
+  else status = network_asserts(m);
   if (status != NESS_OK) {
     lang_model_free(m);
     return status;

@@ -193,7 +193,8 @@ static bool declare_observables(lang_model *m)
     for (const stmt_item *item = s->kind == STMT_OBSERVE ? s->items : NULL; item; item = item->next) {
       lang_linear linear;
       if (!item->value || !lang_linear_of(m, item->value, m->diags, &linear)) return false;
-      if (!mem_grow(&m->observables, &m->observable_capacity, m->nobservable + 1, sizeof *m->observables)) return false;
+      if (!model_grow(m, &m->observables, &m->observable_capacity, m->nobservable + 1, sizeof *m->observables))
+        return false;
       m->observables[m->nobservable] = (model_observable){item->path.name[0], linear};
       if (!sym_add(m, SPACE_OBSERVABLE, item->path.name[0], SYM_OTHER, (int32_t)m->nobservable++, item->place))
         return false;
@@ -354,38 +355,43 @@ bool network_build(lang_model *m)
 
 /* --- assertions --- */
 
-bool network_asserts(lang_model *m)
+ness_status network_asserts(lang_model *m)
 {
-  bool fine = true;
+  ness_status status = NESS_OK;
   for (const stmt *s = m->file->statements; s; s = s->next) {
     if (s->kind != STMT_ASSERT) continue;
     const eval self = {.m = m};
     quantity a, b, tolerance = {0, UNIT_NONE};
     if (!eval_constant(&self, s->a, &a) || !eval_constant(&self, s->b, &b) ||
         (s->c && !eval_constant(&self, s->c, &tolerance)))
-      return false;
+      return m->memory.failed ? NESS_NOMEM : NESS_MODEL;
     if (!unit_equal(a.unit, b.unit) && a.value != 0 && b.value != 0) {
       char ta[64], tb[64];
       unit_text(a.unit, ta);
       unit_text(b.unit, tb);
       lang_error(m->diags, s->place, NULL, "cannot compare %s and %s", ta, tb);
-      return false;
+      return m->memory.failed ? NESS_NOMEM : NESS_MODEL;
+    }
+    if (s->c && !unit_equal(tolerance.unit, a.value != 0 ? a.unit : b.unit) && tolerance.value != 0) {
+      lang_error(m->diags, s->c->place, NULL, "cannot compare with a tolerance in another unit");
+      return m->memory.failed ? NESS_NOMEM : NESS_MODEL;
     }
     /* Energies are sums of terms of some kT: next to zero their rounding is measured in kT. */
     const double floor_kt = m->file->natural || unit_equal(a.unit, UNIT_ENERGY) ? 1e-12 * m->kt : 0;
     const double slack = s->c ? tolerance.value : 1e-9 * fmax(fabs(a.value), fabs(b.value)) + floor_kt;
+    const double over = s->c ? slack : 0; /* an inequality without a tolerance is strict */
     const bool holds = s->relation == EXPR_EQ   ? fabs(a.value - b.value) <= slack
-                       : s->relation == EXPR_LT ? a.value < b.value
-                       : s->relation == EXPR_LE ? a.value <= b.value
-                       : s->relation == EXPR_GT ? a.value > b.value
-                                                : a.value >= b.value;
+                       : s->relation == EXPR_LT ? a.value < b.value + over
+                       : s->relation == EXPR_LE ? a.value <= b.value + over
+                       : s->relation == EXPR_GT ? a.value > b.value - over
+                                                : a.value >= b.value - over;
     if (holds) continue;
     const bool energy = unit_equal(a.unit, UNIT_ENERGY) && m->kt > 0;
     lang_error(m->diags, s->place, NULL,
                energy ? "the assertion does not hold: %.12g kT against %.12g kT"
                       : "the assertion does not hold: %.12g against %.12g",
                energy ? a.value / m->kt : a.value, energy ? b.value / m->kt : b.value);
-    fine = false;
+    status = NESS_EXPECT;
   }
-  return fine;
+  return status;
 }

@@ -211,6 +211,14 @@ static const lang_source *parse_source_read(parser *self, const char *path, lang
   return source;
 }
 
+/* A path without the folder of the main file: the name of a source in a bundle, wherever that is read. */
+static const char *parse_local(const lang_file *file, const char *path)
+{
+  const char *const slash = strrchr(file->sources->name, '/');
+  const size_t length = slash ? (size_t)(slash - file->sources->name) + 1 : 0;
+  return strncmp(path, file->sources->name, length) == 0 ? path + length : path;
+}
+
 static const lang_source *parse_source_find(const lang_source *list, const char *name)
 {
   while (list && strcmp(list->name, name) != 0) list = list->next;
@@ -292,7 +300,7 @@ bool parser_include(parser *self, stmt **out)
     return false;
   }
   ness_status status;
-  const lang_source *source = parse_source_find(self->bundle, path);
+  const lang_source *source = parse_source_find(self->bundle, parse_local(self->file, path));
   if (!source) source = parse_source_find(self->file->sources, path);
   if (!source) source = parse_source_read(self, path, place, &status);
   if (!source) return false;
@@ -396,16 +404,30 @@ void lang_file_free(lang_file *self)
   mem_free(self);
 }
 
+/* Copies a source, with the lines that a bundle would take for marks made plain comments. */
+static void bundle_source(text_buffer *out, const lang_source *source)
+{
+  size_t from = 0;
+  for (size_t i = 0; i + 7 < source->length; i++) {
+    if ((i > 0 && source->text[i - 1] != '\n') || memcmp(source->text + i, "#@file ", 7) != 0) continue;
+    text_put(out, source->text + from, i - from);
+    text_put(out, "# ", 2);
+    from = i + 1;
+  }
+  text_put(out, source->text + from, source->length - from);
+}
+
 char *lang_bundle(const lang_file *self)
 {
   text_buffer out = {0};
   for (const lang_source *s = self->sources; s; s = s->next) {
     if (s != self->sources) {
       if (out.length && out.data[out.length - 1] != '\n') text_put(&out, "\n", 1);
-      text_add(&out, "#@file %s\n", s->name);
+      text_add(&out, "#@file %s\n", parse_local(self, s->name));
     }
-    text_put(&out, s->text, s->length);
+    bundle_source(&out, s);
   }
+  text_put(&out, "", 0);
   return text_take(&out);
 }
 

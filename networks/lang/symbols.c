@@ -162,8 +162,16 @@ const char *sym_path(lang_model *m, const expr_path *path, lang_place place, con
 
 /* --- growing the arrays --- */
 
+/* mem_grow that makes the model remember a failure: what follows from it is no mistake of the file. */
+bool model_grow(lang_model *m, void *block, int64_t *capacity, int64_t need, size_t width)
+{
+  if (mem_grow(block, capacity, need, width)) return true;
+  m->memory.failed = true;
+  return false;
+}
+
 #define PUSH(m, array, count, capacity)                                                                                \
-  (mem_grow(&(m)->array, &(m)->capacity, (m)->count + 1, sizeof *(m)->array) ? (int32_t)(m)->count++ : -1)
+  (model_grow(m, &(m)->array, &(m)->capacity, (m)->count + 1, sizeof *(m)->array) ? (int32_t)(m)->count++ : -1)
 
 static bool sym_limit(lang_model *m, int64_t count, lang_place place)
 {
@@ -244,8 +252,8 @@ static bool declare_compartment(lang_model *m, const stmt_item *item)
       }
       c->phi = m->file->natural ? volt : volt * CONST_E / m->kt;
       c->volt = m->nvolt;
-      if (!mem_grow(&m->volt_names, &m->volt_names_capacity, m->nvolt + 1, sizeof *m->volt_names) ||
-          !mem_grow(&m->volt_phi, &m->volt_phi_capacity, m->nvolt + 1, sizeof *m->volt_phi))
+      if (!model_grow(m, &m->volt_names, &m->volt_names_capacity, m->nvolt + 1, sizeof *m->volt_names) ||
+          !model_grow(m, &m->volt_phi, &m->volt_phi_capacity, m->nvolt + 1, sizeof *m->volt_phi))
         return false;
       m->volt_names[m->nvolt] = c->name;
       m->volt_phi[m->nvolt++] = c->phi;
@@ -254,33 +262,35 @@ static bool declare_compartment(lang_model *m, const stmt_item *item)
   return sym_add(m, SPACE_COMPARTMENT, c->name, SYM_OTHER, id, item->place) != NULL;
 }
 
-/* A value that include-with or an outer override may replace, by its full name. */
-static const expr *overridden(lang_model *m, const char *name, const expr *own, quantity *value, bool *has_value)
+/* The value that a call, an experiment or a scan sets a name to; the last setting holds. */
+bool model_override(lang_model *m, const char *name, quantity *value)
 {
-  *has_value = false;
+  bool found = false;
   for (int32_t i = 0; i < m->noverrides; i++) {
-    if (strcmp(m->overrides[i].name, name) == 0) {
-      m->overrides[i].used = true;
-      *value = m->overrides[i].value;
-      *has_value = true;
-    }
+    if (strcmp(m->overrides[i].name, name) != 0) continue;
+    m->overrides[i].used = found = true;
+    *value = m->overrides[i].value;
   }
-  if (*has_value) return own;
+  return found;
+}
+
+/* The value that an include gives a name; the outermost include, which stands first, holds. NULL none. */
+const expr *model_given(lang_model *m, const char *name)
+{
+  const expr *found = NULL;
   for (int64_t i = 0; i < m->ngiven; i++) {
-    if (strcmp(m->given[i].name, name) == 0) {
-      m->given[i].used = true;
-      own = m->given[i].value;
-    }
+    if (strcmp(m->given[i].name, name) != 0) continue;
+    m->given[i].used = true;
+    if (!found) found = m->given[i].value;
   }
-  return own;
+  return found;
 }
 
 static bool value_of(lang_model *m, const char *name, const expr *own, const index_binding *env, quantity *out)
 {
-  const eval self = {.m = m, .env = env};
-  bool has;
-  const expr *const source = overridden(m, name, own, out, &has);
-  return has || eval_constant(&self, source, out);
+  const expr *const given = model_given(m, name);
+  const eval self = {.m = m, .env = given ? NULL : env};
+  return model_override(m, name, out) || eval_constant(&self, given ? given : own, out);
 }
 
 static bool concentration_of(lang_model *m, const char *name, const expr *own, bool bath, quantity *out)
@@ -504,8 +514,8 @@ static bool declare_protein(lang_model *m, const stmt *s)
     return false;
   }
   const int32_t family = PUSH(m, families, nfamily, family_capacity);
-  if (family < 0 || !mem_grow(&m->family_copies, &m->copies_capacity, m->nfamily, sizeof *m->family_copies) ||
-      !mem_grow(&m->family_energies, &m->energies_capacity, m->nfamily, sizeof *m->family_energies))
+  if (family < 0 || !model_grow(m, &m->family_copies, &m->copies_capacity, m->nfamily, sizeof *m->family_copies) ||
+      !model_grow(m, &m->family_energies, &m->energies_capacity, m->nfamily, sizeof *m->family_energies))
     return false;
   m->families[family] = s->name;
   m->family_copies[family] = copies;
@@ -626,7 +636,7 @@ bool symbols_declare(lang_model *m)
   for (const stmt *s = m->file->statements; s; s = s->next) {
     if (s->kind == STMT_OVERRIDE) {
       for (const stmt_item *item = s->items; item; item = item->next) {
-        if (!mem_grow(&m->given, &m->given_capacity, m->ngiven + 1, sizeof *m->given)) return false;
+        if (!model_grow(m, &m->given, &m->given_capacity, m->ngiven + 1, sizeof *m->given)) return false;
         const char *const name = sym_path(m, &item->path, item->place, NULL);
         if (!name) return false;
         m->given[m->ngiven].name = name;

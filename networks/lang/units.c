@@ -4,6 +4,7 @@
 #include "networks/lang/lang.h"
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const lang_unit UNIT_NONE = {0, 0, 0, 0, 0};
@@ -14,6 +15,8 @@ const lang_unit UNIT_ENERGY = {2, 1, -2, 0, 0};
 const lang_unit UNIT_DENSITY = {-3, 0, 0, 0, 0};
 const lang_unit UNIT_VOLUME = {3, 0, 0, 0, 0};
 const lang_unit UNIT_KELVIN = {0, 0, 0, 0, 1};
+
+#define UNIT_POWER_MAX 60
 
 typedef struct unit_row {
   const char *name;
@@ -49,18 +52,29 @@ bool unit_equal(lang_unit a, lang_unit b)
   return a.m == b.m && a.kg == b.kg && a.s == b.s && a.a == b.a && a.k == b.k;
 }
 
+/* Powers stay far from the ends of int8: what would leave them is held at a bound that no quantity has. */
+static int8_t unit_power(int power)
+{
+  return (int8_t)(power > UNIT_POWER_MAX ? UNIT_POWER_MAX : power < -UNIT_POWER_MAX ? -UNIT_POWER_MAX : power);
+}
+
 lang_unit unit_scale(lang_unit a, int by)
 {
-  const lang_unit out = {(int8_t)(a.m * by), (int8_t)(a.kg * by), (int8_t)(a.s * by), (int8_t)(a.a * by),
-                         (int8_t)(a.k * by)};
-  return out;
+  return (lang_unit){unit_power(a.m * by), unit_power(a.kg * by), unit_power(a.s * by), unit_power(a.a * by),
+                     unit_power(a.k * by)};
 }
 
 lang_unit unit_add(lang_unit a, lang_unit b)
 {
-  const lang_unit out = {(int8_t)(a.m + b.m), (int8_t)(a.kg + b.kg), (int8_t)(a.s + b.s), (int8_t)(a.a + b.a),
-                         (int8_t)(a.k + b.k)};
-  return out;
+  return (lang_unit){unit_power(a.m + b.m), unit_power(a.kg + b.kg), unit_power(a.s + b.s), unit_power(a.a + b.a),
+                     unit_power(a.k + b.k)};
+}
+
+/* Powers that no quantity has. */
+static bool unit_too_high(lang_unit a)
+{
+  return abs(a.m) >= UNIT_POWER_MAX || abs(a.kg) >= UNIT_POWER_MAX || abs(a.s) >= UNIT_POWER_MAX ||
+         abs(a.a) >= UNIT_POWER_MAX || abs(a.k) >= UNIT_POWER_MAX;
 }
 
 /* An exact name first ("min", "mol", "cd"), then prefix and name ("mM", "ms"). */
@@ -115,7 +129,7 @@ bool unit_parse(const char *text, size_t length, double kt, quantity *out, size_
       continue;
     }
     const size_t start = i;
-    if (c == '1') i++;
+    if (c == '1' && (wanted || text[i - 1] == ' ' || text[i - 1] == '\t')) i++;
     else {
       while (i < length && unit_letter(text[i])) i++;
     }
@@ -145,6 +159,11 @@ bool unit_parse(const char *text, size_t length, double kt, quantity *out, size_
     for (int k = 0; k < (power < 0 ? -power : power); k++)
       total.value = power < 0 ? total.value / q.value : total.value * q.value;
     total.unit = unit_add(total.unit, unit_scale(q.unit, power));
+    if (unit_too_high(total.unit)) {
+      *bad = start;
+      *why = "makes too high a power";
+      return false;
+    }
     divide = false;
     wanted = false;
   }

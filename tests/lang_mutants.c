@@ -1,0 +1,141 @@
+/* Model texts with bytes changed, cut, doubled and swapped: whatever comes, loading ends, a refusal has a diagnostic
+ * with a place inside the text, and what loads can be asked. The quick sister of fuzz_model. */
+#include "engine/rng/rng.h"
+#include "lang_sample.h"
+
+static const char *const seeds[] = {
+    NATURAL
+    "param k = 2, n = 3\nspecies A = 5 max 9, X[i in 1..n] = if(i == 1, 4, 0)\nd := 2*A\n"
+    "grow: A -> 2 A @@ k*d/(1 + d)\nfor i in 1..2 {\n  hop: X[i] <-> X[i+1] @ 3 +- 0.1, ldb\n}\n"
+    "cycle c: hop[1] - hop[1]\nassert 1 + 1 == 2 +- 1e-9\nobserve J = rate(hop[1]) - 2*mean(A)\n"
+    "experiment e with k = 3 {\n solve steady\n expect mean(A) ~ 3 +- 1\n scan k = 1:3:1 {\n solve steady\n }\n}\n",
+    SI "compartment o reservoir\ncompartment i reservoir potential V # held\nparam V = -60 [mV]\n"
+       "ion Na z +1 { o = 140 [mM]\n i = 12 [mM]\n mu0 = 1 kT }\nbath ATP = 4 [mM], mu0 = 12 kT, ADP = 1 [mM]\n"
+       "potential ATP -> ADP = -30.5 [kJ/mol]\nprotein P copies 30 {\n state A\n state B energy = 1.5 kT charge -2.5 "
+       "at i\n}\n"
+       "lattice s[1..4] between o, i field linear holds Na max 1\nenergy Na.s[i] = 2 kT*exp(-(i - 3)^2)\n"
+       "h: Na.s[i] <-> Na.s[i+1] @ ldb(k0 = 10 [1/s], form = scharfetter-gummel)\n"
+       "g: A + ATP <-> B + ADP @ ldb(k0 = 200 [1/s], split = 0.6)\ncycle through: h[0..4]\n"
+       "observe I = current(i), N = netflux(Na.o)\n"};
+
+static const char *const words[] = {"\n",
+                                    "[",
+                                    "]",
+                                    "{",
+                                    "}",
+                                    "(",
+                                    ")",
+                                    "..",
+                                    "<->",
+                                    "->",
+                                    "@",
+                                    "@@",
+                                    "ldb",
+                                    "kT",
+                                    "1e308",
+                                    "-",
+                                    "^",
+                                    "999999999",
+                                    ":=",
+                                    "+-",
+                                    "\"",
+                                    "#@file x\n",
+                                    "include \"x\"\n",
+                                    "\xff",
+                                    "\xc2\xb5",
+                                    "\r",
+                                    "energy",
+                                    "protein",
+                                    "0",
+                                    "0.",
+                                    "1/0",
+                                    "for i in 1..9 {",
+                                    "i",
+                                    "[i in 1..",
+                                    "inf",
+                                    ";"};
+
+static char *mutate(const char *seed, rng_stream *rng)
+{
+  size_t length = strlen(seed);
+  char *const out = malloc(2 * length + 400);
+  memcpy(out, seed, length + 1);
+  const int changes = 1 + (int)rng_below(rng, 4);
+  for (int i = 0; i < changes && length > 2; i++) {
+    const size_t at = rng_below(rng, length), span = 1 + rng_below(rng, length - at < 20 ? length - at : 20);
+    switch (rng_below(rng, 12)) {
+    case 0: out[at] = (char)(1 + rng_below(rng, 255)); break;
+    case 1: /* cut */
+      memmove(out + at, out + at + span, length - at - span + 1);
+      length -= span;
+      break;
+    case 2: /* double */
+      if (length + span > 2 * strlen(seed) + 300) break;
+      memmove(out + at + span, out + at, length - at + 1);
+      length += span;
+      break;
+    case 3: /* swap two bytes */ {
+      const size_t b = rng_below(rng, length);
+      const char c = out[at];
+      out[at] = out[b];
+      out[b] = c;
+      break;
+    }
+    case 4:
+    case 5: { /* a word of the language where it does not belong */
+      const char *const word = words[rng_below(rng, sizeof words / sizeof *words)];
+      const size_t n = strlen(word);
+      if (length + n > 2 * strlen(seed) + 300) break;
+      memmove(out + at + n, out + at, length - at + 1);
+      memcpy(out + at, word, n);
+      length += n;
+      break;
+    }
+    default: { /* another number */
+      size_t k = at;
+      while (k < length && (out[k] < '0' || out[k] > '9')) k++;
+      if (k < length) out[k] = (char)('0' + rng_below(rng, 10));
+      break;
+    }
+    }
+  }
+  return out;
+}
+
+int main(void)
+{
+  rng_stream rng;
+  rng_init(&rng, 1, 0, 9);
+  int loaded = 0, refused = 0;
+  for (int i = 0; i < 600; i++) {
+    char *const text = mutate(seeds[i % 2], &rng);
+    const int32_t length = (int32_t)strlen(text);
+    ness_diags *const diags = ness_diags_create();
+    ness_model *model = NULL;
+    const ness_status status = ness_model_load("mutant.ness", text, NULL, 0, diags, &model);
+    CHECK((status == NESS_OK) == (model != NULL));
+    CHECK(status == NESS_OK || status == NESS_MODEL || status == NESS_EXPECT);
+    if (status == NESS_OK) {
+      const ness_check_options options = {.struct_size = sizeof options, .max_states = 50};
+      ness_doc *info = NULL, *check = NULL;
+      const ness_status asked = ness_check(model, &options, diags, &check);
+      CHECK(ness_info(model, diags, &info) == NESS_OK && (asked == NESS_OK || asked == NESS_EXPECT));
+      ness_doc_free(info);
+      ness_doc_free(check);
+      loaded++;
+    } else {
+      const ness_diag *const d = ness_diags_get(diags, 0);
+      CHECK(d && d->message && d->message[0] && d->line >= 0 && d->line <= length + 1 && d->column <= length + 1);
+      char *const shown = ness_diags_render(diags, 0);
+      CHECK(shown && shown[0]);
+      ness_text_free(shown);
+      refused++;
+    }
+    ness_model_free(model);
+    ness_diags_free(diags);
+    free(text);
+  }
+  printf("%d loaded, %d refused\n", loaded, refused);
+  CHECK(loaded > 20 && refused > 100); /* both ends are reached */
+  return check_done();
+}
