@@ -1,6 +1,6 @@
 """Three ways to one answer, for every shipped model: the master equation, an ensemble, and the analysis of that ensemble's dump.
 
-Each model is simulated with the settings of the first `simulate` in its file. For every step: the net rate of the ensemble and of
+Each model is simulated with the settings of the first plain `simulate` in its file, or for twenty thousand events a replica. For every step: the net rate of the ensemble and of
 the analysis must lie within 5 standard errors, or 5 events, of the exact one (64 batches: 5e-6 a comparison by Student's t, seeds are fixed);
 the exact values that the analysis prints must be those of `ness solve`; and the balance sheets of both must close."""
 
@@ -13,7 +13,11 @@ import sys
 import tempfile
 
 build, source = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
-failures, compared, models = [], 0, 0
+failures, compared, models, growing = [], 0, 0, 0
+# Slower than their events are fast: a vacuole fills within some seconds, a tracer in a field runs to the end of its track.
+SLOW = {"vacuole-filling": (["--time=40", "--warmup=20", "--seed=1"], []),
+        "solid-electrolyte-tracer": (["--time=1e-5", "--seed=1"], ["field=1[V/m]"])}
+GROWING = {"oxide-growth"}  # has no steady state, and solve must say so
 
 
 def ness(*arguments):
@@ -57,18 +61,22 @@ def near(what, value, error, exact, scale, time):
 
 
 for path in sorted((source / "networks/models").glob("*.ness")):
-    found = settings(path.read_text())
-    if found is None:
-        continue
-    options, values = found
+    found = SLOW.get(path.stem) or settings(path.read_text())
+    options, values = found or (None, [])
     models += 1
     try:
         exact = ness("solve", path, *values)
+        if options is None:  # twenty thousand events a replica, the first half of the time not counted
+            pace = sum(float(row["forward"]) + float(row["backward"]) for row in exact["steps"])
+            options = [f"--time={20000 / pace}", f"--warmup={10000 / pace}", "--seed=1"]
         with tempfile.TemporaryDirectory() as folder:
             dump = pathlib.Path(folder) / "run.msgpack"
             sampled = ness("run", path, *values, "-o", dump, *options)
             analysed = ness("analyze", dump)
     except RuntimeError as error:
+        if path.stem in GROWING and "no steady state" in str(error):
+            growing += 1
+            continue
         failures.append(str(error))
         continue
     time = sampled["run"]["counted_s"]
@@ -90,8 +98,8 @@ for path in sorted((source / "networks/models").glob("*.ness")):
     near(f"{path.name}: entropy production simulated", number(sampled["entropy"]["production_kb_per_s"]) if math.isfinite(production) else 0,
          number(sampled["entropy"]["production_kb_per_s_error"]) if math.isfinite(production) else 0, production if math.isfinite(production) else 0, 1, time)
 
-if models < 15:
-    failures.append(f"only {models} shipped models are simulated")
+if models < 25 or growing != len(GROWING):
+    failures.append(f"{models} shipped models, {growing} of them growing")
 print(f"{models} models, {compared} comparisons, {len(failures)} failed")
 for failure in failures:
     print(failure, file=sys.stderr)
