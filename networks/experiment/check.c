@@ -380,12 +380,16 @@ ness_status ness_check(ness_model *self, const ness_check_options *options, ness
   cme_solution solution = {0};
   const char *balance = "";
   *out = NULL;
-  (void)diags;
   bool *const fixed = mem_zero((size_t)net->nstep + 1, sizeof *fixed);
   if (!fixed) return NESS_NOMEM;
   for (int32_t s = 0; s < net->nstep; s++) fixed[s] = self->compiled->steps[s].from_energies;
   ness_status status = thermo_check(net, fixed, tolerance, &report);
   mem_free(fixed);
+  if (status == NESS_NUMERIC) {
+    diag_add(diags, NESS_ERROR,
+             "the cycles of this network have coefficients beyond 2^30: no exact basis can be given");
+    diag_hint(diags, "check its parts by themselves; cycles of that size carry no flux that could be seen");
+  }
   if (status != NESS_OK) return status;
   /* Whether the steady state can be solved decides no verdict: its diagnostics become a line of the answer. */
   ness_diags *const silent = ness_diags_create();

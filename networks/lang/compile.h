@@ -151,7 +151,7 @@ sym *sym_find(const lang_model *m, char space, const char *name);
 sym *sym_add(lang_model *m, char space, const char *name, sym_kind kind, int32_t id, lang_place place);
 /* "K.s[3]" from a path with its subscripts evaluated; ends of lattices become their compartments. NULL after a report.
  */
-const char *sym_path(lang_model *m, const expr_path *path, lang_place place, const index_binding *env);
+const char *sym_path(lang_model *m, const expr_path *path, const index_binding *env);
 /* Reports an unknown name with the nearest one of these spaces. */
 void sym_unknown(lang_model *m, lang_place place, const char *name, const char *what, const char *spaces);
 bool symbols_declare(lang_model *m);

@@ -23,7 +23,7 @@ static const char *energy_free_index(const lang_model *m, const expr_path *path,
 
 static bool energy_assign(lang_model *m, const stmt_item *item, const index_binding *env)
 {
-  const char *const name = sym_path(m, &item->path, item->place, env);
+  const char *const name = sym_path(m, &item->path, env);
   if (!name) return false;
   const sym *const s = sym_find(m, SPACE_VALUE, name);
   if (!s || s->kind != SYM_SLOT) {
@@ -89,7 +89,7 @@ bool energy_potentials(lang_model *m)
     int32_t unknown = -1, unknown_count = 0;
     for (int side = 0; side < 2; side++) {
       for (const step_term *t = side ? s->right : s->left; t; t = t->next) {
-        const char *const name = sym_path(m, &t->path, t->place, NULL);
+        const char *const name = sym_path(m, &t->path, NULL);
         const sym *const found = name ? sym_find(m, SPACE_VALUE, name) : NULL;
         if (!found || found->kind != SYM_RESERVOIR) {
           sym_unknown(m, t->place, name ? name : "", "bath", "v");

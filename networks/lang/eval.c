@@ -186,7 +186,7 @@ static bool eval_name(const eval *self, const expr *e, eval_value *out)
   }
   *out = (eval_value){.constant = true, .reg = -1};
   if (self->hook && self->hook(self->hook_context, e, &out->q, &ok)) return ok;
-  const char *const name = sym_path(m, &e->path, e->place, self->env);
+  const char *const name = sym_path(m, &e->path, self->env);
   if (!name) return false;
   const sym *const s = sym_find(m, SPACE_VALUE, name);
   if (!s) {

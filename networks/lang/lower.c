@@ -23,7 +23,7 @@ static bool lower_side(lang_model *m, const step_term *terms, const index_bindin
   *n = *nres = 0;
   if (!*ids || !*res) return false;
   for (const step_term *t = terms; t; t = t->next) {
-    const char *const name = sym_path(m, &t->path, t->place, env);
+    const char *const name = sym_path(m, &t->path, env);
     const sym *const s = name ? sym_find(m, SPACE_VALUE, name) : NULL;
     if (!s || s->kind == SYM_PARAM) {
       if (name && report && s)
@@ -76,7 +76,7 @@ static bool lower_step_add(lang_model *m, const stmt *s, const index_binding *en
   text_clear(&buffer);
   if (!step.text) return false;
   if (s->label.parts > 0) {
-    step.name = sym_path(m, &s->label, s->place, env);
+    step.name = sym_path(m, &s->label, env);
     /* A label without an index takes those of the loops it stands in. */
     text_buffer indices = {0};
     for (const index_binding *b = env; b && !s->label.from[0]; b = b->outer) text_add(&indices, "[%d]", (int)b->value);
@@ -131,7 +131,7 @@ static bool lower_exists(lang_model *m, const stmt *s, const index_binding *env)
 {
   for (int side = 0; side < 2; side++) {
     for (const step_term *t = side ? s->right : s->left; t; t = t->next) {
-      const char *const name = sym_path(m, &t->path, t->place, env);
+      const char *const name = sym_path(m, &t->path, env);
       if (!name || !sym_find(m, SPACE_VALUE, name)) return false;
     }
   }

@@ -166,7 +166,7 @@ int32_t lang_find(lang_model *self, lang_class class, const expr *node, ness_dia
 {
   ness_diags *const kept = self->diags;
   self->diags = diags;
-  const char *const name = node->kind == EXPR_NAME ? sym_path(self, &node->path, node->place, NULL) : NULL;
+  const char *const name = node->kind == EXPR_NAME ? sym_path(self, &node->path, NULL) : NULL;
   const int32_t id = name ? lang_find_text(self, class, name) : -1;
   if (id < 0 && name) sym_unknown(self, node->place, name, model_classes[class].what, model_classes[class].spaces);
   if (node->kind != EXPR_NAME) lang_error(diags, node->place, NULL, "a name is needed here");

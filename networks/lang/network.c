@@ -94,7 +94,7 @@ static bool linear_call(lang_model *m, const expr *e, ness_diags *diags, lang_li
   const lang_unit rate = m->file->natural ? UNIT_NONE : UNIT_RATE;
   out->scale = (quantity){1, rate};
   if (strcmp(e->name, "netflux") == 0) {
-    const char *const name = sym_path(m, &first->value->path, first->value->place, NULL);
+    const char *const name = sym_path(m, &first->value->path, NULL);
     const sym *const s = name ? sym_find(m, SPACE_VALUE, name) : NULL;
     if (!s || s->kind == SYM_PARAM) {
       if (name) sym_unknown(m, first->value->place, name, "reservoir or species", "v");
@@ -137,7 +137,7 @@ bool lang_linear_of(lang_model *m, const expr *e, ness_diags *diags, lang_linear
   *out = (lang_linear){.scale = {1, UNIT_NONE}};
   if (lang_linear_call(e)) return linear_call(m, e, diags, out);
   if (e->kind == EXPR_NAME) {
-    const char *const name = sym_path(m, &e->path, e->place, NULL);
+    const char *const name = sym_path(m, &e->path, NULL);
     const sym *const o = name ? sym_find(m, SPACE_OBSERVABLE, name) : NULL;
     const sym *const v = name ? sym_find(m, SPACE_VALUE, name) : NULL;
     if (o) {
@@ -252,14 +252,14 @@ static bool build_cycle(lang_model *m, network_builder *builder, const stmt *s)
     if (range) fine = sym_range(m, t->path.from[0], t->path.to[0], NULL, &first, &last);
     for (int32_t i = first; i <= last && fine; i++) {
       const char *const name =
-          range ? arena_format(&m->memory, "%s[%d]", t->path.name[0], i) : sym_path(m, &t->path, t->place, NULL);
+          range ? arena_format(&m->memory, "%s[%d]", t->path.name[0], i) : sym_path(m, &t->path, NULL);
       const sym *const step = name ? sym_find(m, SPACE_STEP, name) : NULL;
       if (!step && name) sym_unknown(m, t->place, name, "step", "t");
       fine = step && cycle_push(&l, step->id, t->count);
     }
   }
   fine = fine && cycle_closes(m, s, &l);
-  const char *const name = fine ? sym_path(m, &s->label, s->place, NULL) : NULL;
+  const char *const name = fine ? sym_path(m, &s->label, NULL) : NULL;
   int32_t id = -1;
   if (name) id = builder_cycle(builder, name, (int32_t)l.n, l.step, l.by);
   fine = id >= 0 && sym_add(m, SPACE_CYCLE, name, SYM_OTHER, id, s->place);

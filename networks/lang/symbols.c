@@ -131,7 +131,7 @@ static bool sym_item_range(lang_model *m, const stmt_item *item, const index_bin
   return true;
 }
 
-const char *sym_path(lang_model *m, const expr_path *path, lang_place place, const index_binding *env)
+const char *sym_path(lang_model *m, const expr_path *path, const index_binding *env)
 {
   const char *parts[2] = {NULL, NULL};
   for (int32_t i = 0; i < path->parts; i++) {
@@ -156,7 +156,6 @@ const char *sym_path(lang_model *m, const expr_path *path, lang_place place, con
     }
     parts[i] = end ? end : arena_format(&m->memory, "%s[%d]", path->name[i], index);
   }
-  (void)place;
   return path->parts == 1 ? parts[0] : arena_format(&m->memory, "%s.%s", parts[0], parts[1]);
 }
 
@@ -637,7 +636,7 @@ bool symbols_declare(lang_model *m)
     if (s->kind == STMT_OVERRIDE) {
       for (const stmt_item *item = s->items; item; item = item->next) {
         if (!model_grow(m, &m->given, &m->given_capacity, m->ngiven + 1, sizeof *m->given)) return false;
-        const char *const name = sym_path(m, &item->path, item->place, NULL);
+        const char *const name = sym_path(m, &item->path, NULL);
         if (!name) return false;
         m->given[m->ngiven].name = name;
         m->given[m->ngiven].value = item->value;
