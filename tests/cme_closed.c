@@ -217,6 +217,49 @@ static void check_caps(void)
   }
 }
 
+/* Copies that reservoirs make and remove: as one copy with a place outside, against the joint counts, cut where nothing
+ * is left (means near 2, a cap of 50: below 1e-40). A trap that fills for ever has no steady state. */
+static void check_open(void)
+{
+  cme_solution s[2];
+  ness_network *net[2];
+  for (int cut = 0; cut < 2; cut++) {
+    network_builder *b = builder_create("open", 0);
+    const int64_t max = cut ? 50 : MODEL_NO_MAX;
+    const int32_t A = add_slot(b, "A", 4, max), B = add_slot(b, "B", 0, max);
+    add_move(b, "in", -1, A, 3, 1);
+    add_move(b, "move", A, B, 2, 0.7);
+    add_move(b, "out", B, -1, 1.5, 0.4);
+    net[cut] = finish(b);
+    solve(net[cut], 0, &s[cut]);
+    CHECK(s[cut].states == (cut ? 51 * 51 : 3) && s[cut].parts[0].copies == cut);
+  }
+  for (int i = 0; i < 2; i++) {
+    CHECK_REL(s[0].mean[i], s[1].mean[i], 1e-12);
+    CHECK_REL(s[0].var[i], s[0].mean[i], 1e-15);
+    CHECK_REL(s[1].var[i], s[1].mean[i], 1e-12);
+  }
+  for (int i = 0; i < 3; i++) {
+    CHECK_REL(s[0].net_rate[i], s[1].net_rate[i], 1e-11);
+    CHECK_REL(s[0].dir_rate[2 * i + 1], s[1].dir_rate[2 * i + 1], 1e-12);
+  }
+  CHECK_REL(s[0].entropy, s[1].entropy, 1e-11);
+  CHECK_REL(s[0].entropy, s[0].net_rate[0] * log(3.0 * 2 * 1.5 / (1 * 0.7 * 0.4)), 1e-13);
+  for (int cut = 0; cut < 2; cut++) {
+    cme_solution_free(&s[cut]);
+    network_free(net[cut]);
+  }
+  network_builder *b = builder_create("trap", 0);
+  const int32_t A = add_slot(b, "A", 0, MODEL_NO_MAX), B = add_slot(b, "B", 0, MODEL_NO_MAX);
+  add_move(b, "in", -1, A, 1, 1);
+  add_move(b, "trap", A, B, 1, 0);
+  ness_network *trap = finish(b);
+  ness_diags *diags = ness_diags_create();
+  CHECK(cme_steady(trap, NULL, diags, &s[0]) == NESS_NUMERIC && ness_diags_count(diags, NULL) == 1);
+  ness_diags_free(diags);
+  network_free(trap);
+}
+
 /* Four cells that hand parts on by cards: a stress model for state spaces, whose throughput is known. */
 static void check_kanban(int64_t cards, int64_t states, double throughput)
 {
@@ -266,6 +309,7 @@ int main(void)
   check_schloegl();
   check_two_roads();
   check_caps();
+  check_open();
   check_kanban(1, 160, 0.0925846346333826);
   check_kanban(2, 4600, 0.173871706177849);
   return check_done();

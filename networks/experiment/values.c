@@ -64,40 +64,28 @@ double values_variance(const values *self, int32_t slot)
   return values_sum(self, self->sample->dwell2, nslot, slot) / values_time(self) - mean * mean;
 }
 
-/* Net events carry ln(k_fwd/k_bwd); the ln n! of the ends drop out by the change of free energy. With rates that are
- * expressions the events of those steps were summed as they fired. */
+/* With mass action alone, the work of all sources less the change of free energy, ends included. With rates that are
+ * expressions, what their events summed as they fired and net events times ln(k_fwd/k_bwd) of the others, which leaves
+ * the ends of the counts (ln n!) out. */
 double values_entropy(const values *self)
 {
   const ness_network *const net = values_network(self);
   if (self->exact) return self->exact->entropy;
   bool tapes = false;
-  double sum = 0;
+  double work = 0, ratios = 0;
   for (int32_t s = 0; s < net->nstep; s++) {
     const int32_t forward = net->dir_law[2 * s], backward = net->dir_law[2 * s + 1];
-    if (forward == LAW_NONE && backward == LAW_NONE) continue;
-    if (forward == LAW_TAPE || backward == LAW_TAPE) {
-      tapes = true;
-      continue;
-    }
-    const double net_rate = values_linear(self, OBS_NET, s);
-    if (isinf(net->step_lnk[s])) {
-      if (net_rate != 0) return INFINITY;
-      continue;
-    }
-    double work = 0;
-    for (int32_t w = net->work_start[s]; w < net->work_start[s + 1]; w++) work += net->work_kt[w];
-    sum += net_rate * work;
+    tapes = tapes || forward == LAW_TAPE || backward == LAW_TAPE;
+    if (forward == LAW_TAPE || backward == LAW_TAPE) continue;
+    const double rate = values_linear(self, OBS_NET, s);
+    if (rate == 0) continue;
+    if (isinf(net->step_lnk[s])) return INFINITY;
+    ratios += rate * net->step_lnk[s];
+    for (int32_t w = net->work_start[s]; w < net->work_start[s + 1]; w++) work += rate * net->work_kt[w];
   }
-  if (tapes) {
-    sum = values_sum(self, self->sample->tape_entropy, 1, 0) / values_time(self);
-    for (int32_t s = 0; s < net->nstep; s++) {
-      const bool tape = net->dir_law[2 * s] == LAW_TAPE || net->dir_law[2 * s + 1] == LAW_TAPE;
-      const double rate = values_linear(self, OBS_NET, s);
-      if (!tape && rate != 0) sum += rate * net->step_lnk[s];
-    }
-    return sum;
-  }
-  return sum - values_sum(self, self->sample->free_energy, 1, 0) / values_time(self);
+  const double time = values_time(self);
+  return tapes ? ratios + values_sum(self, self->sample->tape_entropy, 1, 0) / time
+               : work - values_sum(self, self->sample->free_energy, 1, 0) / time;
 }
 
 double values_work(const values *self, int32_t source)
