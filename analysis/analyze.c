@@ -50,7 +50,7 @@ static ness_status solve(whole *self, const ness_analyze_options *options, const
   if (options->no_exact) return NESS_OK;
   self->quiet = ness_diags_create();
   if (!self->quiet) return NESS_NOMEM;
-  const cme_options limits = {.max_states = options->max_states};
+  const cme_options limits = {.max_states = options->max_states > 0 ? options->max_states : 5000};
   ness_status status = cme_steady(net, &limits, self->quiet, &self->solution);
   const ness_diag *const first = ness_diags_get(self->quiet, 0);
   if (status == NESS_NOMEM || status == NESS_STOPPED) return status;

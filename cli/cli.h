@@ -29,13 +29,13 @@ typedef struct cli_list {
 typedef struct cli_values {
   cli_list words; /* what is no option, in order */
   cli_list columns;
-  const char *color, *output, *level, *method, *experiment, *csv, *format, *completion;
+  const char *color, *output, *level, *method, *experiment, *csv, *format, *completion, *tilt, *until, *unless;
   double time, warmup, window, every; /* s */
-  double tolerance;                   /* kT */
+  double tolerance;                   /* of check: kT; of solve: relative */
   double confidence;                  /* 0 ... 1 */
-  int64_t replicas, events, max_states, max_cycles, limit, threads, jobs;
+  int64_t replicas, events, max_states, max_cycles, limit, threads, jobs, modes;
   uint64_t seed;
-  bool json, quiet, verbose, help, force, states, simulate, exact_only, no_exact, rows, man;
+  bool json, quiet, verbose, help, force, states, simulate, exact_only, no_exact, rows, man, dry_run, from_steady;
 } cli_values;
 
 /* --- the tables: one for parser, help, manual and completion --- */
@@ -67,7 +67,8 @@ enum {
   CLI_BENCH = 1u << 9,
   CLI_VERSION = 1u << 10,
   CLI_HELP = 1u << 11,
-  CLI_ALL = (1u << 12) - 1
+  CLI_CONVERT = 1u << 12,
+  CLI_ALL = (1u << 13) - 1
 };
 
 typedef struct cli_option {
@@ -120,6 +121,7 @@ const char *cli_nearest(const char *word, int32_t count, const char *(*name_at)(
 
 /* The exit codes of the commands; words and options are in self->given. */
 int cli_check(cli *self);
+int cli_convert(cli *self);
 int cli_info(cli *self);
 int cli_run(cli *self);
 int cli_resume(cli *self);

@@ -15,18 +15,37 @@ static bool is_range(const char *word)
   return cli_is_setting(word) && strchr(strchr(word, '='), ':');
 }
 
-static int check_usage(const cli *self)
+/* A range, or what is asked at every point. */
+static bool is_other(const char *word)
+{
+  return is_range(word) || !strchr(word, '=');
+}
+
+/* Checks the command line; *what is the question, NULL none. */
+static int check_usage(const cli *self, const char **what)
 {
   const cli_values *const given = &self->given;
   int32_t ranges = 0;
-  for (int32_t i = 1; i < given->words.count; i++) ranges += is_range(given->words.item[i]);
+  *what = NULL;
+  for (int32_t i = 1; i < given->words.count; i++) {
+    const char *const word = given->words.item[i];
+    ranges += is_range(word);
+    if (strchr(word, '=')) continue;
+    if (*what) {
+      return cli_error(self, NESS_USAGE, "one question a scan; settings look like V=-50[mV]", "'%s' stands beside '%s'",
+                       word, *what);
+    }
+    *what = word;
+  }
   if (ranges == 0) {
     return cli_error(self, NESS_USAGE, "a range looks like V=-100:100:5[mV]", "a range is missing");
   }
   if (given->simulate && !(given->time > 0) && given->events == 0) {
     return cli_error(self, NESS_USAGE, "--time or --events say when a replica ends", "a simulated scan needs an end");
   }
-  const bool simulated = given->time > 0 || given->events || given->replicas || given->warmup > 0 || given->method;
+  const bool in_time = *what && strcmp(*what, "steady") != 0;
+  const bool simulated =
+      (given->time > 0 && !in_time) || given->events || given->replicas || given->warmup > 0 || given->method;
   if (!given->simulate && simulated) {
     return cli_error(self, NESS_USAGE, "--simulate simulates each point; without it all is exact",
                      "options of a simulation without --simulate");
@@ -74,7 +93,8 @@ static int csv_close(const cli *self, FILE *out, int code)
   return code;
 }
 
-static ness_status scan_model(cli *self, ness_model *model, const cli_list *ranges, ness_diags *diags, ness_doc **doc)
+static ness_status scan_model(cli *self, ness_model *model, const cli_list *ranges, const char *what, ness_diags *diags,
+                              ness_doc **doc)
 {
   cli_progress progress;
   cli_progress_begin(&progress, self, "points");
@@ -86,6 +106,8 @@ static ness_status scan_model(cli *self, ness_model *model, const cli_list *rang
       .ncolumns = self->given.columns.count,
       .simulate = self->given.simulate,
       .simulation = cli_simulation(self, NULL),
+      .what = what,
+      .every = self->given.every,
       .max_states = self->given.max_states,
       .progress = cli_progress_call,
       .progress_context = &progress,
@@ -96,6 +118,16 @@ static ness_status scan_model(cli *self, ness_model *model, const cli_list *rang
   return status == NESS_STOPPED ? NESS_INTERRUPTED : status; /* nothing to resume */
 }
 
+/* Takes the question out of the list. */
+static void ranges_only(cli_list *self)
+{
+  int32_t kept = 0;
+  for (int32_t i = 0; i < self->count; i++) {
+    if (is_range(self->item[i])) self->item[kept++] = self->item[i];
+  }
+  self->count = kept;
+}
+
 int cli_scan(cli *self)
 {
   const char *const csv = self->given.csv;
@@ -103,13 +135,15 @@ int cli_scan(cli *self)
   ness_model *model = NULL;
   ness_doc *doc = NULL;
   cli_list ranges = {0};
-  int code = check_usage(self);
+  const char *what = NULL;
+  int code = check_usage(self, &what);
   if (code) return code;
   ness_diags *diags = ness_diags_create();
-  code = cli_load(self, is_range, &ranges, diags, &model);
+  code = cli_load(self, is_other, &ranges, diags, &model);
+  ranges_only(&ranges);
   FILE *const out = code || !csv ? NULL : to_stdout ? stdout : csv_open(self, &code);
   if (!code) {
-    const ness_status status = scan_model(self, model, &ranges, diags, &doc);
+    const ness_status status = scan_model(self, model, &ranges, what, diags, &doc);
     const int written = out && doc && !status ? csv_put(self, doc, out) : 0;
     if (to_stdout && !status) {
       ness_doc_free(doc);

@@ -27,9 +27,31 @@ const cli_option cli_options[] = {
     {"method", 0, CLI_TEXT, SIMULATION, PLACE(method), "NAME", "direct", "how events are drawn (direct)", true},
     {"tolerance", 0, CLI_NUMBER, CLI_CHECK, PLACE(tolerance), "KT", NULL,
      "affinity in kT from which an undeclared drive is a violation (1e-4)", true},
+    {"method", 0, CLI_TEXT, CLI_SOLVE, PLACE(method), "NAME", "gth|klu|multilevel|uniform|krylov|dense",
+     "how: elimination, sparse LU or multilevel aggregation; in time uniformisation, Krylov or dense (auto)", true},
+    {"tolerance", 0, CLI_NUMBER, CLI_SOLVE, PLACE(tolerance), "X", NULL,
+     "error allowed: relative, of every probability (1e-8); of the distribution in time (1e-10)", true},
+    {"time", 0, CLI_TIME, CLI_SOLVE, PLACE(time), "T", NULL,
+     "transient, ode, lna: up to here; passage: the distribution up to here", true},
+    {"every", 0, CLI_TIME, CLI_SOLVE | CLI_SCAN, PLACE(every), "T", NULL,
+     "transient, ode, lna: distance of the times (a hundredth of --time)", true},
+    {"of", 0, CLI_LIST, CLI_SOLVE, PLACE(columns), "EXPR", NULL,
+     "cumulants, sensitivity: of this expression; may be given again (the observables, else every step)", true},
+    {"tilt", 0, CLI_TEXT, CLI_SOLVE, PLACE(tilt), "A:B:BY", NULL,
+     "cumulants: the generating function of the first current at these s", true},
+    {"until", 0, CLI_TEXT, CLI_SOLVE, PLACE(until), "CONDITION", NULL, "passage: what ends it, as 'A == 0'", true},
+    {"unless", 0, CLI_TEXT, CLI_SOLVE, PLACE(unless), "CONDITION", NULL, "passage: a second end that may come first",
+     true},
+    {"from-steady", 0, CLI_FLAG, CLI_SOLVE, PLACE(from_steady), NULL, NULL,
+     "passage: start from the steady state, not from the start of the file", true},
+    {"modes", 0, CLI_FEW, CLI_SOLVE, PLACE(modes), "N", NULL, "spectrum: modes shown, slowest first (10)", true},
+    {"dry-run", 0, CLI_FLAG, CLI_SOLVE, PLACE(dry_run), NULL, NULL,
+     "only how many states there are and what memory they would take", false},
     {"states", 0, CLI_FLAG, CLI_SOLVE, PLACE(states), NULL, NULL, "list every state with its probability", true},
-    {"max-states", 0, CLI_COUNT, CLI_CHECK | CLI_SOLVE | CLI_SCAN, PLACE(max_states), "N", NULL,
-     "states that may be enumerated (5000)", true},
+    {"max-states", 0, CLI_COUNT, CLI_CHECK, PLACE(max_states), "N", NULL,
+     "states up to which the steady state is solved as well (5000)", true},
+    {"max-states", 0, CLI_COUNT, CLI_SOLVE | CLI_SCAN | CLI_CONVERT, PLACE(max_states), "N", NULL,
+     "states that may be enumerated (20 million)", true},
     {"max-cycles", 0, CLI_COUNT, CLI_SOLVE, PLACE(max_cycles), "N", NULL, "cycles that may be enumerated (100000)",
      true},
     {"column", 0, CLI_LIST, CLI_SCAN, PLACE(columns), "EXPR", NULL,
@@ -46,13 +68,15 @@ const cli_option cli_options[] = {
     {"experiment", 0, CLI_TEXT, CLI_TEST, PLACE(experiment), "NAME", NULL, "only the experiment of this name", true},
     {"jobs", 0, CLI_FEW, CLI_TEST, PLACE(jobs), "N", NULL, "files tested at the same time, each in its process (1)",
      false},
+    {"output", 'o', CLI_TEXT, CLI_CONVERT, PLACE(output), "FILE", NULL,
+     "the file to write: .mtx, .tra (and .sta beside it) or .petsc", false},
     {"output", 'o', CLI_TEXT, CLI_DUMP, PLACE(output), "FILE", NULL, "the file that merge and export write", false},
     {"format", 0, CLI_TEXT, CLI_DUMP, PLACE(format), "FORMAT", "csv|npz", "of export (by the end of the file's name)",
      false},
     {"rows", 0, CLI_FLAG, CLI_DUMP, PLACE(rows), NULL, NULL, "cat shows events, times and windows too", false},
     {"limit", 0, CLI_COUNT, CLI_DUMP, PLACE(limit), "N", NULL, "frames that ls lists (1000); totals cover all", false},
-    {"force", 0, CLI_FLAG, CLI_RUN | CLI_SCAN | CLI_DUMP, PLACE(force), NULL, NULL, "replace a file that exists",
-     false},
+    {"force", 0, CLI_FLAG, CLI_RUN | CLI_SCAN | CLI_DUMP | CLI_CONVERT, PLACE(force), NULL, NULL,
+     "replace a file that exists", false},
     {"threads", 'j', CLI_FEW, CLI_RUN | CLI_RESUME | CLI_SCAN | CLI_ANALYZE | CLI_BENCH, PLACE(threads), "N", NULL,
      "threads (all); the results do not depend on it", false},
     {"man", 0, CLI_FLAG, CLI_HELP, PLACE(man), NULL, NULL, "the page as a manual page in roff", false},
@@ -93,17 +117,29 @@ const cli_command cli_commands[] = {
      "Goes on with a dump where it ends. The file ends in the bytes of a run that was never stopped. Model, "
      "settings and seed stand in the dump.",
      "resume d.msgpack", cli_resume},
-    {"solve", CLI_SOLVE, 1, -1, "a model file", "solve MODEL [steady] [NAME=VALUE...] [OPTION...]",
+    {"solve", CLI_SOLVE, 1, -1, "a model file", "solve MODEL [QUESTION] [NAME=VALUE...] [OPTION...]",
      "The exact answer from the master equation.",
-     "Enumerates the states of a model and solves for the steady state: means, rates, the flux of every cycle, "
-     "entropy production by its parts and how well they close.",
-     "solve fuel.ness A=20\nsolve sglt.ness steady --states --json", cli_solve},
+     "Enumerates the states of a model and answers one question, with the method and a bound on its error:\n"
+     "steady: means, rates, the flux of every cycle, entropy production by its parts and how well they close;\n"
+     "transient: means, spreads and observables in time (--time, --every);\n"
+     "cumulants: how noisy currents are: variance, higher cumulants, covariances, large deviations (--of, --tilt);\n"
+     "sensitivity: which step changes what: control coefficients (--of);\n"
+     "passage: how long until a condition on counts is met, and which of two first (--until, --unless);\n"
+     "spectrum: relaxation times;\n"
+     "ode, lna: the rate equations and the linear noise around them, at rest or in time.",
+     "solve fuel.ness A=20\nsolve sglt.ness steady --states --json\nsolve fuel.ness transient --time 5\n"
+     "solve fuel.ness cumulants --of 'rate(r1)' --tilt -4:0:0.5\nsolve fuel.ness passage --until 'B == 0'",
+     cli_solve},
     {"scan", CLI_SCAN, 2, -1, "a model file or a range",
-     "scan MODEL NAME=FROM:TO:BY[UNIT]... [NAME=VALUE...] [OPTION...]", "A table of values against parameters.",
+     "scan MODEL [QUESTION] NAME=FROM:TO:BY[UNIT]... [NAME=VALUE...] [OPTION...]",
+     "A table of values against parameters.",
      "Answers for every point of one range or of the grid of several, the last one fastest; exactly, or by "
-     "simulation with errors (--simulate, which needs --time or --events). Points run in parallel.",
+     "simulation with errors (--simulate, which needs --time or --events). The question is steady, transient, ode or "
+     "lna; columns may ask the steady state for more, as fano(rate(r1)), control(sigma, r1), passage(A == 0) or "
+     "relaxation(). Points run in parallel.",
      "scan sglt.ness V=-100:100:5[mV]\n"
-     "scan sglt.ness V=-100:100:50[mV] Na.out=10:140:10[mM] --column 'current(in)' --csv iv.csv",
+     "scan sglt.ness V=-100:100:50[mV] Na.out=10:140:10[mM] --column 'current(in)' --csv iv.csv\n"
+     "scan fuel.ness F=1e-4:5e-3:5e-4 --column 'fano(rate(r1))'",
      cli_scan},
     {"analyze", CLI_ANALYZE, 1, 1, "a dump", "analyze DUMP [OPTION...]",
      "What flows, what breaks balance and what it costs.",
@@ -125,6 +161,12 @@ const cli_command cli_commands[] = {
      "intact to a new file; merge joins dumps of one run that hold different replicas; export writes the rows as a "
      "table, to the terminal with -o - (csv).",
      "dump ls d.msgpack\ndump export d.msgpack -o d.csv\ndump repair torn.msgpack whole.msgpack", cli_dump},
+    {"convert", CLI_CONVERT, 1, -1, "a model file", "convert MODEL [NAME=VALUE...] -o FILE [OPTION...]",
+     "The generator of a model for other tools.",
+     "Enumerates the states of a model and writes the matrix of its rates: MatrixMarket (.mtx), the explicit format of "
+     "PRISM and Storm (.tra with .sta), or a PETSc matrix (.petsc). Files of rates (.tra, .mtx, .npy, .csv) are read "
+     "wherever a model is.",
+     "convert fuel.ness A=20 -o q.mtx\nconvert rates.npy -o rates.tra", cli_convert},
     {"bench", CLI_BENCH, 0, 0, NULL, "bench [OPTION...]", "How fast this machine simulates.",
      "Simulates a few small models that are built in, on one thread and on all, and prints time per event, events "
      "per second and speed-up. Takes a few seconds.",

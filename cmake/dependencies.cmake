@@ -1,4 +1,5 @@
-# What the library stands on: msgpack-c, zstd, xxhash, OpenMP, threads, libm; together the target ness::dependencies.
+# What the library stands on: msgpack-c, zstd, xxhash, KLU and AMD of SuiteSparse, LAPACKE, SUNDIALS, OpenMP, threads, libm;
+# together the target ness::dependencies.
 # Installed beside nessConfig.cmake too, for programs that link the static library.
 
 find_package(OpenMP QUIET COMPONENTS C)
@@ -6,7 +7,7 @@ find_package(Threads QUIET)
 
 # ness_library(zstd zstd.h zstd): the target ness::zstd from a header and the first of the library names that exists.
 function(ness_library name header)
-  find_path(NESS_${name}_INCLUDE ${header})
+  find_path(NESS_${name}_INCLUDE ${header} PATH_SUFFIXES suitesparse)
   find_library(NESS_${name}_LIBRARY NAMES ${ARGN})
   mark_as_advanced(NESS_${name}_INCLUDE NESS_${name}_LIBRARY)
   if(NESS_${name}_INCLUDE AND NESS_${name}_LIBRARY AND NOT TARGET ness::${name})
@@ -33,23 +34,33 @@ if(NOT TARGET ness::msgpack)
 endif()
 ness_library(zstd zstd.h zstd)
 ness_library(xxhash xxhash.h xxhash)
+ness_library(klu klu.h klu)
+ness_library(amd amd.h amd)
+ness_library(lapacke lapacke.h lapacke)
+ness_library(lapack lapacke.h lapack openblas)
+ness_library(blas lapacke.h blas openblas)
+ness_library(cvode cvode/cvode.h sundials_cvode)
+ness_library(nvector nvector/nvector_serial.h sundials_nvecserial)
+ness_library(sunsparse sunmatrix/sunmatrix_sparse.h sundials_sunmatrixsparse)
+ness_library(sunklu sunlinsol/sunlinsol_klu.h sundials_sunlinsolklu)
 
+set(libraries ness::msgpack ness::zstd ness::xxhash ness::sunklu ness::sunsparse ness::cvode ness::nvector ness::klu
+  ness::amd ness::lapacke ness::lapack ness::blas)
 set(NESS_MISSING "")
-foreach(target OpenMP::OpenMP_C Threads::Threads ness::msgpack ness::zstd ness::xxhash)
+foreach(target OpenMP::OpenMP_C Threads::Threads ${libraries})
   if(NOT TARGET ${target})
     list(APPEND NESS_MISSING ${target})
   endif()
 endforeach()
 if(NOT NESS_MISSING AND NOT TARGET ness::dependencies)
   add_library(ness::dependencies INTERFACE IMPORTED)
-  target_link_libraries(ness::dependencies INTERFACE
-    ness::msgpack ness::zstd ness::xxhash OpenMP::OpenMP_C Threads::Threads m)
+  target_link_libraries(ness::dependencies INTERFACE ${libraries} OpenMP::OpenMP_C Threads::Threads m)
 endif()
 
 function(ness_dependencies_required)
   if(NESS_MISSING)
     list(JOIN NESS_MISSING ", " missing)
-    set(packages "libmsgpack-dev libzstd-dev libxxhash-dev")
+    set(packages "libmsgpack-dev libzstd-dev libxxhash-dev libsuitesparse-dev liblapacke-dev libopenblas-dev libsundials-dev")
     if(CMAKE_C_COMPILER_ID MATCHES Clang)
       string(APPEND packages " libomp-dev")
     endif()

@@ -208,4 +208,67 @@ static inline ness_network *complete_graph(int n, uint64_t seed, int64_t copies)
   return finish(b);
 }
 
+/* Energies, reservoirs, one- and two-copy sides, parallel steps, counts up to room + 2 or + 3; a step in four holds
+ * work that is not declared. */
+static inline ness_network *reaction_network(uint64_t seed, bool one_way, int64_t room)
+{
+  for (int i = 0; i < 8; i++) draw(&seed);
+  network_builder *b = builder_create("random", 0);
+  const int nslot = 2 + (int)(3 * draw(&seed)), nres = 1 + (int)(2 * draw(&seed)),
+            nstep = nslot + (int)(4 * draw(&seed));
+  double g[8], mu[4];
+  int32_t s[8], r[4];
+  const bool still = draw(&seed) < 0.2; /* one potential for all reservoirs: equilibrium unless work is undeclared */
+  char name[16];
+  for (int i = 0; i < nres; i++) {
+    snprintf(name, sizeof name, "R%d", i);
+    mu[i] = still && i > 0 ? mu[0] : 4 * draw(&seed) - 2;
+    CHECKED(r[i] = builder_reservoir(b, name, mu[i], exp(mu[i]), 0, -1));
+  }
+  for (int i = 0; i < nslot; i++) {
+    snprintf(name, sizeof name, "S%d", i);
+    g[i] = 4 * draw(&seed) - 2;
+    const int64_t start = (int64_t)(3 * draw(&seed)), max = room + 2 + (int64_t)(2 * draw(&seed));
+    CHECKED(s[i] = builder_slot(b, name, start, max, g[i], 0, -1, -1));
+  }
+  for (int i = 0; i < nstep; i++) {
+    int32_t left[2], right[2];
+    const int nl = (int)(3 * draw(&seed)), nr = (int)(3 * draw(&seed));
+    const int w = (int)(nres * draw(&seed)), taken = draw(&seed) < 0.5, given = !taken && draw(&seed) < 0.6;
+    double lnk = (taken - given) * mu[w];
+    for (int k = 0; k < nl; k++) {
+      const int x = (int)(nslot * draw(&seed));
+      left[k] = s[x];
+      lnk += g[x];
+    }
+    for (int k = 0; k < nr; k++) {
+      const int x = (int)(nslot * draw(&seed));
+      right[k] = s[x];
+      lnk -= g[x];
+    }
+    const double forward = exp(6 * draw(&seed) - 3);
+    const bool declared = draw(&seed) < 0.75;
+    const double backward = declared ? forward * exp(-lnk) : exp(6 * draw(&seed) - 3);
+    const int law = one_way && draw(&seed) < 0.3 ? 1 + (draw(&seed) < 0.5) : 0;
+    snprintf(name, sizeof name, "r%d", i);
+    const builder_step step = {
+        .name = name,
+        .text = "",
+        .nleft = nl,
+        .nright = nr,
+        .left = left,
+        .right = right,
+        .nres_left = taken,
+        .nres_right = given,
+        .res_left = &r[w],
+        .res_right = &r[w],
+        .law = {law == 1 ? LAW_NONE : LAW_MASS, law == 2 ? LAW_NONE : LAW_MASS},
+        .k = {law == 1 ? 0 : forward, law == 2 ? 0 : backward},
+        .lnk = declared && !law ? lnk : (double)NAN,
+    };
+    CHECKED(builder_step_add(b, &step));
+  }
+  return finish(b);
+}
+
 #endif

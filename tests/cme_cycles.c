@@ -119,8 +119,8 @@ static void check_loops(void)
   cme_solution s;
   cme_cycles c;
   solve(net, 0, &s);
-  CHECK(s.nparts == 3 && s.parts[2].nslot == 0 && s.parts[2].nstate == 1);
-  CHECK(s.parts[0].copies == 10 && s.parts[1].copies == 1);
+  CHECK(s.nparts == 3 && s.parts[2].nslot == 0 && s.parts[2].q.n == 1);
+  CHECK(s.parts[0].copies == 10 && s.parts[1].copies == 1 && s.parts[2].kind == CME_COUNTS);
   CHECK_REL(s.net_rate[1], 2.5 * 7, 1e-14);
   CHECK_REL(s.net_rate[2], 0.1, 1e-14);
   CHECK_REL(s.step_entropy[1], 2.5 * 7 * log(2), 1e-14);

@@ -81,7 +81,8 @@ static void check_classes(void)
   cme_solution s;
   solve(net, 0, &s);
   const cme_part *part = &s.parts[0];
-  CHECK(s.nparts == 1 && part->copies == 8 && part->nclass == 2 && part->start == -1);
+  CHECK(s.nparts == 1 && part->kind == CME_COPIES && part->copies == 8 && part->classes.count == 2 &&
+        part->nstart == 2);
   /* from A: to D with 3/4 or to B with 1/4; from B: to A with 2/3, to C with 1/3 */
   const double a = (1.0 / 4) * (1.0 / 3) / (1 - (1.0 / 4) * (2.0 / 3)), b = 1.0 / 3 + (2.0 / 3) * a;
   CHECK_REL(s.mean[2], 4 * a + 4 * b, 1e-14);

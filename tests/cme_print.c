@@ -51,16 +51,23 @@ static void print_network(uint64_t seed, const ness_network *net)
   }
   for (int32_t k = 0; k < solution.nparts; k++) {
     const cme_part *part = &solution.parts[k];
-    printf("part %d %" PRId64 " %" PRId64 "\n", part->nstate, part->nedge, part->copies);
-    for (int32_t i = 0; i < part->nstate; i++) {
+    printf("part %d %" PRId64 " %" PRId64 "\n", part->q.n, part->q.start[part->q.n], part->copies);
+    for (int32_t i = 0; i < part->q.n; i++) {
+      int64_t n[8];
       int32_t slot = 0;
-      while (!part->count[(int64_t)i * part->nslot + slot]) slot++;
-      printf("state %a %a %a %a\n", part->start_weight[i], part->p[i], solution.mean[part->slot[slot]],
+      double weight = 0;
+      cme_counts(part, i, n);
+      while (!n[part->slot[slot]]) slot++;
+      for (int32_t start = 0; start < part->nstart; start++) {
+        if (part->start[start] == i) weight = part->start_weight[start];
+      }
+      printf("state %a %a %a %a\n", weight, part->p[i], solution.mean[part->slot[slot]],
              solution.var[part->slot[slot]]);
     }
-    for (int64_t e = 0; e < part->nedge; e++) {
-      const cme_edge *edge = &part->edge[e];
-      printf("edge %d %d %d %a\n", edge->from, edge->to, edge->dir, edge->rate);
+    for (int32_t i = 0; i < part->q.n; i++) {
+      for (int64_t e = part->q.start[i]; e < part->q.start[i + 1]; e++) {
+        printf("edge %d %d %d %a\n", i, part->q.to[e], part->dir[e], part->q.rate[e]);
+      }
     }
   }
   for (int64_t c = 0; c < cycles.count; c++) {

@@ -4,94 +4,41 @@
 #include "check.h"
 #include "cme_build.h"
 
-/* Energies, reservoirs, one- and two-copy sides, parallel steps; a step in four holds work that is not declared. */
-static ness_network *random_network(uint64_t seed, bool one_way)
-{
-  for (int i = 0; i < 8; i++) draw(&seed);
-  network_builder *b = builder_create("random", 0);
-  const int nslot = 2 + (int)(3 * draw(&seed)), nres = 1 + (int)(2 * draw(&seed)),
-            nstep = nslot + (int)(4 * draw(&seed));
-  double g[8], mu[4];
-  int32_t s[8], r[4];
-  const bool still = draw(&seed) < 0.2; /* one potential for all reservoirs: equilibrium unless work is undeclared */
-  char name[16];
-  for (int i = 0; i < nres; i++) {
-    snprintf(name, sizeof name, "R%d", i);
-    mu[i] = still && i > 0 ? mu[0] : 4 * draw(&seed) - 2;
-    CHECKED(r[i] = builder_reservoir(b, name, mu[i], exp(mu[i]), 0, -1));
-  }
-  for (int i = 0; i < nslot; i++) {
-    snprintf(name, sizeof name, "S%d", i);
-    g[i] = 4 * draw(&seed) - 2;
-    const int64_t start = (int64_t)(3 * draw(&seed)), max = 2 + (int64_t)(2 * draw(&seed));
-    CHECKED(s[i] = builder_slot(b, name, start, max, g[i], 0, -1, -1));
-  }
-  for (int i = 0; i < nstep; i++) {
-    int32_t left[2], right[2];
-    const int nl = (int)(3 * draw(&seed)), nr = (int)(3 * draw(&seed));
-    const int w = (int)(nres * draw(&seed)), taken = draw(&seed) < 0.5, given = !taken && draw(&seed) < 0.6;
-    double lnk = (taken - given) * mu[w];
-    for (int k = 0; k < nl; k++) {
-      const int x = (int)(nslot * draw(&seed));
-      left[k] = s[x];
-      lnk += g[x];
-    }
-    for (int k = 0; k < nr; k++) {
-      const int x = (int)(nslot * draw(&seed));
-      right[k] = s[x];
-      lnk -= g[x];
-    }
-    const double forward = exp(6 * draw(&seed) - 3);
-    const bool declared = draw(&seed) < 0.75;
-    const double backward = declared ? forward * exp(-lnk) : exp(6 * draw(&seed) - 3);
-    const int law = one_way && draw(&seed) < 0.3 ? 1 + (draw(&seed) < 0.5) : 0;
-    snprintf(name, sizeof name, "r%d", i);
-    const builder_step step = {
-        .name = name,
-        .text = "",
-        .nleft = nl,
-        .nright = nr,
-        .left = left,
-        .right = right,
-        .nres_left = taken,
-        .nres_right = given,
-        .res_left = &r[w],
-        .res_right = &r[w],
-        .law = {law == 1 ? LAW_NONE : LAW_MASS, law == 2 ? LAW_NONE : LAW_MASS},
-        .k = {law == 1 ? 0 : forward, law == 2 ? 0 : backward},
-        .lnk = declared && !law ? lnk : (double)NAN,
-    };
-    CHECKED(builder_step_add(b, &step));
-  }
-  return finish(b);
-}
-
 static double power_scale; /* sum of p rate |entropy| over all transitions: what rounding is relative to */
 
-static void check_part(const cme_part *part)
+static void check_part(const ness_network *net, const cme_part *part)
 {
-  double total = 0, weight = 0;
-  for (int32_t c = 0; c < part->nclass; c++) weight += part->class_weight[c];
-  for (int32_t i = 0; i < part->nstate; i++) {
-    CHECK(part->p[i] >= 0 && (part->class_of[i] >= 0 || part->p[i] == 0));
-    total += part->p[i];
+  const size_t n = (size_t)part->q.n;
+  double weight = 0;
+  for (int32_t i = 0; i < part->q.n; i++) {
+    CHECK(part->p[i] >= 0 && (part->p[i] > 0) == (part->classes.of[i] >= 0));
+    weight += part->p[i];
   }
-  CHECK_NEAR(total, 1, 1e-14);
   CHECK_NEAR(weight, 1, 1e-14);
-  double *const in = mem_zero((size_t)part->nstate, sizeof *in), *const out =
-                                                                     mem_zero((size_t)part->nstate, sizeof *out);
-  for (int64_t e = 0; e < part->nedge; e++) {
-    const cme_edge *const edge = &part->edge[e];
-    const double flow = part->p[edge->from] * edge->rate;
-    CHECK(edge->rate > 0 && e >= part->edge_start[edge->from] && e < part->edge_start[edge->from + 1]);
-    if (edge->back >= 0) CHECK(part->edge[edge->back].back == e && part->edge[edge->back].to == edge->from);
-    in[edge->to] += flow;
-    out[edge->from] += flow;
-    if (isfinite(edge->entropy)) power_scale += (double)part->copies * flow * fabs(edge->entropy);
+  double *const in = mem_zero(n, sizeof *in), *const out = mem_zero(n, sizeof *out);
+  double *const scratch = mem_zero((size_t)net->tape_max + 1, sizeof *scratch);
+  int64_t *const counts = mem_zero((size_t)net->nslot, sizeof *counts), *const after =
+                                                                            mem_zero((size_t)net->nslot, sizeof *after);
+  for (int32_t i = 0; i < part->q.n; i++) {
+    cme_counts(part, i, counts);
+    for (int64_t e = part->q.start[i]; e < part->q.start[i + 1]; e++) {
+      const double flow = part->p[i] * part->q.rate[e];
+      const int64_t back = cme_back(part, i, e);
+      const int32_t to = part->q.to[e], dir = part->dir[e];
+      CHECK(part->q.rate[e] > 0 && (e == part->q.start[i] || dir > part->dir[e - 1]));
+      if (back >= 0) CHECK(cme_back(part, to, back) == e && part->q.to[back] == i);
+      in[to] += flow;
+      out[i] += flow;
+      const double entropy = network_event_entropy(net, dir / 2, dir % 2 ? -1 : 1, counts, after, scratch);
+      if (isfinite(entropy)) power_scale += part->scale * flow * fabs(entropy);
+    }
   }
-  for (int32_t i = 0; i < part->nstate; i++) CHECK(fabs(in[i] - out[i]) <= 1e-13 * out[i]);
+  for (int32_t i = 0; i < part->q.n; i++) CHECK(fabs(in[i] - out[i]) <= 1e-13 * out[i]);
   mem_free(in);
   mem_free(out);
+  mem_free(scratch);
+  mem_free(counts);
+  mem_free(after);
 }
 
 static void check_network(const ness_network *net, bool one_way)
@@ -100,7 +47,7 @@ static void check_network(const ness_network *net, bool one_way)
   cme_cycles c;
   solve(net, 0, &s);
   power_scale = 0;
-  for (int32_t p = 0; p < s.nparts; p++) check_part(&s.parts[p]);
+  for (int32_t p = 0; p < s.nparts; p++) check_part(net, &s.parts[p]);
   double work = 0, step_sum = 0;
   for (int32_t w = 0; w < network_sources(net); w++) work += s.source_work[w];
   for (int32_t k = 0; k < net->nstep; k++) step_sum += s.step_entropy[k];
@@ -208,7 +155,7 @@ static void check_copies(uint64_t seed)
 int main(void)
 {
   for (uint64_t seed = 0; seed < 1000; seed++) {
-    ness_network *net = random_network(seed * 104729 + 5, seed % 2);
+    ness_network *net = reaction_network(seed * 104729 + 5, seed % 2, 0);
     check_network(net, seed % 2);
     network_free(net);
   }

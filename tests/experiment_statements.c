@@ -263,13 +263,14 @@ static void test_refused(void)
       {"expect mean(A) > 1", "nothing was solved or simulated yet"},
       {"solve steady\nexpect 1 ~ 1 within 3 sigma", "needs a simulation before it"},
       {"simulate replicas 4, time 1\nexpect mean(A) ~ 1 within 3 sigma", "an error cannot be had from 4 replicas"},
-      {"solve steady\nexpect slope(A) > 0", "needs a simulation with grid times"},
-      {"simulate replicas 8, time 1\nexpect mean_at(A, 0.5) > 0", "needs a simulation with grid times"},
+      {"solve steady\nexpect slope(A) > 0", "needs times"},
+      {"simulate replicas 8, time 1\nexpect mean_at(A, 0.5) > 0", "needs times"},
       {"simulate replicas 8, time 1, every 0.25\nexpect mean_at(A, 0.3) > 0", "0.3 is not a grid time"},
       {"simulate replicas 8, time 1, evry 0.25", "simulate has no setting evry"},
       {"simulate replicas 8, time 1, warmup 2", "leaves nothing of the time"},
       {"simulate replicas -8, time 1", "replicas cannot be -8"},
-      {"solve transient", "cannot solve for transient"},
+      {"solve transient", "needs its end"},
+      {"solve nothing", "cannot solve for nothing"},
       {"scan k = 1 : 2 : -1 {\n}", "no points"},
       {"scan k = 1 : 2 {\n}", "a scan needs from : to : step"},
       {"scan k = 1 : 2 : 0 {\n}", "no points"},
@@ -288,7 +289,7 @@ static void test_refused(void)
       {"expect 1 != 2", "expected ~, ==, <, <=, > or >="},
       {"expect 1 ~ 2", "~ needs a tolerance"},
       {"expect 1", "expected ~, =="},
-      {"simulate replicas 8, time 1\nexpect flux(c) > 0", "known from the exact solution only"},
+      {"simulate replicas 8, time 1\nexpect flux(c) > 0", "known from the master equation only"},
       {"expectation 1 < 2", "no such statement in an experiment"}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     char text[1000], why[400];

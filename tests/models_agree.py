@@ -18,6 +18,7 @@ failures, compared, models, growing = [], 0, 0, 0
 SLOW = {"vacuole-filling": (["--time=40", "--warmup=20", "--seed=1"], []),
         "solid-electrolyte-tracer": (["--time=1e-5", "--seed=1"], ["field=1[V/m]"])}
 GROWING = {"oxide-growth"}  # has no steady state, and solve must say so
+ONE_WAY = {"kanban", "fms", "source-sink"}  # about rates alone: steps without a way back run, and the entropy production is infinite
 
 
 def ness(*arguments):
@@ -95,6 +96,10 @@ for path in sorted((source / "networks/models").glob("*.ness")):
     entropy, sample = exact["entropy"], sampled["entropy"]
     production, error = number(entropy["production_kb_per_s"]), number(sample["production_kb_per_s_error"])
     work = sum(abs(number(row["work_kt_per_s"])) for row in exact["work"])
+    if path.stem in ONE_WAY:
+        if production != math.inf:
+            failures.append(f"{path.name}: one-way steps run at a finite entropy production {production}")
+        continue
     if not math.isfinite(production):
         failures.append(f"{path.name}: the entropy production is {production}")
         continue

@@ -17,13 +17,16 @@ ARROWS = {
     "engine/rng": {"engine/base"},
     "engine/model": {PUBLIC, "engine/base", "engine/rng"},
     "engine/ssa": {PUBLIC, "engine/base", "engine/rng", "engine/model", "engine/dump"},
-    "engine/cme": {PUBLIC, "engine/base", "engine/model"},
+    "engine/markov": {PUBLIC, "engine/base"},
+    "engine/cme": {PUBLIC, "engine/base", "engine/model", "engine/markov"},
+    "engine/ode": {PUBLIC, "engine/base", "engine/model"},
     "engine/dump": {PUBLIC, "engine/base", "engine/model"},
     "networks/thermo": {PUBLIC, "engine/base", "engine/model"},
     "networks/lang": {PUBLIC, "engine/base", "engine/model", "networks/thermo"},
     "analysis": {PUBLIC, "engine/base", "engine/rng", "engine/model", "engine/dump", "engine/cme"},
-    "networks/experiment": {PUBLIC, "engine/base", "engine/rng", "engine/model", "engine/ssa", "engine/cme", "engine/dump",
-                            "networks/lang", "networks/thermo", "analysis"},
+    "networks/import": {PUBLIC, "engine/base", "engine/model", "engine/markov"},
+    "networks/experiment": {PUBLIC, "engine/base", "engine/rng", "engine/model", "engine/ssa", "engine/markov", "engine/cme",
+                            "engine/ode", "engine/dump", "networks/lang", "networks/thermo", "networks/import", "analysis"},
     "cli": {PUBLIC},
     "python": {PUBLIC},
     "tests": ANY,
@@ -33,7 +36,10 @@ ARROWS = {
 # header of a dependency -> the rooms that may name it (tests and bench always may)
 OUTSIDE = {
     r"(msgpack|zstd|zdict|zstd_errors|xxhash)\b.*": {"engine/dump"},
-    r"omp\.h": {"engine/ssa", "engine/cme", "analysis", "networks/experiment"},
+    r"(klu|amd)\.h": {"engine/markov"},
+    r"lapacke\.h": {"engine/markov", "engine/ode"},
+    r"(cvode|nvector|sundials|sunlinsol|sunmatrix)/.*": {"engine/ode"},
+    r"omp\.h": {"engine/ssa", "engine/markov", "engine/cme", "analysis", "networks/experiment"},
 }
 
 SUFFIXES = {".c", ".h", ".in", ".cpp", ".hpp"}

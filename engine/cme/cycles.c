@@ -8,12 +8,13 @@
  * states that some cycle visits. */
 #include "engine/cme/minors.h"
 #include "engine/cme/space.h"
-#include "engine/cme/sum.h"
 #include "engine/cme/walk.h"
+#include "engine/markov/sum.h"
 #include <math.h>
 #include <stdlib.h>
 
 #define DEFAULT_CAP 100000
+#define BASIS_STATES 20000
 
 typedef struct search {
   const ness_network *net;
@@ -26,10 +27,10 @@ typedef struct search {
   int64_t item_count, item_capacity;
 } search;
 
-static const cme_edge *turn_edge(const cme_part *part, const walk_link *link, bool turned)
+static double turn_rate(const cme_part *part, const walk_link *link, bool turned)
 {
   const int32_t edge = turned ? link->backward : link->forward;
-  return edge < 0 ? NULL : &part->edge[edge];
+  return edge < 0 ? 0 : part->q.rate[edge];
 }
 
 /* The products of rates with the walk and against it. */
@@ -39,10 +40,8 @@ static void cycle_products(const cme_part *part, const walk_graph *graph, const 
   *with = *against = scaled_from(1);
   for (int64_t k = 0; k < length; k++) {
     const walk_link *const link = &graph->link[turn[k] / 2];
-    const cme_edge *const there = turn_edge(part, link, turn[k] % 2), *const back =
-                                                                          turn_edge(part, link, !(turn[k] % 2));
-    *with = scaled_times(*with, there ? there->rate : 0);
-    *against = scaled_times(*against, back ? back->rate : 0);
+    *with = scaled_times(*with, turn_rate(part, link, turn[k] % 2));
+    *against = scaled_times(*against, turn_rate(part, link, !(turn[k] % 2)));
   }
 }
 
@@ -51,7 +50,7 @@ static bool cycle_work(search *self, const walk_graph *graph, const int32_t *tur
 {
   const ness_network *const net = self->net;
   const int32_t undeclared = network_sources(net) - 1;
-  cme_sum sum = {0, 0};
+  exact_sum sum = {0, 0};
   bool declared = true;
   for (int64_t k = 0; k < length; k++) {
     const int32_t step = graph->link[turn[k] / 2].step;
@@ -109,8 +108,8 @@ static ness_status class_minors(const cme_part *part, const walk_graph *graph, m
   for (int32_t k = 0; status == NESS_OK && k < graph->nlink; k++) {
     const walk_link *const link = &graph->link[k];
     if (link->a == link->b) continue;
-    if (link->forward >= 0) minors_add(out, link->a, link->b, part->edge[link->forward].rate);
-    if (link->backward >= 0) minors_add(out, link->b, link->a, part->edge[link->backward].rate);
+    if (link->forward >= 0) minors_add(out, link->a, link->b, part->q.rate[link->forward]);
+    if (link->backward >= 0) minors_add(out, link->b, link->a, part->q.rate[link->backward]);
   }
   return status;
 }
@@ -199,11 +198,15 @@ static ness_status class_cycles(search *self, int32_t part_id, int32_t class_id,
 static ness_status part_cycles(search *self, int32_t part_id)
 {
   const cme_part *const part = &self->solution->parts[part_id];
-  int32_t *start = NULL, *state = NULL;
-  int32_t *const local = mem_zero((size_t)part->nstate + 1, sizeof *local);
-  ness_status status = local ? classes_sort(part, &start, &state) : NESS_NOMEM;
-  for (int32_t c = 0; status == NESS_OK && c < part->nclass; c++) {
+  const int32_t *const start = part->classes.start, *const state = part->classes.state;
+  int32_t *const local = mem_zero((size_t)part->q.n + 1, sizeof *local);
+  ness_status status = local ? NESS_OK : NESS_NOMEM;
+  for (int32_t c = 0; status == NESS_OK && c < part->classes.count; c++) {
     const int32_t n = start[c + 1] - start[c];
+    if (n > BASIS_STATES) {
+      self->out->complete = 0;
+      continue;
+    }
     for (int32_t i = 0; i < n; i++) local[state[start[c] + i]] = i;
     walk_graph graph;
     status = walk_load(&graph, part, state + start[c], n, local);
@@ -211,8 +214,6 @@ static ness_status part_cycles(search *self, int32_t part_id)
     walk_graph_free(&graph);
   }
   mem_free(local);
-  mem_free(start);
-  mem_free(state);
   return status;
 }
 

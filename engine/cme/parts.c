@@ -93,23 +93,23 @@ static bool part_open(const ness_network *net, const cme_part *part)
   return exchanged;
 }
 
-/* The number of independent copies in a part; 1 when it must be enumerated. A cap that cannot be reached binds nobody.
+/* The number of independent copies in a part; -1 when it must be enumerated. A cap that cannot be reached binds nobody.
  */
 static int64_t part_copies(const ness_network *net, const cme_part *part)
 {
   int64_t copies = 0;
   for (int32_t i = 0; i < part->nslot; i++) {
     const int64_t count = net->slot_start[part->slot[i]];
-    if (count > INT64_MAX - copies) return 1;
+    if (count > INT64_MAX - copies) return -1;
     copies += count;
   }
   for (int32_t i = 0; i < part->nslot; i++) {
-    if (net->slot_max[part->slot[i]] < copies) return 1;
+    if (net->slot_max[part->slot[i]] < copies) return -1;
   }
   for (int32_t i = 0; i < part->nstep; i++) {
-    if (!step_moves_one(net, part->step[i])) return 1;
+    if (!step_moves_one(net, part->step[i])) return -1;
   }
-  return copies > 1 && part->nslot > 1 ? copies : 1;
+  return copies > 0 && part->nslot > 1 ? copies : -1;
 }
 
 ness_status parts_split(const ness_network *net, cme_solution *out)
@@ -158,6 +158,8 @@ ness_status parts_split(const ness_network *net, cme_solution *out)
   for (int32_t p = 0; p < out->nparts; p++) {
     cme_part *const part = &out->parts[p];
     part->copies = part_open(net, part) ? 0 : part_copies(net, part);
+    part->kind = part->copies == 0 ? CME_OPEN : part->copies > 0 ? CME_COPIES : CME_COUNTS;
+    if (part->kind == CME_COUNTS) part->copies = 1;
     part->scale = (double)part->copies;
   }
   status = NESS_OK;

@@ -1,23 +1,41 @@
-/* The states of a part, found breadth first from the start with a hash of the counts, and the transitions between them.
- * State ids are in the order of discovery, edges in the order of (state, direction); every edge knows the edge of the
- * way back. For independent copies the states are those of one copy, found from every slot that holds one; in exchange
- * with reservoirs the state without a copy is the place outside, from which alone copies are made. Memory is
- * checked against what the machine has before it grows. Cost: states * directions propensities. */
+/* The states of a part, found breadth first from the start, and the transitions between them. State ids are in the
+ * order of discovery, transitions in the order of (state, direction). Counts are looked up by their packed keys in a
+ * table of open addressing, whose lines are fetched ahead for all ways out of a state at once; for copies a state is a
+ * slot and no table is needed. Memory is checked against what the machine has before it grows. Cost: states *
+ * directions propensities and one look-up a transition; bytes a state: 8 a key word and 16 to 32 of table while states
+ * are listed, 16 a transition. */
 #include "engine/cme/space.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-typedef struct space {
+typedef struct table_entry {
+  uint64_t tag; /* the key itself, or its hash when it is longer than a word */
+  int32_t id;   /* state + 1, 0 empty */
+} table_entry;
+
+typedef struct way { /* out of the state at hand */
+  int32_t dir;
+  double rate;
+  uint64_t tag;
+} way;
+
+struct space {
   const ness_network *net;
   cme_part *part;
   int64_t max_states;
+  bool measure;
+  int64_t transitions;
   ness_diags *diags;
   int64_t *n, *after; /* (network nslot) */
   double *scratch;    /* (tape_max) */
-  int32_t *table;     /* open addressing: state + 1, 0 empty */
-  int64_t table_size, count_capacity, edge_capacity, start_capacity;
-} space;
+  int32_t ndir;
+  int32_t *dir;   /* (ndir) directions of the part that exist */
+  way *ways;      /* (ndir) */
+  uint64_t *keys; /* (ndir x words) keys of where the ways lead */
+  table_entry *table;
+  int64_t table_size, key_capacity, place_capacity, to_capacity, rate_capacity, dir_capacity, start_capacity;
+};
 
 /* Room for `need` elements of one of the part's arrays. */
 static ness_status space_room(const space *self, void *block, int64_t *capacity, int64_t need, size_t width)
@@ -27,71 +45,86 @@ static ness_status space_room(const space *self, void *block, int64_t *capacity,
     char name[160];
     part_describe(self->net, self->part, name);
     diag_add(self->diags, NESS_ERROR, "%s does not fit in memory with %d states and %lld transitions", name,
-             (int)self->part->nstate, (long long)self->part->nedge);
+             (int)self->part->states.n, (long long)self->transitions);
+    diag_hint(self->diags, "lower the `max` of its species, or look at the size first with `ness solve ... --dry-run`");
   }
   return status;
 }
 
 /* --- the table of states --- */
 
-static uint64_t counts_hash(const int64_t *count, int32_t n)
+static uint64_t key_hash(const uint64_t *key, int32_t words)
 {
   uint64_t h = 0x9e3779b97f4a7c15u;
-  for (int32_t i = 0; i < n; i++) {
-    h = (h ^ (uint64_t)count[i]) * 0xff51afd7ed558ccdu;
+  for (int32_t w = 0; w < words; w++) {
+    h = (h ^ key[w]) * 0xff51afd7ed558ccdu;
     h ^= h >> 32;
   }
   return h;
 }
 
-static const int64_t *state_count(const cme_part *part, int64_t state)
+static uint64_t key_tag(const uint64_t *key, int32_t words)
 {
-  return part->count + state * part->nslot;
+  return words == 1 ? key[0] : key_hash(key, words);
 }
 
-/* Where `count` is or would be in the table. */
-static int64_t table_slot(const space *self, const int64_t *count)
+static int64_t table_home(const space *self, uint64_t tag)
 {
-  const int32_t nslot = self->part->nslot;
-  const uint64_t mask = (uint64_t)self->table_size - 1;
-  uint64_t at = counts_hash(count, nslot) & mask;
-  while (self->table[at] &&
-         memcmp(state_count(self->part, self->table[at] - 1), count, (size_t)nslot * sizeof *count) != 0) {
-    at = (at + 1) & mask;
+  return (int64_t)(key_hash(&tag, 1) & ((uint64_t)self->table_size - 1));
+}
+
+/* Where the key is or would be. */
+static table_entry *table_find(const space *self, uint64_t tag, const uint64_t *key)
+{
+  const cme_states *const states = &self->part->states;
+  const int64_t mask = self->table_size - 1;
+  for (int64_t at = table_home(self, tag);; at = (at + 1) & mask) {
+    table_entry *const entry = &self->table[at];
+    if (!entry->id) return entry;
+    if (entry->tag != tag) continue;
+    if (states->words == 1 ||
+        memcmp(states->key + (int64_t)(entry->id - 1) * states->words, key, (size_t)states->words * sizeof *key) == 0)
+      return entry;
   }
-  return (int64_t)at;
 }
 
-static ness_status table_grow(space *self)
+static ness_status table_fill(space *self, int64_t size)
 {
-  const int64_t size = self->table_size ? 2 * self->table_size : 64;
+  const cme_states *const states = &self->part->states;
+  if ((size_t)size * sizeof *self->table > (size_t)1 << 26 && (size_t)size * sizeof *self->table > mem_available())
+    return NESS_LIMIT;
   mem_free(self->table);
   self->table = mem_zero((size_t)size, sizeof *self->table);
   if (!self->table) return NESS_NOMEM;
   self->table_size = size;
-  for (int32_t i = 0; i < self->part->nstate; i++) self->table[table_slot(self, state_count(self->part, i))] = i + 1;
+  for (int32_t i = 0; i < states->n; i++) {
+    const uint64_t *const key = states->key + (int64_t)i * states->words;
+    const uint64_t tag = key_tag(key, states->words);
+    *table_find(self, tag, key) = (table_entry){tag, i + 1};
+  }
   return NESS_OK;
 }
 
 /* --- what goes wrong --- */
 
-static ness_status space_overflow(const space *self)
+static ness_status space_overflow(space *self)
 {
   const cme_part *const part = self->part;
   char name[160];
   part_describe(self->net, part, name);
   int32_t widest = -1; /* the free slot that holds most */
   int64_t most = -1;
-  for (int32_t s = 0; s < part->nstate; s++) {
+  for (int32_t s = 0; part->kind == CME_COUNTS && s < part->states.n; s++) {
+    cme_counts(part, s, self->after);
     for (int32_t i = 0; i < part->nslot; i++) {
-      const int64_t count = state_count(part, s)[i];
+      const int64_t count = self->after[part->slot[i]];
       if (self->net->slot_max[part->slot[i]] != MODEL_NO_MAX || count <= most) continue;
       most = count;
       widest = i;
     }
   }
   diag_add(self->diags, NESS_ERROR, "%s has more than %lld states", name, (long long)self->max_states);
-  if (part->copies != 1) {
+  if (part->kind != CME_COUNTS) {
     diag_hint(self->diags,
               "its copies are independent and have one state a species: raise the limit with --max-states");
   } else if (widest >= 0) {
@@ -120,156 +153,393 @@ static ness_status space_bad_rate(const space *self, int32_t dir, double rate)
   return NESS_NUMERIC;
 }
 
-/* --- discovery --- */
+/* --- transitions --- */
 
-/* The id of the state with these counts (part's slots), new or known. */
-static ness_status space_state(space *self, const int64_t *count, int32_t *id)
+static ness_status space_transition(space *self, int32_t to, int32_t dir, double rate)
 {
   cme_part *const part = self->part;
-  const int64_t slot = table_slot(self, count);
-  *id = self->table[slot] - 1;
-  if (*id >= 0) return NESS_OK;
-  if (part->nstate >= self->max_states) return space_overflow(self);
-  const int64_t need = ((int64_t)part->nstate + 1) * part->nslot;
-  ness_status status = space_room(self, &part->count, &self->count_capacity, need + 1, sizeof *part->count);
+  const int64_t at = self->transitions++;
+  if (self->measure) return NESS_OK;
+  ness_status status = space_room(self, &part->q.to, &self->to_capacity, at + 1, sizeof *part->q.to);
+  if (status == NESS_OK) status = space_room(self, &part->q.rate, &self->rate_capacity, at + 1, sizeof *part->q.rate);
+  if (status == NESS_OK) status = space_room(self, &part->dir, &self->dir_capacity, at + 1, sizeof *part->dir);
   if (status) return status;
-  for (int32_t i = 0; i < part->nslot; i++) part->count[need - part->nslot + i] = count[i];
-  *id = part->nstate++;
-  self->table[slot] = part->nstate;
-  if (2 * (int64_t)part->nstate > self->table_size) status = table_grow(self);
+  part->q.to[at] = to;
+  part->q.rate[at] = rate;
+  part->dir[at] = dir;
+  return NESS_OK;
+}
+
+/* --- counts --- */
+
+/* The id of the state with this key, new or known. */
+static ness_status counts_state(space *self, uint64_t tag, const uint64_t *key, int32_t *id)
+{
+  cme_states *const states = &self->part->states;
+  table_entry *const entry = table_find(self, tag, key);
+  *id = entry->id - 1;
+  if (entry->id) return NESS_OK;
+  if (states->n >= self->max_states) return space_overflow(self);
+  const int64_t words = states->words;
+  ness_status status =
+      space_room(self, &states->key, &self->key_capacity, (states->n + 1) * words, sizeof *states->key);
+  if (status) return status;
+  for (int64_t w = 0; w < words; w++) states->key[states->n * words + w] = key[w];
+  *id = states->n++;
+  *entry = (table_entry){tag, states->n};
+  if (10 * (int64_t)states->n > 7 * self->table_size) status = table_fill(self, 2 * self->table_size);
   return status;
 }
 
-static ness_status space_edge(space *self, int32_t from, int32_t dir, double rate)
+static void step_apply(const ness_network *net, int32_t dir, int64_t by, int64_t *n)
 {
-  const ness_network *const net = self->net;
-  cme_part *const part = self->part;
   const int32_t step = dir / 2;
-  const int way = dir % 2 ? -1 : 1;
+  by = dir % 2 ? -by : by;
   for (int32_t k = net->change_start[step]; k < net->change_start[step + 1]; k++) {
-    self->n[net->change_slot[k]] += way * net->change_by[k];
+    n[net->change_slot[k]] += by * net->change_by[k];
   }
-  /* The counts of the part, gathered where the network's own scratch is: `after` is free until the entropy is asked. */
-  bool negative = false;
-  for (int32_t i = 0; i < part->nslot; i++) {
-    self->after[i] = self->n[part->slot[i]];
-    negative = negative || self->after[i] < 0;
+}
+
+/* The key of the counts at hand; lays the fields out anew until they fit. */
+static ness_status counts_key(space *self, uint64_t **key, bool *moved)
+{
+  for (;;) {
+    cme_states *const states = &self->part->states;
+    if (states_key(self->part, self->n, *key)) return NESS_OK;
+    ness_status status = states_widen(self->part, self->n);
+    if (status) return status;
+    *moved = true;
+    self->key_capacity = (int64_t)states->n * states->words;
+    mem_free(self->keys);
+    *key = self->keys = mem_zero((size_t)(self->ndir + 1) * (size_t)states->words, sizeof *self->keys);
+    if (!self->keys) return NESS_NOMEM;
+    status = table_fill(self, self->table_size);
+    if (status) return status;
   }
-  int32_t to = -1;
-  ness_status status = negative ? NESS_INTERNAL : space_state(self, self->after, &to);
-  for (int32_t k = net->change_start[step]; k < net->change_start[step + 1]; k++) {
-    self->n[net->change_slot[k]] -= way * net->change_by[k];
+}
+
+/* The ways out of the counts at hand with their keys. */
+static ness_status counts_ways(space *self, int32_t *count)
+{
+  for (bool moved = true; moved;) {
+    moved = false;
+    *count = 0;
+    for (int32_t k = 0; k < self->ndir && !moved; k++) {
+      const int32_t dir = self->dir[k];
+      const double rate = network_propensity(self->net, dir, self->n, self->scratch);
+      if (!(rate >= 0) || isinf(rate)) return space_bad_rate(self, dir, rate);
+      if (rate == 0) continue;
+      uint64_t *key = self->keys + (int64_t)*count * self->part->states.words;
+      step_apply(self->net, dir, 1, self->n);
+      const ness_status status = counts_key(self, &key, &moved);
+      step_apply(self->net, dir, -1, self->n);
+      if (status) return status;
+      const uint64_t tag = key_tag(key, self->part->states.words);
+      __builtin_prefetch(&self->table[table_home(self, tag)]);
+      self->ways[(*count)++] = (way){dir, rate, tag};
+    }
   }
-  if (status == NESS_OK && part->nedge >= INT32_MAX) status = NESS_LIMIT; /* ids of edges are 32 bits wide */
-  if (status == NESS_OK)
-    status = space_room(self, &part->edge, &self->edge_capacity, part->nedge + 1, sizeof *part->edge);
-  if (status) return status;
-  part->edge[part->nedge++] = (cme_edge){
-      .from = from,
-      .to = to,
-      .dir = dir,
-      .back = -1,
-      .rate = rate,
-      .entropy = network_event_entropy(net, step, way, self->n, self->after, self->scratch),
-  };
   return NESS_OK;
 }
 
-static ness_status space_expand(space *self, int32_t from)
+static ness_status counts_expand(space *self, int32_t from)
+{
+  int32_t count = 0;
+  cme_counts(self->part, from, self->n);
+  ness_status status = counts_ways(self, &count);
+  for (int32_t k = 0; status == NESS_OK && k < count; k++) {
+    int32_t to;
+    status = counts_state(self, self->ways[k].tag, self->keys + (int64_t)k * self->part->states.words, &to);
+    if (status == NESS_OK) status = space_transition(self, to, self->ways[k].dir, self->ways[k].rate);
+  }
+  return status;
+}
+
+/* Fields, table, and the state of the start. */
+static ness_status counts_open(space *self, const stoich_basis *laws)
 {
   cme_part *const part = self->part;
-  for (int32_t i = 0; i < part->nslot; i++) self->n[part->slot[i]] = state_count(part, from)[i];
+  ness_status status = states_layout(self->net, laws, part, self->n);
+  if (status) return status;
+  self->keys = mem_zero((size_t)(self->ndir + 1) * (size_t)part->states.words, sizeof *self->keys);
+  if (!self->keys) return NESS_NOMEM;
+  status = table_fill(self, 64);
+  bool moved;
+  int32_t id;
+  uint64_t *key = self->keys;
+  if (status == NESS_OK) status = counts_key(self, &key, &moved);
+  if (status == NESS_OK) status = counts_state(self, key_tag(key, part->states.words), key, &id);
+  return status;
+}
+
+/* Room for the start of the transitions out of state s and the one behind it. */
+static ness_status space_row(space *self, int32_t s)
+{
+  if (self->measure) return NESS_OK;
+  const ness_status status =
+      space_room(self, &self->part->q.start, &self->start_capacity, (int64_t)s + 2, sizeof *self->part->q.start);
+  if (status == NESS_OK) self->part->q.start[s] = self->transitions;
+  return status;
+}
+
+static ness_status counts_build(space *self, const stoich_basis *laws)
+{
+  cme_part *const part = self->part;
+  ness_status status = counts_open(self, laws);
+  for (int32_t s = 0; status == NESS_OK && s < part->states.n; s++) {
+    if (s % 1024 == 0 && interrupt_pending()) status = NESS_INTERRUPTED;
+    if (status == NESS_OK) status = space_row(self, s);
+    if (status) break;
+    status = counts_expand(self, s);
+    if (!self->measure) part->q.start[s + 1] = self->transitions;
+  }
+  return status;
+}
+
+/* --- a set of states that is chosen from outside (projection.c) --- */
+
+ness_status space_grow(space *self, const bool *from, int32_t first, int32_t last)
+{
+  self->measure = true;
+  ness_status status = NESS_OK;
+  for (int32_t s = first; status == NESS_OK && s < last; s++) {
+    if (s % 1024 == 0 && interrupt_pending()) status = NESS_INTERRUPTED;
+    if (status == NESS_OK && (!from || from[s])) status = counts_expand(self, s);
+  }
+  self->transitions = 0;
+  return status;
+}
+
+ness_status space_keep(space *self, const bool *keep)
+{
+  cme_states *const states = &self->part->states;
+  int32_t kept = 0;
+  for (int32_t s = 0; s < states->n; s++) {
+    if (!keep[s]) continue;
+    for (int64_t w = 0; w < states->words; w++) {
+      states->key[(int64_t)kept * states->words + w] = states->key[(int64_t)s * states->words + w];
+    }
+    kept++;
+  }
+  states->n = kept;
+  return table_fill(self, self->table_size);
+}
+
+int32_t space_find(space *self, const int64_t *n)
+{
+  uint64_t *const key = self->keys;
+  if (!states_key(self->part, n, key)) return -1;
+  return table_find(self, key_tag(key, self->part->states.words), key)->id - 1;
+}
+
+/* The transitions out of a state that stay in the set; the rate of the others. */
+static ness_status counts_close(space *self, int32_t from, double *outflow)
+{
+  int32_t count = 0;
+  cme_counts(self->part, from, self->n);
+  ness_status status = counts_ways(self, &count);
+  *outflow = 0;
+  for (int32_t k = 0; status == NESS_OK && k < count; k++) {
+    const way *const w = &self->ways[k];
+    const int32_t to = table_find(self, w->tag, self->keys + (int64_t)k * self->part->states.words)->id - 1;
+    if (to < 0) *outflow += w->rate;
+    else status = space_transition(self, to, w->dir, w->rate);
+  }
+  return status;
+}
+
+ness_status space_close(space *self, double *outflow)
+{
+  cme_part *const part = self->part;
+  ness_status status = NESS_OK;
+  self->measure = false;
+  self->transitions = 0;
+  for (int32_t s = 0; status == NESS_OK && s < part->states.n; s++) {
+    if (s % 1024 == 0 && interrupt_pending()) status = NESS_INTERRUPTED;
+    if (status == NESS_OK) status = space_row(self, s);
+    if (status) break;
+    status = counts_close(self, s, &outflow[s]);
+    part->q.start[s + 1] = self->transitions;
+  }
+  part->q.n = part->states.n;
+  return status;
+}
+
+/* --- copies --- */
+
+/* The slot of the part, by its place, that one copy in `place` (-1 outside) is in after an event of the direction. */
+static int32_t copy_goes(const space *self, int32_t dir, int32_t place)
+{
+  const ness_network *const net = self->net;
+  const int32_t step = dir / 2, way_of = dir % 2 ? -1 : 1;
+  int32_t to = net->change_start[step] == net->change_start[step + 1] ? place : -1;
+  for (int32_t k = net->change_start[step]; k < net->change_start[step + 1]; k++) {
+    if (way_of * net->change_by[k] > 0) to = part_place(self->part, net->change_slot[k]);
+  }
+  return to;
+}
+
+/* The state of a copy in `place`, new or known; `state_of` (nslot + 1) has outside first. */
+static ness_status copy_state(space *self, int32_t place, int32_t *state_of, int32_t *id)
+{
+  cme_states *const states = &self->part->states;
+  *id = state_of[place + 1] - 1;
+  if (*id >= 0) return NESS_OK;
+  if (states->n >= self->max_states) return space_overflow(self);
+  const ness_status status =
+      space_room(self, &states->place, &self->place_capacity, (int64_t)states->n + 1, sizeof *states->place);
+  if (status) return status;
+  states->place[states->n] = place;
+  *id = states->n++;
+  state_of[place + 1] = states->n;
+  return NESS_OK;
+}
+
+/* Directions by the place they take a copy from, outside first: by_place[start[place + 1]] ... */
+static ness_status copies_index(const space *self, int32_t **start, int32_t **by_place)
+{
+  const cme_part *const part = self->part;
+  const ness_network *const net = self->net;
+  int32_t *const at = *start = mem_zero((size_t)part->nslot + 3, sizeof *at);
+  int32_t *const ids = *by_place = mem_zero((size_t)self->ndir + 1, sizeof *ids);
+  if (!at || !ids) return NESS_NOMEM;
+  for (int pass = 0; pass < 2; pass++) {
+    for (int32_t k = 0; k < self->ndir; k++) {
+      const int32_t r = net->react_start[self->dir[k]];
+      const bool makes = r == net->react_start[self->dir[k] + 1];
+      const int32_t place = makes ? -1 : part_place(part, net->react_slot[r]);
+      if (pass == 0) at[place + 3]++;
+      else ids[at[place + 2]++] = self->dir[k];
+    }
+    if (pass == 0) {
+      for (int32_t i = 1; i < part->nslot + 3; i++) at[i] += at[i - 1];
+    }
+  }
+  return NESS_OK; /* at[place + 1] is now the start of place, at[place + 2] its end */
+}
+
+static ness_status copies_build(space *self)
+{
+  cme_part *const part = self->part;
+  const ness_network *const net = self->net;
+  int32_t *start = NULL, *by_place = NULL, id = 0;
+  int32_t *const state_of = mem_zero((size_t)part->nslot + 2, sizeof *state_of);
+  ness_status status = state_of ? copies_index(self, &start, &by_place) : NESS_NOMEM;
+  if (status == NESS_OK && part->kind == CME_OPEN) status = copy_state(self, -1, state_of, &id);
+  for (int32_t i = 0; status == NESS_OK && i < part->nslot; i++) {
+    if (net->slot_start[part->slot[i]] > 0) status = copy_state(self, i, state_of, &id);
+  }
+  for (int32_t s = 0; status == NESS_OK && s < part->states.n; s++) {
+    const int32_t place = part->states.place[s];
+    if (s % 1024 == 0 && interrupt_pending()) status = NESS_INTERRUPTED;
+    if (status == NESS_OK) status = space_row(self, s);
+    if (status) break;
+    for (int32_t k = start[place + 1]; status == NESS_OK && k < start[place + 2]; k++) {
+      const double rate = net->dir_k[by_place[k]];
+      if (!(rate >= 0) || isinf(rate)) status = space_bad_rate(self, by_place[k], rate);
+      if (status || rate == 0) continue;
+      status = copy_state(self, copy_goes(self, by_place[k], place), state_of, &id);
+      if (status == NESS_OK) status = space_transition(self, id, by_place[k], rate);
+    }
+    if (!self->measure) part->q.start[s + 1] = self->transitions;
+  }
+  mem_free(state_of);
+  mem_free(start);
+  mem_free(by_place);
+  return status;
+}
+
+/* --- the start --- */
+
+static ness_status space_starts(const ness_network *net, cme_part *part)
+{
+  int32_t held = 0;
+  for (int32_t i = 0; i < part->nslot; i++) held += net->slot_start[part->slot[i]] > 0;
+  part->start = mem_zero((size_t)held + 1, sizeof *part->start);
+  part->start_weight = mem_zero((size_t)held + 1, sizeof *part->start_weight);
+  if (!part->start || !part->start_weight) return NESS_NOMEM;
+  if (part->kind != CME_COPIES) { /* the first state listed */
+    part->nstart = 1;
+    part->start_weight[0] = 1;
+    return NESS_OK;
+  }
+  for (int32_t s = 0; s < held; s++) { /* so are these, in order */
+    part->start[s] = s;
+    part->start_weight[s] = (double)net->slot_start[part->slot[part->states.place[s]]] / (double)part->copies;
+  }
+  part->nstart = held;
+  return NESS_OK;
+}
+
+/* --- the doors --- */
+
+static ness_status space_init(space *self)
+{
+  const ness_network *const net = self->net;
+  const cme_part *const part = self->part;
+  const size_t nslot = (size_t)net->nslot + 1, ndir = 2 * (size_t)part->nstep + 1;
+  self->n = mem_zero(nslot, sizeof *self->n);
+  self->after = mem_zero(nslot, sizeof *self->after);
+  self->scratch = mem_zero((size_t)net->tape_max + 1, sizeof *self->scratch);
+  self->dir = mem_zero(ndir, sizeof *self->dir);
+  self->ways = mem_zero(ndir, sizeof *self->ways);
+  if (!self->n || !self->after || !self->scratch || !self->dir || !self->ways) return NESS_NOMEM;
+  for (int32_t i = 0; i < net->nslot; i++) self->n[i] = net->slot_start[i];
   for (int32_t k = 0; k < 2 * part->nstep; k++) {
     const int32_t dir = 2 * part->step[k / 2] + k % 2;
-    if (self->net->dir_law[dir] == LAW_NONE) continue;
-    const bool makes = self->net->react_start[dir] == self->net->react_start[dir + 1];
-    if (part->copies == 0 && makes && from != part->start) continue;
-    const double rate = network_propensity(self->net, dir, self->n, self->scratch);
-    if (!(rate >= 0) || isinf(rate)) return space_bad_rate(self, dir, rate);
-    if (rate == 0) continue;
-    const ness_status status = space_edge(self, from, dir, rate);
-    if (status) return status;
+    if (net->dir_law[dir] != LAW_NONE) self->dir[self->ndir++] = dir;
   }
   return NESS_OK;
 }
 
-/* The edges of a state are sorted by direction, and no direction occurs twice. */
-static void space_pair(cme_part *part)
+static void space_clear(space *self)
 {
-  for (int64_t e = 0; e < part->nedge; e++) {
-    cme_edge *const edge = &part->edge[e];
-    int64_t low = part->edge_start[edge->to], high = part->edge_start[edge->to + 1];
-    while (low < high) {
-      const int64_t middle = low + (high - low) / 2;
-      if (part->edge[middle].dir < (edge->dir ^ 1)) low = middle + 1;
-      else high = middle;
-    }
-    if (low < part->edge_start[edge->to + 1] && part->edge[low].dir == (edge->dir ^ 1)) edge->back = (int32_t)low;
-  }
+  mem_free(self->n);
+  mem_free(self->after);
+  mem_free(self->scratch);
+  mem_free(self->dir);
+  mem_free(self->ways);
+  mem_free(self->keys);
+  mem_free(self->table);
 }
 
-/* The states that hold something at t = 0, and their weights once all states are known. */
-static ness_status space_starts(space *self, bool weigh)
+ness_status space_open(const ness_network *net, const stoich_basis *laws, cme_part *part, int64_t max_states,
+                       ness_diags *diags, space **out)
 {
-  const ness_network *const net = self->net;
-  cme_part *const part = self->part;
-  int32_t id;
-  if (part->copies == 1) {
-    for (int32_t i = 0; i < part->nslot; i++) self->after[i] = net->slot_start[part->slot[i]];
-    const ness_status status = space_state(self, self->after, &id);
-    part->start = id;
-    if (weigh) part->start_weight[id] = 1;
-    return status;
-  }
-  part->start = -1;
-  if (part->copies == 0) { /* a steady state forgets where the first copies were */
-    for (int32_t i = 0; i < part->nslot; i++) self->after[i] = 0;
-    const ness_status status = space_state(self, self->after, &part->start);
-    if (weigh) part->start_weight[part->start] = 1;
-    if (status) return status;
-  }
-  for (int32_t i = 0; i < part->nslot; i++) {
-    const int64_t held = net->slot_start[part->slot[i]];
-    if (held == 0) continue;
-    for (int32_t j = 0; j < part->nslot; j++) self->after[j] = i == j;
-    const ness_status status = space_state(self, self->after, &id);
-    if (status) return status;
-    if (weigh && part->copies > 0) part->start_weight[id] = (double)held / (double)part->copies;
-  }
-  return NESS_OK;
+  space *const self = *out = mem_zero(1, sizeof *self);
+  if (!self) return NESS_NOMEM;
+  *self = (space){.net = net, .part = part, .max_states = max_states, .measure = true, .diags = diags};
+  const ness_status status = space_init(self);
+  return status ? status : counts_open(self, laws);
 }
 
-ness_status space_build(const ness_network *net, cme_part *part, int64_t max_states, ness_diags *diags)
+void space_shut(space *self)
 {
-  space self = {.net = net, .part = part, .max_states = max_states, .diags = diags};
-  const size_t nslot = (size_t)net->nslot + 1;
-  ness_status status = NESS_NOMEM;
-  self.n = mem_zero(nslot, sizeof *self.n);
-  self.after = mem_zero(nslot, sizeof *self.after);
-  self.scratch = mem_zero((size_t)net->tape_max + 1, sizeof *self.scratch);
-  if (!self.n || !self.after || !self.scratch) goto out;
-  for (int32_t i = 0; i < net->nslot; i++) self.n[i] = net->slot_start[i];
-  status = table_grow(&self);
-  if (status == NESS_OK) status = space_starts(&self, false);
-  for (int32_t s = 0; status == NESS_OK && s < part->nstate; s++) {
-    if (s % 1024 == 0 && interrupt_pending()) status = NESS_INTERRUPTED;
-    if (status == NESS_OK) {
-      status = space_room(&self, &part->edge_start, &self.start_capacity, (int64_t)s + 2, sizeof *part->edge_start);
-    }
-    if (status) break;
-    part->edge_start[s] = part->nedge;
-    status = space_expand(&self, s);
-    part->edge_start[s + 1] = part->nedge;
+  if (self) space_clear(self);
+  mem_free(self);
+}
+
+ness_status space_build(const ness_network *net, const stoich_basis *laws, cme_part *part, int64_t max_states,
+                        bool measure, int64_t *transitions, ness_diags *diags)
+{
+  space self = {.net = net, .part = part, .max_states = max_states, .measure = measure, .diags = diags};
+  ness_status status = space_init(&self);
+  const int32_t before = diag_errors(diags);
+  if (status == NESS_OK) status = part->kind == CME_COUNTS ? counts_build(&self, laws) : copies_build(&self);
+  if (status == NESS_LIMIT && diag_errors(diags) == before) {
+    char name[160];
+    part_describe(net, part, name);
+    diag_add(diags, NESS_ERROR, "%s does not fit in memory with %d states", name, (int)part->states.n);
   }
-  if (status) goto out;
-  space_pair(part);
-  status = NESS_NOMEM;
-  part->start_weight = mem_zero((size_t)part->nstate, sizeof *part->start_weight);
-  if (part->start_weight) status = space_starts(&self, true);
-out:
-  mem_free(self.n);
-  mem_free(self.after);
-  mem_free(self.scratch);
-  mem_free(self.table);
+  part->q.n = part->states.n;
+  *transitions += self.transitions;
+  if (status == NESS_OK) status = space_starts(net, part);
+  if (status == NESS_OK && !measure && !part->q.to) { /* no transition at all */
+    part->q.to = mem_zero(1, sizeof *part->q.to);
+    part->q.rate = mem_zero(1, sizeof *part->q.rate);
+    part->dir = mem_zero(1, sizeof *part->dir);
+    if (!part->q.to || !part->q.rate || !part->dir) status = NESS_NOMEM;
+  }
+  space_clear(&self);
   return status;
 }

@@ -5,43 +5,65 @@
  * is summed with compensation, so the closure measures the network's bookkeeping and not the sums. Cost: linear in the
  * transitions. */
 #include "engine/cme/space.h"
-#include "engine/cme/sum.h"
+#include "engine/markov/sum.h"
 #include <math.h>
 
 typedef struct step_sums {
-  cme_sum net, entropy, internal;
+  exact_sum net, entropy, internal;
   bool endless; /* a one-way event of the step runs */
 } step_sums;
 
-static void totals_edge(const ness_network *net, const cme_part *part, int64_t e, const int64_t *n, step_sums *steps,
-                        cme_sum *dirs)
+typedef struct totals {
+  const ness_network *net;
+  int64_t *n, *after; /* (nslot) */
+  double *scratch;
+  step_sums *steps; /* (nstep) */
+  exact_sum *dirs;  /* (2 nstep) */
+} totals;
+
+static void totals_transition(totals *self, const cme_part *part, int32_t from, int64_t e)
 {
-  const cme_edge *const edge = &part->edge[e];
-  const double copies = part->scale, flow = copies * part->p[edge->from] * edge->rate;
-  sum_add(&dirs[edge->dir], flow);
-  const int32_t id = edge->dir / 2;
-  const int way = edge->dir % 2 ? -1 : 1;
-  if (way < 0 && edge->back >= 0) return; /* the forward edge speaks for both */
-  const double current = copies * part->current[e];
-  step_sums *const step = &steps[id];
+  const ness_network *const net = self->net;
+  const int32_t dir = part->dir[e], id = dir / 2;
+  const double copies = part->scale, flow = copies * part->p[from] * part->q.rate[e];
+  const int way = dir % 2 ? -1 : 1;
+  sum_add(&self->dirs[dir], flow);
+  if (way < 0 && net->dir_law[dir ^ 1] != LAW_NONE && cme_back(part, from, e) >= 0)
+    return; /* the forward one speaks for both */
+  const double current = copies * cme_current(part, from, e);
+  step_sums *const step = &self->steps[id];
   sum_add(&step->net, way * current);
-  if (current != 0) sum_add(&step->internal, current * network_free_energy_change(net, id, way, n));
-  if (current != 0 && isfinite(edge->entropy)) sum_add(&step->entropy, current * edge->entropy);
-  else if (flow > 0 && !isfinite(edge->entropy)) step->endless = true;
+  if (net->dir_law[dir ^ 1] == LAW_NONE) {
+    if (current != 0) sum_add(&step->internal, current * network_free_energy_change(net, id, way, self->n));
+    step->endless = step->endless || flow > 0;
+    return;
+  }
+  if (current == 0 && flow == 0) return;
+  const double entropy = network_event_entropy(net, id, way, self->n, self->after, self->scratch);
+  if (current != 0) sum_add(&step->internal, current * network_free_energy_change(net, id, way, self->n));
+  if (current != 0 && isfinite(entropy)) sum_add(&step->entropy, current * entropy);
+  else if (flow > 0 && !isfinite(entropy)) step->endless = true;
 }
 
-static void totals_part(const ness_network *net, const cme_part *part, int64_t *n, step_sums *steps, cme_sum *dirs,
-                        double *mean)
+static void totals_part(totals *self, const cme_part *part, exact_sum *mean)
 {
-  for (int32_t s = 0; s < part->nstate; s++) {
-    const int64_t *const count = part->count + (int64_t)s * part->nslot;
-    for (int32_t i = 0; i < part->nslot; i++) {
-      n[part->slot[i]] = count[i];
-      mean[part->slot[i]] += part->scale * part->p[s] * (double)count[i];
+  int32_t last = -1; /* the slot that holds the copy at hand */
+  if (part->kind != CME_COUNTS) {
+    for (int32_t i = 0; i < part->nslot; i++) self->n[part->slot[i]] = 0;
+  }
+  for (int32_t s = 0; s < part->q.n; s++) {
+    if (part->kind != CME_COUNTS) { /* one count moves */
+      if (last >= 0) self->n[last] = 0;
+      last = part->states.place[s] >= 0 ? part->slot[part->states.place[s]] : -1;
+      if (last >= 0) self->n[last] = 1;
+      if (last >= 0) sum_add(&mean[last], part->scale * part->p[s]);
+    } else {
+      cme_counts(part, s, self->n);
+      for (int32_t i = 0; i < part->nslot; i++) {
+        sum_add(&mean[part->slot[i]], part->p[s] * (double)self->n[part->slot[i]]);
+      }
     }
-    for (int64_t e = part->edge_start[s]; e < part->edge_start[s + 1]; e++) {
-      totals_edge(net, part, e, n, steps, dirs);
-    }
+    for (int64_t e = part->q.start[s]; e < part->q.start[s + 1]; e++) totals_transition(self, part, s, e);
   }
 }
 
@@ -49,12 +71,12 @@ static void totals_part(const ness_network *net, const cme_part *part, int64_t *
 static void totals_work(const ness_network *net, const step_sums *steps, cme_solution *out)
 {
   const int32_t undeclared = network_sources(net) - 1;
-  cme_sum entropy = {0, 0}, internal = {0, 0}, closure = {0, 0};
+  exact_sum entropy = {0, 0}, internal = {0, 0}, closure = {0, 0};
   for (int32_t s = 0; s < net->nstep; s++) {
     const double rate = out->net_rate[s];
     const bool tape = net->dir_law[2 * s] == LAW_TAPE || net->dir_law[2 * s + 1] == LAW_TAPE;
     const double change = sum_get(&steps[s].internal);
-    cme_sum declared = {0, 0}, rest = {0, 0};
+    exact_sum declared = {0, 0}, rest = {0, 0};
     for (int32_t k = net->work_start[s]; k < net->work_start[s + 1]; k++) {
       const double work = rate * net->work_kt[k];
       if (net->work_src[k] == undeclared) {
@@ -91,24 +113,32 @@ ness_status totals_fill(const ness_network *net, cme_solution *out)
 {
   const size_t nstep = (size_t)net->nstep, nslot = (size_t)net->nslot;
   ness_status status = NESS_NOMEM;
-  step_sums *const steps = mem_zero(nstep + 1, sizeof *steps);
-  cme_sum *const dirs = mem_zero(2 * nstep + 1, sizeof *dirs);
-  int64_t *const n = mem_zero(nslot + 1, sizeof *n);
-  if (!steps || !dirs || !n) goto out;
-  for (int32_t i = 0; i < net->nslot; i++) n[i] = net->slot_start[i];
+  totals self = {.net = net};
+  exact_sum *const mean = mem_zero(nslot + 1, sizeof *mean);
+  self.steps = mem_zero(nstep + 1, sizeof *self.steps);
+  self.dirs = mem_zero(2 * nstep + 1, sizeof *self.dirs);
+  self.n = mem_zero(nslot + 1, sizeof *self.n);
+  self.after = mem_zero(nslot + 1, sizeof *self.after);
+  self.scratch = mem_zero((size_t)net->tape_max + 1, sizeof *self.scratch);
+  if (!mean || !self.steps || !self.dirs || !self.n || !self.after || !self.scratch) goto out;
+  for (int32_t i = 0; i < net->nslot; i++) self.n[i] = net->slot_start[i];
   out->one_way_running = -1;
-  for (int32_t p = 0; p < out->nparts; p++) totals_part(net, &out->parts[p], n, steps, dirs, out->mean);
+  for (int32_t p = 0; p < out->nparts; p++) totals_part(&self, &out->parts[p], mean);
+  for (int32_t i = 0; i < net->nslot; i++) out->mean[i] = sum_get(&mean[i]);
   for (int32_t s = 0; s < net->nstep; s++) {
-    out->dir_rate[2 * s] = sum_get(&dirs[2 * s]);
-    out->dir_rate[2 * s + 1] = sum_get(&dirs[2 * s + 1]);
-    out->net_rate[s] = sum_get(&steps[s].net);
-    out->step_entropy[s] = steps[s].endless ? INFINITY : sum_get(&steps[s].entropy);
+    out->dir_rate[2 * s] = sum_get(&self.dirs[2 * s]);
+    out->dir_rate[2 * s + 1] = sum_get(&self.dirs[2 * s + 1]);
+    out->net_rate[s] = sum_get(&self.steps[s].net);
+    out->step_entropy[s] = self.steps[s].endless ? INFINITY : sum_get(&self.steps[s].entropy);
   }
-  totals_work(net, steps, out);
+  totals_work(net, self.steps, out);
   status = NESS_OK;
 out:
-  mem_free(steps);
-  mem_free(dirs);
-  mem_free(n);
+  mem_free(mean);
+  mem_free(self.steps);
+  mem_free(self.dirs);
+  mem_free(self.n);
+  mem_free(self.after);
+  mem_free(self.scratch);
   return status;
 }

@@ -13,20 +13,20 @@ ness_status walk_load(walk_graph *self, const cme_part *part, const int32_t *sta
 {
   *self = (walk_graph){.n = n, .state = state};
   int64_t edges = 0;
-  for (int32_t i = 0; i < n; i++) edges += part->edge_start[state[i] + 1] - part->edge_start[state[i]];
+  for (int32_t i = 0; i < n; i++) edges += part->q.start[state[i] + 1] - part->q.start[state[i]];
   self->link = mem_zero((size_t)edges + 1, sizeof *self->link);
   self->start = mem_zero((size_t)n + 2, sizeof *self->start);
   self->ways = mem_zero(2 * (size_t)edges + 1, sizeof *self->ways);
   if (!self->link || !self->start || !self->ways) return NESS_NOMEM;
   for (int32_t i = 0; i < n; i++) {
-    for (int64_t e = part->edge_start[state[i]]; e < part->edge_start[state[i] + 1]; e++) {
-      const cme_edge *const edge = &part->edge[e];
-      const bool back = edge->dir % 2;
-      if (back && edge->back >= 0) continue;
-      const int32_t from = local[edge->from], to = local[edge->to], id = (int32_t)e;
-      self->link[self->nlink++] =
-          back ? (walk_link){.a = to, .b = from, .step = edge->dir / 2, .forward = -1, .backward = id}
-               : (walk_link){.a = from, .b = to, .step = edge->dir / 2, .forward = id, .backward = edge->back};
+    for (int64_t e = part->q.start[state[i]]; e < part->q.start[state[i] + 1]; e++) {
+      const bool backward = part->dir[e] % 2;
+      const int32_t back = (int32_t)cme_back(part, state[i], e), id = (int32_t)e, step = part->dir[e] / 2;
+      if (backward && back >= 0) continue;
+      const int32_t to = local[part->q.to[e]];
+      self->link[self->nlink++] = backward
+                                      ? (walk_link){.a = to, .b = i, .step = step, .forward = -1, .backward = id}
+                                      : (walk_link){.a = i, .b = to, .step = step, .forward = id, .backward = back};
     }
   }
   int32_t *const cursor = self->start + 1;

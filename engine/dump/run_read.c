@@ -93,6 +93,7 @@ static bool read_sizes(cursor *at, ness_network *sizes)
     NETWORK_SIZES(READ)
     cursor_skip(at);
   }
+  seen_nheat = seen_nheatstep = true; /* files that know of no temperature of a place have none */
   return !at->bad NETWORK_SIZES(SEEN);
 #undef SEEN
 #undef READ
@@ -132,6 +133,7 @@ static bool has_array(const payload *columns, const char *name, column_type type
 {
   const column *c = payload_find(columns, name);
   (void)item;
+  if (!c && length == 0) return true; /* a table that the file knows nothing of is empty */
   return c && c->type == type && c->rows == length && c->width == width;
 }
 

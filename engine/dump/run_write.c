@@ -30,6 +30,8 @@ static const char *const units[][2] = {
     {"tape_entropy row_tape_entropy", "k_B"},
     {"energies and chemical potentials", "kT"},
     {"volt_kt", "kT/e"},
+    {"heat_kelvin", "K; in natural units T_h/T"},
+    {"heat_kt", "kT"},
     {"dir_k", "1/s"},
     {"temperature", "K; 0 in natural units (kT = e = 1)"},
 };
@@ -82,6 +84,12 @@ static void pack_reservoirs(frame_build *out, const ness_network *net)
     if (net->temperature > 0) pack_real(out, "mV", net->volt_kt[i] * net->temperature * MV_PER_KELVIN);
     else pack_nil(out, "mV");
   }
+  pack_array(out, "heats", (size_t)net->nheat);
+  for (int32_t i = 0; i < net->nheat; i++) {
+    pack_map(out, NULL, 2);
+    pack_ref(out, "name", net, net->heat_name, i);
+    pack_real(out, "temperature", net->heat_kelvin[i]);
+  }
 }
 
 /* {name: number} over one row of a CSR table. */
@@ -122,13 +130,13 @@ static void pack_steps(frame_build *out, const ness_network *net)
 
 static void pack_tables(frame_build *out, const ness_network *net)
 {
-  const int64_t rows = (int64_t)net->nslot + net->nres + net->nvolt + net->nstep + net->nchange + net->nexch +
-                       net->ncycle + net->ncycstep;
+  const int64_t rows = (int64_t)net->nslot + net->nres + net->nvolt + net->nheat + net->nstep + net->nchange +
+                       net->nexch + net->ncycle + net->ncycstep;
   if (rows > TABLE_ROWS) {
     pack_nil(out, "tables");
     return;
   }
-  pack_map(out, "tables", 5);
+  pack_map(out, "tables", 6);
   pack_slots(out, net);
   pack_reservoirs(out, net);
   pack_steps(out, net);

@@ -124,6 +124,13 @@ int32_t builder_voltage(network_builder *self, const char *name, double kt)
   return builder_id(self, &self->volt_kt);
 }
 
+int32_t builder_heat(network_builder *self, const char *name, double kelvin)
+{
+  PUT(self, int32_t, heat_name, builder_name(self, name));
+  PUT(self, double, heat_kelvin, kelvin);
+  return builder_id(self, &self->heat_kelvin);
+}
+
 int32_t builder_reservoir(network_builder *self, const char *name, double mu, double activity, double charge,
                           int32_t volt)
 {
@@ -268,6 +275,14 @@ int32_t builder_step_add(network_builder *self, const builder_step *step)
   return builder_id(self, &self->step_name);
 }
 
+int32_t builder_step_heat(network_builder *self, int32_t heat, double kt)
+{
+  PUT(self, int32_t, heat_step, builder_id(self, &self->step_name));
+  PUT(self, int32_t, heat_src, heat);
+  PUT(self, double, heat_kt, kt);
+  return builder_id(self, &self->heat_step);
+}
+
 /* --- declared --- */
 
 int32_t builder_cycle(network_builder *self, const char *name, int32_t n, const int32_t *steps, const int32_t *by)
@@ -307,6 +322,8 @@ ness_status builder_finish(network_builder *self, ness_diags *diags, ness_networ
                               .nstep = (int32_t)self->step_name.count,
                               .nres = (int32_t)self->res_mu.count,
                               .nvolt = (int32_t)self->volt_kt.count,
+                              .nheat = (int32_t)self->heat_kelvin.count,
+                              .nheatstep = (int32_t)self->heat_step.count,
                               .nreact = (int32_t)self->react_slot.count,
                               .nchange = (int32_t)self->change_slot.count,
                               .nexch = (int32_t)self->exch_res.count,

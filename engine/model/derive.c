@@ -42,6 +42,21 @@ static int32_t work_voltage(const ness_network *net, int32_t step, int32_t after
   return next;
 }
 
+/* The entry of a step among those that draw heat, -1 none. */
+static int32_t work_heat(const ness_network *net, int32_t step)
+{
+  int32_t low = 0, high = net->nheatstep;
+  while (low < high) {
+    const int32_t middle = low + (high - low) / 2;
+    if (net->heat_step[middle] < step) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low < net->nheatstep && net->heat_step[low] == step ? low : -1;
+}
+
 /* Entries of a step's row, written to src and kt unless these are NULL. */
 static int32_t work_row(const ness_network *net, int32_t step, int32_t *src, double *kt)
 {
@@ -63,9 +78,17 @@ static int32_t work_row(const ness_network *net, int32_t step, int32_t *src, dou
     }
     count++;
   }
+  const int32_t heat = work_heat(net, step);
+  if (heat >= 0) {
+    if (src) {
+      src[count] = net->nres + net->nvolt + net->heat_src[heat];
+      kt[count] = net->heat_kt[heat];
+    }
+    count++;
+  }
   if (net->dir_law[2 * step] == LAW_MASS && net->dir_law[2 * step + 1] == LAW_MASS) {
     if (src) {
-      src[count] = net->nres + net->nvolt;
+      src[count] = network_sources(net) - 1;
       kt[count] = work_undeclared(net, step, kt, count);
     }
     count++;

@@ -16,7 +16,11 @@ const char *network_source_name(const ness_network *self, int32_t source)
   if (source >= self->nres && source < self->nres + self->nvolt) {
     return network_text(self, self->volt_name[source - self->nres]);
   }
-  return source == self->nres + self->nvolt ? "undeclared" : "";
+  const int32_t heat = source - self->nres - self->nvolt;
+  if (heat >= 0 && heat < self->nheat) {
+    return network_text(self, self->heat_name[heat]);
+  }
+  return source == network_sources(self) - 1 ? "undeclared" : "";
 }
 
 /* --- tapes --- */
@@ -48,14 +52,13 @@ static double tape_tanh(double x)
   return isnan(x) ? x : copysign(y, x);
 }
 
-static double tape_value(const ness_network *self, int32_t dir, const int64_t *n, double *reg)
+double network_tape(const tape_op *tape, int32_t length, const double *constant, const int64_t *n, double *reg)
 {
-  const tape_op *op = self->tape + self->tape_start[dir];
-  const int32_t length = self->tape_start[dir + 1] - self->tape_start[dir];
+  const tape_op *op = tape;
   for (int32_t i = 0; i < length; i++, op++) {
     double value = 0;
     switch ((tape_code)op->code) {
-    case TAPE_CONST: value = self->tape_const[op->a]; break;
+    case TAPE_CONST: value = constant[op->a]; break;
     case TAPE_SLOT: value = (double)n[op->a]; break;
     case TAPE_ADD: value = reg[op->a] + reg[op->b]; break;
     case TAPE_SUB: value = reg[op->a] - reg[op->b]; break;
@@ -85,6 +88,84 @@ static double tape_value(const ness_network *self, int32_t dir, const int64_t *n
   return reg[length - 1];
 }
 
+/* --- slopes of tapes: forward mode --- */
+
+/* A slope times a factor that may be infinite where the slope is 0. */
+static double slope_times(double by, double factor)
+{
+  return by == 0 ? 0 : by * factor;
+}
+
+/* What changes only in jumps is flat unless the operand is at one and moves. */
+static double slope_flat(bool at_jump, double by)
+{
+  return isnan(by) || (at_jump && by != 0) ? (double)NAN : 0;
+}
+
+static double slope_power(double result, const double value[3], const double by[3])
+{
+  const double base = value[0], power = value[1];
+  double slope = 0;
+  if (by[0] != 0 && power != 0) {
+    slope = by[0] * power * (base != 0 ? result / base : tape_power(base, power - 1));
+  }
+  if (by[1] != 0 && !(base == 0 && power > 0)) {
+    slope += by[1] * result * rng_ln(base); /* NaN for a negative base */
+  }
+  return slope;
+}
+
+double network_op_slope(tape_code code, double result, const double value[3], const double by[3])
+{
+  const double a = value[0], b = value[1], da = by[0], db = by[1];
+  switch (code) {
+  case TAPE_ADD: return da + db;
+  case TAPE_SUB: return da - db;
+  case TAPE_MUL: return slope_times(da, b) + slope_times(db, a);
+  case TAPE_DIV: return (da - slope_times(db, result)) / b;
+  case TAPE_POW: return slope_power(result, value, by);
+  case TAPE_NEG: return -da;
+  case TAPE_EXP: return slope_times(da, result);
+  case TAPE_LN: return da == 0 ? 0 : da / a;
+  case TAPE_SQRT: return da == 0 ? 0 : da / (2 * result);
+  case TAPE_ABS: return a == 0 ? slope_flat(true, da) : a < 0 ? -da : da;
+  case TAPE_MIN: return a == b && da != db ? (double)NAN : a < b ? da : db;
+  case TAPE_MAX: return a == b && da != db ? (double)NAN : a > b ? da : db;
+  case TAPE_FLOOR: return slope_flat(a == result, da);
+  case TAPE_LT:
+  case TAPE_LE:
+  case TAPE_EQ: return slope_flat(a == b, da - db);
+  case TAPE_AND: return slope_flat(a == 0, da) + slope_flat(b == 0, db);
+  case TAPE_OR: return slope_flat(a == 0, da) + slope_flat(b == 0, db);
+  case TAPE_NOT: return slope_flat(a == 0, da);
+  case TAPE_SELECT: return slope_flat(a == 0, da) + (a != 0 ? db : by[2]);
+  case TAPE_TANH: { /* 1 - tanh^2 without the difference */
+    const double e = rng_e(-2 * fabs(a));
+    return slope_times(da, 4 * e / ((1 + e) * (1 + e)));
+  }
+  default: return 0;
+  }
+}
+
+double network_tape_slope(const tape_op *tape, int32_t length, const double *constant, const double *by,
+                          const int64_t *n, double *scratch, double *slope)
+{
+  double *const moves = scratch + length;
+  const double value = network_tape(tape, length, constant, n, scratch);
+  for (int32_t i = 0; i < length; i++) {
+    const tape_op *const op = &tape[i];
+    if (op->code == TAPE_CONST || op->code == TAPE_SLOT) { /* their a is no register */
+      moves[i] = op->code == TAPE_CONST ? by[op->a] : 0;
+      continue;
+    }
+    const double values[3] = {scratch[op->a], scratch[op->b], scratch[op->c]};
+    const double slopes[3] = {moves[op->a], moves[op->b], moves[op->c]};
+    moves[i] = network_op_slope((tape_code)op->code, scratch[i], values, slopes);
+  }
+  *slope = moves[length - 1];
+  return value;
+}
+
 /* --- propensities --- */
 
 double network_propensity(const ness_network *self, int32_t dir, const int64_t *n, double *scratch)
@@ -96,7 +177,9 @@ double network_propensity(const ness_network *self, int32_t dir, const int64_t *
     }
   }
   if (self->dir_law[dir] == LAW_TAPE) {
-    const double value = tape_value(self, dir, n, scratch);
+    const int32_t begin = self->tape_start[dir];
+    const double value =
+        network_tape(self->tape + begin, self->tape_start[dir + 1] - begin, self->tape_const, n, scratch);
     return value >= 0 ? value : (double)NAN;
   }
   double value = self->dir_k[dir]; /* 0 when the direction does not exist */

@@ -9,7 +9,8 @@
  * Local detailed balance of a step:     lnk_s = ln(k_fwd/k_bwd) = -sum_i nu_si g_i + sum_w work_sw
  *   so that  ln(a_fwd(n) / a_bwd(n+nu)) = -[G(n+nu) - G(n)] + sum_w work_sw   along every step.
  * Sources of work, in this order: the reservoirs (chemical part), the voltages (charge that the step moves between
- * reservoirs, times the voltage), and last `undeclared`: what the rates hold beyond what the file declares.
+ * reservoirs, times the voltage), the heats (of places with a temperature T_h of their own: heat that the step draws
+ * there, times 1 - T/T_h), and last `undeclared`: what the rates hold beyond what the file declares.
  * The medium entropy of an event is ln(a_fwd(n)/a_bwd(n+nu)) in k_B. */
 #ifndef ENGINE_MODEL_H
 #define ENGINE_MODEL_H
@@ -52,7 +53,7 @@ typedef enum obs_kind { OBS_NET = 0, OBS_FWD = 1, OBS_BWD = 2, OBS_COUNT = 3 } o
   X(nfamily)                                                                                                           \
   X(nstep)                                                                                                             \
   X(nres) X(nvolt) X(nreact) X(nchange) X(nexch) X(nwork) X(nop) X(nconst) X(ncycle) X(ncycstep) X(nobs) X(nobsterm)   \
-      X(nname) X(nguard) X(ndep)
+      X(nname) X(nguard) X(ndep) X(nheat) X(nheatstep)
 
 #define NETWORK_ARRAYS(X)                                                                                              \
   X(S, int64_t, slot_start, nslot)                                                                                     \
@@ -71,6 +72,11 @@ typedef enum obs_kind { OBS_NET = 0, OBS_FWD = 1, OBS_BWD = 2, OBS_COUNT = 3 } o
   X(S, int32_t, res_name, nres)                                                                                        \
   X(S, double, volt_kt, nvolt)                                                                                         \
   X(S, int32_t, volt_name, nvolt)                                                                                      \
+  X(S, double, heat_kelvin, nheat)                                                                                     \
+  X(S, int32_t, heat_name, nheat)                                                                                      \
+  X(S, int32_t, heat_step, nheatstep)                                                                                  \
+  X(S, int32_t, heat_src, nheatstep)                                                                                   \
+  X(S, double, heat_kt, nheatstep)                                                                                     \
   X(S, int32_t, step_name, nstep)                                                                                      \
   X(S, int32_t, step_text, nstep)                                                                                      \
   X(S, int32_t, step_line, nstep)                                                                                      \
@@ -122,6 +128,8 @@ typedef struct ness_network {
   int32_t ncycle, ncycstep;                                         /* declared cycles */
   int32_t nobs, nobsterm; /* declared observables, linear in rates and counts */
   int32_t nname;          /* bytes of the name blob */
+  int32_t nheat;          /* places with a temperature of their own */
+  int32_t nheatstep;      /* steps that exchange heat with them */
 
   /* slots (nslot) */
   const int64_t *slot_start;  /* count at t = 0 */
@@ -142,6 +150,10 @@ typedef struct ness_network {
   const int32_t *res_name;
   const double *volt_kt; /* (nvolt) potential of the compartment, kT/e */
   const int32_t *volt_name;
+  const double *heat_kelvin; /* (nheat) temperature of the place, K; in natural units over that of the model */
+  const int32_t *heat_name;
+  const int32_t *heat_step, *heat_src; /* (nheatstep) steps, strictly ascending, and the place that each is at */
+  const double *heat_kt;               /* work that its heat does in a forward event, kT */
 
   /* steps (nstep) and directions (2*nstep) */
   const int32_t *step_name, *step_text; /* name, and how it reads in the file */
@@ -186,15 +198,24 @@ static inline const char *network_text(const ness_network *self, int32_t offset)
 }
 static inline int32_t network_sources(const ness_network *self)
 {
-  return self->nres + self->nvolt + 1;
+  return self->nres + self->nvolt + self->nheat + 1;
 }
 
-/* Name of a source of work: the reservoir's, the voltage's, or "undeclared". */
+/* Name of a source of work: the reservoir's, the voltage's, that of a heat ("hot.heat"), or "undeclared". */
 const char *network_source_name(const ness_network *self, int32_t source);
 
 /* Propensity of a direction at counts n (nslot), 1/s, never negative; `scratch` has tape_max doubles. A tape that gives
  * a negative value or NaN returns NaN, and the caller stops the run with the step's name. */
 double network_propensity(const ness_network *self, int32_t dir, const int64_t *n, double *scratch);
+
+/* The value of a tape at counts n, with `length` doubles of scratch. */
+double network_tape(const tape_op *tape, int32_t length, const double *constant, const int64_t *n, double *scratch);
+/* The same and its slope along a parameter that changes the constants with `by`; 2 length doubles of scratch. The slope
+ * is NaN where the value has a corner or a jump. */
+double network_tape_slope(const tape_op *tape, int32_t length, const double *constant, const double *by,
+                          const int64_t *n, double *scratch, double *slope);
+/* The slope of one operation's result from the values and slopes of its operands. */
+double network_op_slope(tape_code code, double result, const double value[3], const double by[3]);
 
 /* G(n), kT. */
 double network_free_energy(const ness_network *self, const int64_t *n);
@@ -234,9 +255,12 @@ int32_t builder_family(network_builder *self, const char *name, int64_t copies);
 int32_t builder_slot(network_builder *self, const char *name, int64_t start, int64_t max, double g, double charge,
                      int32_t volt, int32_t family);
 int32_t builder_voltage(network_builder *self, const char *name, double kt);
+int32_t builder_heat(network_builder *self, const char *name, double kelvin);
 int32_t builder_reservoir(network_builder *self, const char *name, double mu, double activity, double charge,
                           int32_t volt);
 int32_t builder_step_add(network_builder *self, const builder_step *step);
+/* The last step draws on a heat, which does this work in a forward event, kT. */
+int32_t builder_step_heat(network_builder *self, int32_t heat, double kt);
 int32_t builder_cycle(network_builder *self, const char *name, int32_t n, const int32_t *steps, const int32_t *by);
 int32_t builder_observable(network_builder *self, const char *name, int32_t n, const int32_t *kinds, const int32_t *ids,
                            const double *coefs);

@@ -74,6 +74,7 @@ static void verify_frame(verify *self)
   verify_offsets(self, net->family_name, net->nfamily, "family");
   verify_offsets(self, net->res_name, net->nres, "reservoir");
   verify_offsets(self, net->volt_name, net->nvolt, "voltage");
+  verify_offsets(self, net->heat_name, net->nheat, "heat");
   verify_offsets(self, net->step_name, net->nstep, "step");
   verify_offsets(self, net->step_text, net->nstep, "step text");
   verify_offsets(self, net->cycle_name, net->ncycle, "cycle");
@@ -143,6 +144,24 @@ static void verify_reservoirs(verify *self)
   for (int32_t v = 0; v < net->nvolt; v++) {
     if (!is_sane(net->volt_kt[v])) {
       FAIL(self, "voltage \"%s\" is not finite or beyond 1e100", verify_name(self, net->volt_name[v]));
+    }
+  }
+}
+
+static void verify_heats(verify *self)
+{
+  const ness_network *net = self->net;
+  for (int32_t h = 0; h < net->nheat; h++) {
+    if (!(net->heat_kelvin[h] > 0 && net->heat_kelvin[h] <= VALUE_MAX)) {
+      FAIL(self, "the temperature of \"%s\" is not positive or beyond 1e100", verify_name(self, net->heat_name[h]));
+    }
+  }
+  for (int32_t k = 0; k < net->nheatstep; k++) {
+    const int32_t after = k > 0 ? net->heat_step[k - 1] : -1;
+    if (net->heat_step[k] <= after || net->heat_step[k] >= net->nstep || net->heat_src[k] < 0 ||
+        net->heat_src[k] >= net->nheat || !is_sane(net->heat_kt[k])) {
+      FAIL(self, "the steps that draw heat do not follow one another, or name no place, or no finite work");
+      return;
     }
   }
 }
@@ -419,6 +438,7 @@ ness_status model_verify(const ness_network *net, ness_diags *diags)
   }
   verify_slots(&self);
   verify_reservoirs(&self);
+  verify_heats(&self);
   for (int32_t i = 0; i < net->nconst; i++) {
     if (!isfinite(net->tape_const[i])) {
       FAIL(&self, "constant %d of the rate laws is not finite", i);

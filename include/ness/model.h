@@ -17,9 +17,11 @@ extern "C" {
 
 typedef struct ness_model ness_model;
 
-/* Reads and compiles a model file, or `text` when it is not NULL (path is then its name). `settings` are texts such as
- * "V=-50[mV]" that replace values of the file. Owned: ness_model_free, which takes NULL. NESS_MODEL for a wrong model,
- * NESS_EXPECT when an assertion of the file does not hold, NESS_IO when the file cannot be read. */
+/* Reads and compiles a model file, or `text` when it is not NULL (path is then its name). A file of plain rates (.tra,
+ * .mtx, .npy, .csv) is read as one copy that wanders through its states, and takes the setting start=STATE alone.
+ * `settings` are texts such as "V=-50[mV]" that replace values of the file. Owned: ness_model_free, which takes NULL.
+ * NESS_MODEL for a wrong model, NESS_EXPECT when an assertion of the file does not hold, NESS_IO when the file cannot
+ * be read. */
 NESS_API ness_status ness_model_load(const char *path, const char *text, const char *const *settings, int32_t nsettings,
                                      ness_diags *diags, ness_model **out);
 NESS_API void ness_model_free(ness_model *self);
@@ -41,13 +43,27 @@ NESS_API ness_status ness_check(ness_model *self, const ness_check_options *opti
 
 typedef struct ness_solve_options {
   size_t struct_size; /* sizeof(ness_solve_options) */
-  const char *what;   /* NULL: "steady" */
-  int64_t max_states; /* 0: 5000 */
+  /* NULL: "steady"; "transient", "cumulants", "spectrum", "passage", "sensitivity" of the master equation; "ode", "lna"
+   */
+  const char *what;
+  int64_t max_states; /* 0: 20,000,000 */
   int64_t max_cycles; /* 0: 100000 */
   int32_t states;     /* 1: list every state with its probability */
+  const char *method; /* NULL or "auto", "gth", "klu", "multilevel"; in time "uniform", "krylov", "dense" */
+  double tolerance;   /* relative error of every probability asked for, in time of the distribution; 0: default */
+  int32_t dry_run;    /* 1: only how many states and bytes it would take */
+  double time, every; /* s: end and distance of times; ode and lna: 0 asks for the state at rest */
+  const char *const
+      *of; /* cumulants, sensitivity: of these expressions; none: the file's observables, else all steps */
+  int32_t nof;
+  const char *tilt;    /* cumulants: "-2:2:0.25", where the generating function of the first current is asked for */
+  const char *until;   /* passage: a condition on counts, "A == 0" */
+  const char *unless;  /* passage: a second one that may come first; NULL none */
+  int32_t from_steady; /* passage: 1: start from the steady state */
+  int32_t modes;       /* spectrum: 0: 10 */
 } ness_solve_options;
 
-/* The exact answer from the master equation: means, rates, cycles, entropy production and its closure. */
+/* The exact answer to one question, with the method and a bound on its error. */
 NESS_API ness_status ness_solve(ness_model *self, const ness_solve_options *options, ness_diags *diags, ness_doc **out);
 
 /* Simulates an ensemble; see ness_simulate_options. NESS_STOPPED when asked to stop (the doc holds what there is). */
@@ -66,6 +82,8 @@ typedef struct ness_scan_options {
   const char *const *columns; /* expressions such as "current(in)"; none: the file's observables and sigma */
   int32_t ncolumns;
   int32_t simulate; /* 0 exact, 1 by simulation with errors */
+  const char *what; /* exact: NULL or "steady", "transient", "ode", "lna"; in time up to simulation.time */
+  double every;     /* s, distance of the times; 0: a hundredth */
   ness_simulate_options simulation;
   int64_t max_states;
   ness_progress progress;
@@ -74,6 +92,17 @@ typedef struct ness_scan_options {
 
 /* A table of values against parameters. Points run in parallel over OpenMP; the table does not depend on threads. */
 NESS_API ness_status ness_scan(ness_model *self, const ness_scan_options *options, ness_diags *diags, ness_doc **out);
+
+typedef struct ness_convert_options {
+  size_t struct_size; /* sizeof(ness_convert_options) */
+  const char *path;   /* the end of its name is the format: .mtx, .tra (and .sta beside it), .petsc */
+  int64_t max_states; /* 0: 20,000,000 */
+  int32_t force;      /* 1: replace a file that exists */
+} ness_convert_options;
+
+/* Writes the generator of the largest part of the network, states in the order that ness_solve lists them in. */
+NESS_API ness_status ness_convert(ness_model *self, const ness_convert_options *options, ness_diags *diags,
+                                  ness_doc **out);
 
 typedef struct ness_test_options {
   size_t struct_size;     /* sizeof(ness_test_options) */

@@ -75,6 +75,9 @@ static void check_drivers(const ness_network *net, const thermo_report *r, int32
   for (int32_t v = 0; v < net->nvolt; v++)
     check_driver(out, sign * thermo_cycle_work(net, r, c, net->nres + v), "voltage of ", 200,
                  network_source_name(net, net->nres + v));
+  for (int32_t h = 0; h < net->nheat; h++)
+    check_driver(out, sign * thermo_cycle_work(net, r, c, net->nres + net->nvolt + h), "", 200,
+                 network_source_name(net, net->nres + net->nvolt + h));
 }
 
 /* +1 or -1: a declared cycle is shown the way it was declared. */
@@ -92,60 +95,82 @@ static void check_cycle_name(const ness_network *net, const thermo_report *r, in
 /* --- the graph of states --- */
 
 /* A spanning forest of each part's edges carries ln ratio and declared work; every other edge closes a cycle. */
+typedef struct check_walk { /* potentials of the states along a tree of transitions */
+  double *total, *rest;     /* (n) entropy on the way from the root, and what of it no source declares */
+  int32_t *queue;
+  bool *seen;
+  int64_t *counts, *after; /* (nslot) */
+  double *scratch;
+} check_walk;
+
+static bool walk_create(const ness_network *net, int32_t n, check_walk *out)
+{
+  const size_t states = (size_t)n + 1, slots = (size_t)net->nslot + 1;
+  *out = (check_walk){.total = mem_zero(states, sizeof(double)),
+                      .rest = mem_zero(states, sizeof(double)),
+                      .queue = mem_zero(states, sizeof(int32_t)),
+                      .seen = mem_zero(states, sizeof(bool)),
+                      .counts = mem_zero(slots, sizeof(int64_t)),
+                      .after = mem_zero(slots, sizeof(int64_t)),
+                      .scratch = mem_zero((size_t)net->tape_max + 1, sizeof(double))};
+  return out->total && out->rest && out->queue && out->seen && out->counts && out->after && out->scratch;
+}
+
+static void walk_free(check_walk *self)
+{
+  mem_free(self->total), mem_free(self->rest), mem_free(self->queue), mem_free(self->seen);
+  mem_free(self->counts), mem_free(self->after), mem_free(self->scratch);
+}
+
+/* Goes along transition e out of state i, to a state not seen yet or around a cycle. */
+static void walk_along(const ness_network *net, const cme_part *part, check_walk *w, int32_t i, int64_t e,
+                       int32_t *tail, check_state_cycles *out)
+{
+  const int32_t step = part->dir[e] / 2, way = part->dir[e] % 2 ? -1 : 1, to = part->q.to[e];
+  const double entropy = network_event_entropy(net, step, way, w->counts, w->after, w->scratch);
+  if (!isfinite(entropy)) return;
+  double declared = 0;
+  for (int32_t k = net->work_start[step]; k < net->work_start[step + 1]; k++) {
+    if (net->work_src[k] != network_sources(net) - 1) declared += way * net->work_kt[k];
+  }
+  /* Around a closed cycle the change of free energy sums to zero, so it can be left in on both sides. */
+  const double undeclared = entropy - declared + network_free_energy_change(net, step, way, w->counts);
+  if (!w->seen[to]) {
+    w->seen[to] = true;
+    w->total[to] = w->total[i] + entropy;
+    w->rest[to] = w->rest[i] + undeclared;
+    w->queue[(*tail)++] = to;
+    return;
+  }
+  const double affinity = fabs(w->total[i] + entropy - w->total[to]), gap = fabs(w->rest[i] + undeclared - w->rest[to]);
+  if (affinity > out->worst_affinity) out->worst_affinity = affinity;
+  if (gap > out->worst_undeclared) {
+    const char *const name = network_text(net, net->step_name[step]);
+    out->worst_undeclared = gap;
+    mem_free(out->undeclared_at);
+    out->undeclared_at = mem_text(name, strlen(name));
+  }
+}
+
 static ness_status check_states(const ness_network *net, const cme_solution *s, check_state_cycles *out)
 {
   for (int32_t p = 0; p < s->nparts; p++) {
     const cme_part *const part = &s->parts[p];
-    double *const total = mem_zero((size_t)part->nstate + 1, sizeof *total), *const rest =
-                                                                                 mem_zero((size_t)part->nstate + 1,
-                                                                                          sizeof *rest);
-    int32_t *const queue = mem_zero((size_t)part->nstate + 1, sizeof *queue);
-    bool *const seen = mem_zero((size_t)part->nstate + 1, sizeof *seen);
-    int64_t *const n = mem_zero((size_t)net->nslot + 1, sizeof *n);
-    if (!total || !rest || !queue || !seen || !n) {
-      mem_free(total), mem_free(rest), mem_free(queue), mem_free(seen), mem_free(n);
-      return NESS_NOMEM;
-    }
-    for (int32_t root = 0; root < part->nstate; root++) {
+    check_walk w;
+    const bool made = walk_create(net, part->q.n, &w);
+    for (int32_t root = 0; made && root < part->q.n; root++) {
       int32_t head = 0, tail = 0;
-      if (seen[root]) continue;
-      seen[root] = true;
-      queue[tail++] = root;
+      if (w.seen[root]) continue;
+      w.seen[root] = true;
+      w.queue[tail++] = root;
       while (head < tail) {
-        const int32_t i = queue[head++];
-        for (int32_t k = 0; k < net->nslot; k++) n[k] = net->slot_start[k];
-        for (int32_t k = 0; k < part->nslot; k++)
-          n[part->slot[k]] = part->count[(size_t)i * (size_t)part->nslot + (size_t)k];
-        for (int64_t e = part->edge_start[i]; e < part->edge_start[i + 1]; e++) {
-          const cme_edge *const edge = &part->edge[e];
-          if (!isfinite(edge->entropy)) continue;
-          const int32_t step = edge->dir / 2, way = edge->dir % 2 ? -1 : 1;
-          double declared = 0;
-          for (int32_t w = net->work_start[step]; w < net->work_start[step + 1]; w++) {
-            if (net->work_src[w] != net->nres + net->nvolt) declared += way * net->work_kt[w];
-          }
-          /* Around a closed cycle the change of free energy sums to zero, so it can be left in on both sides. */
-          const double undeclared = edge->entropy - declared + network_free_energy_change(net, step, way, n);
-          if (!seen[edge->to]) {
-            seen[edge->to] = true;
-            total[edge->to] = total[i] + edge->entropy;
-            rest[edge->to] = rest[i] + undeclared;
-            queue[tail++] = edge->to;
-            continue;
-          }
-          const double affinity = fabs(total[i] + edge->entropy - total[edge->to]),
-                       gap = fabs(rest[i] + undeclared - rest[edge->to]);
-          if (affinity > out->worst_affinity) out->worst_affinity = affinity;
-          if (gap > out->worst_undeclared) {
-            out->worst_undeclared = gap;
-            mem_free(out->undeclared_at);
-            const char *const name = network_text(net, net->step_name[step]);
-            out->undeclared_at = mem_text(name, strlen(name));
-          }
-        }
+        const int32_t i = w.queue[head++];
+        cme_counts(part, i, w.counts);
+        for (int64_t e = part->q.start[i]; e < part->q.start[i + 1]; e++) walk_along(net, part, &w, i, e, &tail, out);
       }
     }
-    mem_free(total), mem_free(rest), mem_free(queue), mem_free(seen), mem_free(n);
+    walk_free(&w);
+    if (!made) return NESS_NOMEM;
   }
   out->done = true;
   return NESS_OK;
@@ -278,7 +303,8 @@ static int32_t check_worst(const thermo_report *r, bool undeclared, const cme_so
 }
 
 static void check_verdict(const ness_network *net, const thermo_report *r, const check_state_cycles *states,
-                          double tolerance, const cme_solution *s, doc_node *root, const char **balance)
+                          double tolerance, double contradiction, const cme_solution *s, doc_node *root,
+                          const char **balance)
 {
   text_buffer line = {0};
   const int32_t bad = check_worst(r, true, NULL), driven = check_worst(r, false, s);
@@ -293,14 +319,14 @@ static void check_verdict(const ness_network *net, const thermo_report *r, const
     text_add(&line, " (");
     check_cycle_text(net, &r->cycles, charge, check_sign(&r->cycle[charge]), &line);
     text_add(&line, ") %g e appears from nothing", r->cycle[charge].charge);
-  } else if (bad >= 0 && r->worst_undeclared > tolerance) {
+  } else if (bad >= 0 && r->worst_undeclared > contradiction) {
     *balance = "inconsistent";
     text_add(&line, "The rates break detailed balance by %.6g kT around ", fabs(r->cycle[bad].undeclared));
     check_cycle_name(net, r, bad, &line);
     text_add(&line, " (");
     check_cycle_text(net, &r->cycles, bad, check_sign(&r->cycle[bad]), &line);
     text_add(&line, "), and nothing that the file declares drives it");
-  } else if (states->done && states->worst_undeclared > tolerance) {
+  } else if (states->done && states->worst_undeclared > contradiction) {
     *balance = "inconsistent";
     text_add(&line,
              "The rates break detailed balance by %.6g kT around a cycle of states through %s, and nothing that the "
@@ -375,6 +401,8 @@ ness_status ness_check(ness_model *self, const ness_check_options *options, ness
 {
   const ness_network *const net = lang_network(self->compiled);
   const double tolerance = options && options->tolerance > 0 ? options->tolerance : 1e-4;
+  /* Plain rates declare nothing that they could contradict. */
+  const double contradiction = self->imported ? (double)INFINITY : tolerance;
   thermo_report report = {0};
   check_state_cycles states = {0};
   cme_solution solution = {0};
@@ -383,7 +411,7 @@ ness_status ness_check(ness_model *self, const ness_check_options *options, ness
   bool *const fixed = mem_zero((size_t)net->nstep + 1, sizeof *fixed);
   if (!fixed) return NESS_NOMEM;
   for (int32_t s = 0; s < net->nstep; s++) fixed[s] = self->compiled->steps[s].from_energies;
-  ness_status status = thermo_check(net, fixed, tolerance, &report);
+  ness_status status = thermo_check(net, fixed, contradiction, &report);
   mem_free(fixed);
   if (status == NESS_NUMERIC) {
     diag_add(diags, NESS_ERROR,
@@ -395,7 +423,7 @@ ness_status ness_check(ness_model *self, const ness_check_options *options, ness
   ness_diags *const silent = ness_diags_create();
   ness_doc *const doc = doc_create("check");
   doc_node *const root = doc_root(doc);
-  const cme_options limits = {.max_states = options ? options->max_states : 0};
+  const cme_options limits = {.max_states = options && options->max_states > 0 ? options->max_states : 5000};
   const ness_status steady = silent ? cme_steady(net, &limits, silent, &solution) : NESS_NOMEM;
   const bool solved = steady == NESS_OK;
   const char *const reason = solved                                     ? NULL
@@ -404,7 +432,7 @@ ness_status ness_check(ness_model *self, const ness_check_options *options, ness
   if (!doc || !silent) status = NESS_NOMEM;
   if (status == NESS_OK && report.tapes > 0 && solved) status = check_states(net, &solution, &states);
   if (status == NESS_OK) {
-    check_verdict(net, &report, &states, tolerance, solved ? &solution : NULL, root, &balance);
+    check_verdict(net, &report, &states, tolerance, contradiction, solved ? &solution : NULL, root, &balance);
     doc_string(root, "model", "%s", net->model_name);
     doc_int(root, "counts", net->nslot);
     doc_int(root, "steps", net->nstep);

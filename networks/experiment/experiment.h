@@ -5,6 +5,9 @@
 #define NETWORKS_EXPERIMENT_H
 
 #include "engine/cme/cme.h"
+#include "engine/cme/evolve.h"
+#include "engine/cme/passage.h"
+#include "engine/cme/response.h"
 #include "engine/ssa/ssa.h"
 #include "networks/lang/lang.h"
 #include <ness/model.h>
@@ -15,22 +18,48 @@ struct ness_model {
   int32_t noverrides;
   char *settings; /* as given, joined with "; " */
   lang_model *compiled;
+  bool imported; /* from a file of rates: it has no parameters */
 };
+
+/* --- question.c: what `solve` can be asked for and leaves behind --- */
+
+typedef enum question_kind { QUESTION_STEADY, QUESTION_TRANSIENT, QUESTION_ODE, QUESTION_LNA } question_kind;
+
+typedef struct question {
+  question_kind kind;
+  double time, every; /* s; ODE and LNA: time 0 asks for the state at rest */
+  cme_options limits;
+  transient_options transient;
+} question;
+
+/* The kind of this name; false when there is none. */
+bool question_named(const char *name, question_kind *out);
+/* Checks time and every. */
+ness_status question_times(const question *self, ness_diags *diags);
+/* Answers a question: at rest into *exact (rates and moments; without states where it comes from rate equations), in
+ * time into *path. The other is left empty. Both are the caller's to free. */
+ness_status question_ask(const question *self, const ness_network *net, ness_diags *diags, cme_solution *exact,
+                         evolution *path);
 
 /* --- values.c: what rate(), mean(), sigma ... are at the moment --- */
 
 typedef struct values {
   lang_model *model;
   const ness_network *network; /* NULL: the model's */
-  const cme_solution *exact;   /* one of exact and sample, or neither */
-  cme_cycles *cycles;          /* of exact, found at first use */
+  const cme_solution *exact;   /* one of exact, path and sample, or none; without parts: from rate equations */
+  const evolution *path;
+  cme_cycles *cycles; /* of exact, found at first use */
   bool cycles_found;
   const ssa_result *sample;
   int32_t left_out; /* batch that is left out, -1 none */
   const struct let_value *lets;
   rng_stream *random; /* for uniform() and loguniform(), NULL none */
-  int64_t max_states;
 } values;
+
+typedef struct hook_context {
+  values *v;
+  ness_diags *diags;
+} hook_context;
 
 typedef struct let_value { /* `let`: the value, and for a sample the value without each batch */
   const char *name;
@@ -57,6 +86,36 @@ double values_observable(const values *self, int32_t kind, int32_t id); /* `kind
 double values_variance(const values *self, int32_t slot);
 double values_entropy(const values *self); /* k_B/s */
 double values_work(const values *self, int32_t source);
+
+/* Whether there is what a function needs: the master equation's steady state (`exact`), or any result. */
+bool values_need(values *self, const expr *node, ness_diags *diags, bool exact, bool *ok);
+/* --- values_exact.c: functions of the master equation's steady state. False when the call is none of them. --- */
+bool values_exact_call(hook_context *c, const expr *node, quantity *out, bool *ok);
+/* Weights (2 nstep) that make a linear flow count its events, and the unit of one count. False with the reason. */
+bool values_weights(hook_context *c, const expr *node, double *weight, quantity *count);
+/* Derivatives of a linear flow or mean, or of sigma. */
+bool response_of(hook_context *c, const expr *node, response *out);
+/* What response_linear is asked for: weights (2 nstep) of events and (nslot) of counts, added to. */
+void response_weights(const lang_linear *l, double *weight, double *count);
+/* First passages to conditions on counts; `second` may be NULL. */
+bool passage_of(hook_context *c, const expr *first, const expr *second, const passage_options *options, passage *out);
+
+/* --- derivative.c: exact derivatives of the steady state with respect to values of the file --- */
+/* A linear flow or mean or sigma, and its derivatives (n) with respect to the values of the slopes, SI by SI. */
+bool derivatives_of(hook_context *c, const expr *node, const lang_slopes *slopes, int32_t n, quantity *value,
+                    double *out);
+/* derivative(x, p) */
+bool derivative_call(hook_context *c, const expr *node, quantity *out);
+
+typedef struct derivative_names { /* the values of a file that change a rate or one of some expressions */
+  int32_t n, nrefused;
+  lang_slopes *slopes;          /* (n) */
+  const char **name, **refused; /* (n), (nrefused) without a derivative */
+  char (*reason)[200];          /* (nrefused) */
+} derivative_names;
+
+ness_status derivative_names_find(hook_context *c, expr *const *nodes, int32_t nnodes, derivative_names *out);
+void derivative_names_free(derivative_names *self);
 
 /* --- shared between answers --- */
 const char *setting_name(lang_file *file, const char *setting);

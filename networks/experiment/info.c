@@ -88,6 +88,12 @@ ness_status ness_info(const ness_model *self, ness_diags *diags, ness_doc **out)
     if (net->temperature > 0)
       doc_number(row, "millivolt", 1e3 * net->volt_kt[i] * CONST_KB * net->temperature / CONST_E);
   }
+  rows = net->nheat ? doc_array(root, "heats") : NULL;
+  for (int32_t i = 0; i < net->nheat; i++) {
+    doc_node *const row = doc_object(rows, NULL);
+    doc_string(row, "name", "%s", network_text(net, net->heat_name[i]));
+    doc_number(row, net->temperature > 0 ? "kelvin" : "temperature", net->heat_kelvin[i]);
+  }
   rows = doc_array(root, "steps");
   for (int32_t i = 0; i < net->nstep; i++) {
     doc_node *const row = doc_object(rows, NULL);
@@ -101,7 +107,7 @@ ness_status ness_info(const ness_model *self, ness_diags *diags, ness_doc **out)
     doc_number(row, "ln_ratio_kt", net->step_lnk[i]);
     double declared = 0, undeclared = 0;
     for (int32_t w = net->work_start[i]; w < net->work_start[i + 1]; w++) {
-      if (net->work_src[w] == net->nres + net->nvolt) undeclared += net->work_kt[w];
+      if (net->work_src[w] == network_sources(net) - 1) undeclared += net->work_kt[w];
       else declared += net->work_kt[w];
     }
     doc_number(row, "work_kt", declared);

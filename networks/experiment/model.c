@@ -1,5 +1,7 @@
 /* Loading: a file or text and the settings of the call become a compiled model. Also the words that answers share. */
 #include "networks/experiment/experiment.h"
+#include "networks/import/import.h"
+#include "networks/lang/adopt.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -40,12 +42,33 @@ ness_status settings_evaluate(lang_file *file, const char *const *settings, int3
   return status;
 }
 
+/* A file of rates as a model. */
+static ness_status model_import(ness_model *self, const char *path, const char *content, const char *const *settings,
+                                int32_t nsettings, ness_diags *diags, ness_model **out)
+{
+  ness_network *net = NULL;
+  ness_status status = import_load(path, content, content ? strlen(content) : 0, settings, nsettings, diags, &net);
+  if (status == NESS_OK) status = lang_adopt(net, path, diags, &self->file, &self->compiled);
+  if (status != NESS_OK) network_free(net);
+  else if (!lang_warn_unreached(self->compiled, diags)) status = NESS_NOMEM;
+  text_buffer joined = {0};
+  for (int32_t i = 0; i < nsettings && status == NESS_OK; i++) text_add(&joined, "%s%s", i ? "; " : "", settings[i]);
+  text_put(&joined, "", 0);
+  if (status == NESS_OK && !(self->settings = text_take(&joined))) status = NESS_NOMEM;
+  text_clear(&joined);
+  self->imported = true;
+  if (status == NESS_OK) *out = self;
+  else ness_model_free(self);
+  return status;
+}
+
 ness_status ness_model_load(const char *path, const char *content, const char *const *settings, int32_t nsettings,
                             ness_diags *diags, ness_model **out)
 {
   *out = NULL;
   ness_model *const self = mem_zero(1, sizeof *self);
   if (!self) return NESS_NOMEM;
+  if (import_knows(path)) return model_import(self, path, content, settings, nsettings, diags, out);
   ness_status status = lang_parse(path, content, content ? strlen(content) : 0, diags, &self->file);
   if (status == NESS_OK) status = settings_evaluate(self->file, settings, nsettings, diags, &self->overrides);
   if (status == NESS_OK) {

@@ -30,6 +30,7 @@ typedef struct frame { /* settings so far, the model compiled with them, and wha
   int32_t noverrides, capacity;
   lang_model *model;
   cme_solution exact;
+  evolution path;
   ssa_result sample;
   bool has_exact, has_sample;
   values v;
@@ -41,6 +42,7 @@ static void frame_forget(frame *f)
 {
   values_free(&f->v);
   if (f->has_exact) cme_solution_free(&f->exact);
+  evolve_free(&f->path);
   if (f->has_sample) ssa_result_free(&f->sample);
   f->has_exact = f->has_sample = false;
   f->v = (values){.model = f->model, .left_out = -1, .lets = f->lets, .random = f->random};
@@ -98,48 +100,34 @@ static ness_status run_block(frame *f, const stmt *list);
 
 /* --- solve and simulate --- */
 
-static ness_status run_solve(frame *f, const stmt *s)
+/* The numbers behind a solve or simulate statement, by name; times in seconds. */
+static ness_status run_settings(frame *f, const stmt *s, const char *const *names, const bool *is_time, int32_t n,
+                                double *value)
 {
-  if (strcmp(s->name, "steady") != 0) {
-    lang_error(f->r->diags, s->place, "write `solve steady`", "cannot solve for %s", s->name);
-    return NESS_MODEL;
-  }
-  frame_forget(f);
-  const ness_status status = cme_steady(lang_network(f->model), NULL, f->r->diags, &f->exact);
-  if (status != NESS_OK) return status;
-  f->has_exact = true;
-  f->v.exact = &f->exact;
-  return NESS_OK;
-}
-
-static ness_status run_simulate(frame *f, const stmt *s, bool *skipped)
-{
-  const char *const names[] = {"replicas", "time", "events", "seed", "warmup", "every"};
-  double value[6] = {64, 0, 0, 1, 0, 0};
-  *skipped = f->r->options && f->r->options->exact_only;
-  if (*skipped) return NESS_OK;
   for (const expr_argument *a = s->arguments; a; a = a->next) {
-    quantity q;
     int which = -1;
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < n; i++) {
       if (strcmp(a->name, names[i]) == 0) which = i;
     }
     if (which < 0) {
-      const char *const near = name_nearest(a->name, names, 6);
-      char *const hint = near ? arena_format(&f->r->memory, "did you mean %s?", near) : NULL;
-      lang_error(f->r->diags, a->place, hint ? hint : "replicas, time, events, seed, warmup, every",
-                 "simulate has no setting %s", a->name);
+      const char *const near = name_nearest(a->name, names, n);
+      text_buffer all = {0};
+      for (int i = 0; i < n; i++) text_add(&all, i ? ", %s" : "%s", names[i]);
+      char *const hint = near ? arena_format(&f->r->memory, "did you mean %s?", near)
+                              : arena_format(&f->r->memory, "%s", all.data ? all.data : "");
+      lang_error(f->r->diags, a->place, hint, "%s has no setting %s", s->kind == STMT_SOLVE ? "solve" : "simulate",
+                 a->name);
+      text_clear(&all);
       return NESS_MODEL;
     }
     estimate e;
     f->v.lets = f->lets;
     if (!values_estimate(&f->v, a->value, f->r->diags, &e)) return NESS_MODEL;
-    q = e.value;
+    const quantity q = e.value;
     estimate_free(&e);
-    const bool time = which == 1 || which >= 4;
-    if (!unit_equal(q.unit, UNIT_NONE) && !(time && unit_equal(q.unit, UNIT_SECOND))) {
-      lang_error(f->r->diags, a->place, time ? "in seconds, with or without [s]" : NULL, "%s has a wrong unit",
-                 a->name);
+    if (!unit_equal(q.unit, UNIT_NONE) && !(is_time[which] && unit_equal(q.unit, UNIT_SECOND))) {
+      lang_error(f->r->diags, a->place, is_time[which] ? "in seconds, with or without [s]" : NULL,
+                 "%s has a wrong unit", a->name);
       return NESS_MODEL;
     }
     if (!(q.value >= 0) || q.value > 1e18) {
@@ -148,6 +136,45 @@ static ness_status run_simulate(frame *f, const stmt *s, bool *skipped)
     }
     value[which] = q.value;
   }
+  return NESS_OK;
+}
+
+static ness_status run_solve(frame *f, const stmt *s)
+{
+  static const char *const names[] = {"time", "every"};
+  static const bool is_time[] = {true, true};
+  double value[2] = {0, 0};
+  question q = {0};
+  if (!question_named(s->name, &q.kind)) {
+    lang_error(f->r->diags, s->place, "solve steady, transient, ode or lna", "cannot solve for %s", s->name);
+    return NESS_MODEL;
+  }
+  ness_status status = run_settings(f, s, names, is_time, 2, value);
+  if (status != NESS_OK) return status;
+  q.time = value[0];
+  q.every = value[1];
+  if (question_times(&q, NULL) != NESS_OK) {
+    lang_error(f->r->diags, s->place, "as in `solve transient time 10, every 1`", "solving in time needs its end");
+    return NESS_MODEL;
+  }
+  frame_forget(f);
+  status = question_ask(&q, lang_network(f->model), f->r->diags, &f->exact, &f->path);
+  if (status != NESS_OK) return status;
+  f->has_exact = f->path.ntimes == 0;
+  if (f->has_exact) f->v.exact = &f->exact;
+  else f->v.path = &f->path;
+  return NESS_OK;
+}
+
+static ness_status run_simulate(frame *f, const stmt *s, bool *skipped)
+{
+  static const char *const names[] = {"replicas", "time", "events", "seed", "warmup", "every"};
+  static const bool is_time[] = {false, true, false, false, true, true};
+  double value[6] = {64, 0, 0, 1, 0, 0};
+  *skipped = f->r->options && f->r->options->exact_only;
+  if (*skipped) return NESS_OK;
+  ness_status status = run_settings(f, s, names, is_time, 6, value);
+  if (status != NESS_OK) return status;
   if (value[1] > 0 && !(value[4] < value[1])) {
     lang_error(f->r->diags, s->place, "time counts from the start, warmup included",
                "the warmup (%g s) leaves nothing of the time (%g s)", value[4], value[1]);
@@ -161,7 +188,7 @@ static ness_status run_simulate(frame *f, const stmt *s, bool *skipped)
                                    .seed = (uint64_t)value[3],
                                    .warmup = value[4],
                                    .every = value[5]};
-  const ness_status status = ssa_ensemble(lang_network(f->model), &o, "", "", f->r->diags, &f->sample);
+  status = ssa_ensemble(lang_network(f->model), &o, "", "", f->r->diags, &f->sample);
   if (status != NESS_OK) return status;
   f->has_sample = true;
   f->v.sample = &f->sample;

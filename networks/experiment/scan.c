@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define SCAN_AXES 4
+#define SCAN_BLOCK 16 /* points that start from one another */
 #define SCAN_POINTS 1000000
 
 typedef struct scan_axis {
@@ -72,8 +73,9 @@ static quantity scan_value(const scan_axis *axes, int32_t naxes, int32_t axis, i
                     axes[axis].from.unit};
 }
 
-static ness_status scan_point(const ness_model *self, const ness_scan_options *o, const scan_axis *axes, int64_t point,
-                              expr *const *columns, int32_t ncolumns, ness_diags *diags, scan_cell *cells)
+static ness_status scan_point(const ness_model *self, const ness_scan_options *o, const question *ask,
+                              const scan_axis *axes, int64_t point, expr *const *columns, int32_t ncolumns,
+                              cme_solution *like, ness_diags *diags, scan_cell *cells)
 {
   const int32_t n = self->noverrides + o->nsettings;
   lang_override *const overrides = mem_zero((size_t)n + 1, sizeof *overrides);
@@ -84,6 +86,7 @@ static ness_status scan_point(const ness_model *self, const ness_scan_options *o
         (lang_override){.name = axes[i].name, .value = scan_value(axes, o->nsettings, i, point)};
   lang_model *model = NULL;
   cme_solution exact = {0};
+  evolution path = {0};
   ssa_result sample = {0};
   ness_status status = lang_compile(self->file, overrides, n, diags, &model);
   values v = {.model = model, .left_out = -1};
@@ -96,9 +99,11 @@ static ness_status scan_point(const ness_model *self, const ness_scan_options *o
     status = ssa_ensemble(lang_network(model), &s, "", "", diags, &sample);
     v.sample = &sample;
   } else if (status == NESS_OK) {
-    const cme_options limits = {.max_states = o->max_states};
-    status = cme_steady(lang_network(model), &limits, diags, &exact);
-    v.exact = &exact;
+    question asked = *ask;
+    asked.limits.like = like->parts ? like : NULL;
+    status = question_ask(&asked, lang_network(model), diags, &exact, &path);
+    v.exact = path.ntimes ? NULL : &exact;
+    v.path = path.ntimes ? &path : NULL;
   }
   for (int32_t c = 0; c < ncolumns && status == NESS_OK; c++) {
     estimate e;
@@ -110,7 +115,9 @@ static ness_status scan_point(const ness_model *self, const ness_scan_options *o
     estimate_free(&e);
   }
   values_free(&v);
-  cme_solution_free(&exact);
+  cme_solution_free(like); /* the next point starts from here */
+  *like = exact;
+  evolve_free(&path);
   ssa_result_free(&sample);
   lang_model_free(model);
   mem_free(overrides);
@@ -139,6 +146,18 @@ static ness_status scan_columns(ness_model *self, const ness_scan_options *o, ne
   return NESS_OK;
 }
 
+static ness_status scan_question(const ness_scan_options *o, question *ask, ness_diags *diags)
+{
+  if (o->what && !question_named(o->what, &ask->kind)) {
+    diag_add(diags, NESS_ERROR, "a scan cannot solve for %s", o->what);
+    diag_hint(diags, "steady, transient, ode or lna; noise, control, passage and relaxation are columns: --column "
+                     "'fano(rate(r1))'");
+    return NESS_USAGE;
+  }
+  if (ask->kind == QUESTION_STEADY || o->simulate) return NESS_OK;
+  return question_times(ask, diags);
+}
+
 ness_status ness_scan(ness_model *self, const ness_scan_options *options, ness_diags *diags, ness_doc **out)
 {
   scan_axis axes[SCAN_AXES];
@@ -147,46 +166,60 @@ ness_status ness_scan(ness_model *self, const ness_scan_options *options, ness_d
   const char **titles = NULL;
   int32_t ncolumns = 0;
   *out = NULL;
+  if (self->imported) {
+    diag_add(diags, NESS_ERROR, "a file of rates has no parameters to scan");
+    return NESS_USAGE;
+  }
   ness_status status = scan_axes(self, options, diags, axes, &points);
   if (status == NESS_OK) status = scan_columns(self, options, diags, &columns, &titles, &ncolumns);
   scan_cell *const cells = status == NESS_OK ? mem_zero((size_t)points * (size_t)ncolumns + 1, sizeof *cells) : NULL;
   if (status == NESS_OK && !cells) status = NESS_NOMEM;
+  question ask = {.limits.max_states = options->max_states, .time = options->simulation.time, .every = options->every};
+  if (status == NESS_OK) status = scan_question(options, &ask, diags);
   int64_t done = 0, first_bad = points;
   ness_status bad = NESS_OK;
   const double start = omp_get_wtime();
   double shown = start;
-#pragma omp parallel for schedule(dynamic) if (status == NESS_OK)
-  for (int64_t i = 0; i < (status == NESS_OK ? points : 0); i++) {
-    int64_t before;
+  /* Neighbours in a block start from each other; blocks, and so all results, do not depend on the threads. */
+  const int64_t blocks = status == NESS_OK ? (points + SCAN_BLOCK - 1) / SCAN_BLOCK : 0;
+#pragma omp parallel for schedule(dynamic)
+  for (int64_t block = 0; block < blocks; block++) {
+    cme_solution like = {0};
+    for (int64_t i = block * SCAN_BLOCK; i < points && i < (block + 1) * SCAN_BLOCK; i++) {
+      int64_t before;
 #pragma omp atomic read
-    before = first_bad;
-    if (i > before || interrupt_pending()) continue;
-    ness_diags *const own = ness_diags_create();
-    const ness_status mine =
-        own ? scan_point(self, options, axes, i, columns, ncolumns, own, cells + (size_t)i * (size_t)ncolumns)
-            : NESS_NOMEM;
+      before = first_bad;
+      if (i > before || interrupt_pending()) continue;
+      ness_diags *const own = ness_diags_create();
+      const ness_status mine = own ? scan_point(self, options, &ask, axes, i, columns, ncolumns, &like, own,
+                                                cells + (size_t)i * (size_t)ncolumns)
+                                   : NESS_NOMEM;
 #pragma omp critical(scan_progress)
-    {
-      done++;
-      if (mine != NESS_OK && i < first_bad) {
+      {
+        done++;
+        if (mine != NESS_OK && i < first_bad) {
 #pragma omp atomic write
-        first_bad = i;
-        bad = mine;
+          first_bad = i;
+          bad = mine;
+        }
+        const double now = omp_get_wtime();
+        if (options->progress && omp_get_thread_num() == 0 && now - shown > 0.2) {
+          shown = now;
+          if (options->progress(options->progress_context, (double)done, (double)points, 0, now - start))
+            ness_interrupt();
+        }
       }
-      const double now = omp_get_wtime();
-      if (options->progress && omp_get_thread_num() == 0 && now - shown > 0.2) {
-        shown = now;
-        if (options->progress(options->progress_context, (double)done, (double)points, 0, now - start))
-          ness_interrupt();
-      }
+      ness_diags_free(own);
     }
-    ness_diags_free(own);
+    cme_solution_free(&like);
   }
   if (status == NESS_OK && interrupt_pending()) status = NESS_STOPPED;
   if (status == NESS_OK && bad != NESS_OK) {
     /* Run the first point that failed once more, now with the caller's diagnostics. */
-    status = scan_point(self, options, axes, first_bad, columns, ncolumns, diags,
+    cme_solution like = {0};
+    status = scan_point(self, options, &ask, axes, first_bad, columns, ncolumns, &like, diags,
                         cells + (size_t)first_bad * (size_t)ncolumns);
+    cme_solution_free(&like);
     text_buffer where = {0};
     for (int32_t a = 0; a < options->nsettings; a++) {
       char unit[64];
@@ -202,7 +235,11 @@ ness_status ness_scan(ness_model *self, const ness_scan_options *options, ness_d
     doc_node *const root = doc_root(doc);
     doc_string(root, "model", "%s", lang_network(self->compiled)->model_name);
     doc_string(root, "method", "%s",
-               options->simulate ? "simulation, errors over batches of replicas" : "exact (GTH elimination)");
+               options->simulate                ? "simulation, errors over batches of replicas"
+               : ask.kind == QUESTION_STEADY    ? "exact, steady state of the master equation"
+               : ask.kind == QUESTION_TRANSIENT ? "exact, master equation in time"
+               : ask.kind == QUESTION_ODE       ? "rate equations"
+                                                : "linear noise approximation");
     doc_int(root, "points", points);
     doc_node *const rows = doc_array(root, "table");
     for (int64_t i = 0; i < points; i++) {

@@ -88,7 +88,7 @@ static void simulate_answer(const ness_network *net, const ssa_result *r, doc_no
   rows = doc_array(root, "work");
   for (int32_t i = 0; i < network_sources(net); i++) {
     simulate_pair(&v, get_work, 0, i, &value, &error);
-    if (i == net->nres + net->nvolt && value == 0) continue;
+    if (i == network_sources(net) - 1 && value == 0) continue;
     doc_node *const row = doc_object(rows, NULL);
     doc_string(row, "source", "%s", network_source_name(net, i));
     simulate_estimate(row, "work_kt_per_s", value, error);

@@ -1,11 +1,46 @@
-/* ness solve: the exact steady state as an answer. */
-#include "networks/experiment/experiment.h"
+/* ness solve: which question is asked, and the answer to the first of them, the exact steady state. */
+#include "networks/experiment/solve.h"
 #include <math.h>
 #include <string.h>
 
 #define SOLVE_CYCLES_SHOWN 40
 
-static void solve_steps(const ness_network *net, const cme_solution *s, doc_node *root)
+void solve_method(const cme_solution *s, doc_node *root)
+{
+  doc_node *const method = doc_object(root, "method");
+  int32_t classes = 0;
+  for (int32_t p = 0; p < s->nparts; p++) classes += s->parts[p].classes.count;
+  doc_string(method, "name", "%s", solver_name(s->report.method));
+  doc_number(method, "relative_error_below", s->report.bound);
+  doc_string(method, "proof", "%s", s->report.proof ? s->report.proof : "");
+  if (s->report.iterations) doc_int(method, "iterations", s->report.iterations);
+  doc_int(method, "states", s->states);
+  doc_int(method, "independent_parts", s->nparts);
+  doc_int(method, "closed_classes", classes);
+  if (!s->projection.used) return;
+  doc_node *const projection = doc_object(root, "projection");
+  doc_string(projection, "meaning",
+             "counts have no end: solved on the states that matter, given that the network is in "
+             "one of them");
+  doc_number(projection, "relative_error_of_means_below", s->projection.error);
+  doc_number(projection, "leaves_them_per_s", s->projection.outflow);
+}
+
+void solve_entropy(const ness_network *net, const cme_solution *s, doc_node *root)
+{
+  doc_node *const entropy = doc_object(root, "entropy");
+  double work = 0;
+  for (int32_t i = 0; i < network_sources(net); i++) work += s->source_work[i];
+  doc_number(entropy, "production_kb_per_s", s->entropy);
+  if (s->one_way_running >= 0)
+    doc_string(entropy, "infinite_because", "step %s runs and has no reverse",
+               network_text(net, net->step_name[s->one_way_running]));
+  doc_number(entropy, "work_of_all_sources", work);
+  doc_number(entropy, "change_of_internal_free_energy", s->internal);
+  doc_number(entropy, "closure_error", s->closure);
+}
+
+void solve_steps(const ness_network *net, const cme_solution *s, doc_node *root)
 {
   doc_node *const rows = doc_array(root, "steps");
   for (int32_t i = 0; i < net->nstep; i++) {
@@ -19,7 +54,7 @@ static void solve_steps(const ness_network *net, const cme_solution *s, doc_node
   }
 }
 
-static void solve_means(const ness_network *net, const cme_solution *s, doc_node *root)
+void solve_means(const ness_network *net, const cme_solution *s, doc_node *root)
 {
   doc_node *const rows = doc_array(root, "counts");
   for (int32_t i = 0; i < net->nslot; i++) {
@@ -30,15 +65,19 @@ static void solve_means(const ness_network *net, const cme_solution *s, doc_node
   }
 }
 
-static void solve_sources(const ness_network *net, const cme_solution *s, doc_node *root)
+void solve_sources(const ness_network *net, const cme_solution *s, doc_node *root)
 {
   doc_node *const rows = doc_array(root, "work");
   for (int32_t i = 0; i < network_sources(net); i++) {
-    const bool undeclared = i == net->nres + net->nvolt;
+    const bool undeclared = i == network_sources(net) - 1;
     if (undeclared && s->source_work[i] == 0) continue;
     doc_node *const row = doc_object(rows, NULL);
     doc_string(row, "source", "%s", network_source_name(net, i));
-    doc_string(row, "kind", "%s", undeclared ? "undeclared" : i < net->nres ? "reservoir" : "voltage");
+    doc_string(row, "kind", "%s",
+               undeclared                   ? "undeclared"
+               : i < net->nres              ? "reservoir"
+               : i < net->nres + net->nvolt ? "voltage"
+                                            : "heat");
     doc_number(row, "work_kt_per_s", s->source_work[i]);
     double taken = 0;
     for (int32_t st = 0; i < net->nres && st < net->nstep; st++) {
@@ -80,19 +119,21 @@ static ness_status solve_cycles(const ness_network *net, const cme_solution *s, 
   return NESS_OK;
 }
 
-static void solve_states(const ness_network *net, const cme_solution *s, doc_node *root)
+static ness_status solve_states(const ness_network *net, const cme_solution *s, doc_node *root)
 {
   doc_node *const rows = doc_array(root, "states");
-  for (int32_t p = 0; p < s->nparts; p++) {
+  int64_t *const n = mem_zero((size_t)net->nslot + 1, sizeof *n);
+  for (int32_t p = 0; n && p < s->nparts; p++) {
     const cme_part *const part = &s->parts[p];
-    for (int32_t i = 0; i < part->nstate; i++) {
+    for (int32_t i = 0; i < part->q.n; i++) {
       doc_node *const row = doc_object(rows, NULL);
       text_buffer name = {0};
+      cme_counts(part, i, n);
       for (int32_t k = 0; k < part->nslot; k++) {
-        const int64_t n = part->count[(size_t)i * (size_t)part->nslot + (size_t)k];
-        if (n)
-          text_add(&name, name.length ? " %s=%lld" : "%s=%lld", network_text(net, net->slot_name[part->slot[k]]),
-                   (long long)n);
+        const int32_t slot = part->slot[k];
+        if (n[slot])
+          text_add(&name, name.length ? " %s=%lld" : "%s=%lld", network_text(net, net->slot_name[slot]),
+                   (long long)n[slot]);
       }
       doc_int(row, "part", p);
       doc_number(row, "probability", part->p[i]);
@@ -100,9 +141,11 @@ static void solve_states(const ness_network *net, const cme_solution *s, doc_nod
       text_clear(&name);
     }
   }
+  mem_free(n);
+  return n ? NESS_OK : NESS_NOMEM;
 }
 
-static void solve_observables(ness_model *self, const cme_solution *s, ness_diags *diags, doc_node *root)
+void solve_observables(ness_model *self, const cme_solution *s, ness_diags *diags, doc_node *root)
 {
   const ness_network *const net = lang_network(self->compiled);
   doc_node *const rows = net->nobs ? doc_array(root, "observables") : NULL;
@@ -117,48 +160,95 @@ static void solve_observables(ness_model *self, const cme_solution *s, ness_diag
   }
 }
 
-ness_status ness_solve(ness_model *self, const ness_solve_options *options, ness_diags *diags, ness_doc **out)
+static ness_status solve_steady(ness_model *self, const ness_solve_options *o, const cme_options *limits,
+                                ness_diags *diags, doc_node *root)
 {
-  *out = NULL;
-  const ness_solve_options o = options ? *options : (ness_solve_options){.struct_size = sizeof o};
-  if (o.what && strcmp(o.what, "steady") != 0) {
-    diag_add(diags, NESS_ERROR, "cannot solve for %s", o.what);
-    diag_hint(diags, "this version solves for: steady");
-    return NESS_USAGE;
-  }
   const ness_network *const net = lang_network(self->compiled);
   cme_solution s;
-  const cme_options limits = {.max_states = o.max_states};
-  ness_status status = cme_steady(net, &limits, diags, &s);
+  ness_status status = cme_steady(net, limits, diags, &s);
   if (status != NESS_OK) return status;
-  ness_doc *const doc = doc_create("solve");
-  doc_node *const root = doc_root(doc);
-  doc_string(root, "model", "%s", net->model_name);
-  doc_node *const method = doc_object(root, "method");
-  int32_t classes = 0;
-  for (int32_t p = 0; p < s.nparts; p++) classes += s.parts[p].nclass;
-  doc_string(method, "name", "GTH elimination");
-  doc_int(method, "states", s.states);
-  doc_int(method, "independent_parts", s.nparts);
-  doc_int(method, "closed_classes", classes);
+  solve_method(&s, root);
   solve_means(net, &s, root);
   solve_steps(net, &s, root);
   solve_observables(self, &s, diags, root);
-  doc_node *const entropy = doc_object(root, "entropy");
-  doc_number(entropy, "production_kb_per_s", s.entropy);
-  if (s.one_way_running >= 0)
-    doc_string(entropy, "infinite_because", "step %s runs and has no reverse",
-               network_text(net, net->step_name[s.one_way_running]));
-  double work = 0;
-  for (int32_t i = 0; i < network_sources(net); i++) work += s.source_work[i];
-  doc_number(entropy, "work_of_all_sources", work);
-  doc_number(entropy, "change_of_internal_free_energy", s.internal);
-  doc_number(entropy, "closure_error", s.closure);
+  solve_entropy(net, &s, root);
   solve_sources(net, &s, root);
-  status = solve_cycles(net, &s, o.max_cycles, diags, root);
-  if (o.states) solve_states(net, &s, root);
-  answer_conventions(doc);
+  status = solve_cycles(net, &s, o->max_cycles, diags, root);
+  if (status == NESS_OK && o->states) status = solve_states(net, &s, root);
   cme_solution_free(&s);
+  return status;
+}
+
+/* What the call says about method and accuracy. */
+static ness_status solve_limits(const ness_solve_options *o, bool in_time, cme_options *limits,
+                                transient_options *transient, ness_diags *diags)
+{
+  static const char *const solvers[] = {"auto", "gth", "klu", "multilevel"};
+  static const char *const movers[] = {"auto", "uniform", "krylov", "dense"};
+  const char *const *const names = in_time ? movers : solvers;
+  const char *const method = o->method ? o->method : "auto";
+  int32_t which = -1;
+  for (int32_t i = 0; i < 4; i++) {
+    if (strcmp(names[i], method) == 0) which = i;
+  }
+  if (which < 0) {
+    const char *const near = name_nearest(method, names, 4);
+    diag_add(diags, NESS_ERROR, "there is no method %s here", method);
+    if (near) diag_hint(diags, "did you mean %s?", near);
+    else diag_hint(diags, "%s, %s, %s or %s", names[0], names[1], names[2], names[3]);
+    return NESS_USAGE;
+  }
+  *limits = (cme_options){.max_states = o->max_states};
+  *transient = (transient_options){0};
+  if (in_time) *transient = (transient_options){(transient_method)which, o->tolerance};
+  else limits->solve = (solver_options){.method = (solver_method)which, .tolerance = o->tolerance};
+  return NESS_OK;
+}
+
+ness_status ness_solve(ness_model *self, const ness_solve_options *options, ness_diags *diags, ness_doc **out)
+{
+  static const char *const questions[] = {"steady",  "transient",   "cumulants", "spectrum",
+                                          "passage", "sensitivity", "ode",       "lna"};
+  enum { ASKED = sizeof questions / sizeof *questions };
+  *out = NULL;
+  const ness_solve_options o = options ? *options : (ness_solve_options){.struct_size = sizeof o};
+  const char *const what = o.what ? o.what : "steady";
+  int32_t which = -1;
+  for (int32_t i = 0; i < ASKED; i++) {
+    if (strcmp(what, questions[i]) == 0) which = i;
+  }
+  if (which < 0) {
+    const char *const near = name_nearest(what, questions, ASKED);
+    diag_add(diags, NESS_ERROR, "cannot solve for %s", what);
+    if (near) diag_hint(diags, "did you mean %s?", near);
+    else diag_hint(diags, "steady, transient, cumulants, spectrum, passage, sensitivity, ode or lna");
+    return NESS_USAGE;
+  }
+  cme_options limits;
+  transient_options transient;
+  ness_status status = solve_limits(&o, which == 1, &limits, &transient, diags);
+  if (status != NESS_OK) return status;
+  ness_doc *const doc = doc_create("solve");
+  doc_node *const root = doc_root(doc);
+  doc_string(root, "model", "%s", lang_network(self->compiled)->model_name);
+  doc_string(root, "question", "%s", what);
+  if (o.dry_run) status = solve_size(self, &limits, diags, root);
+  else if (which == 0) status = solve_steady(self, &o, &limits, diags, root);
+  else if (which == 2) status = solve_cumulants(self, &o, &limits, diags, root);
+  else if (which == 3) status = solve_spectrum(self, &o, &limits, diags, root);
+  else if (which == 4) status = solve_passage(self, &o, &limits, diags, root);
+  else if (which == 5) status = solve_sensitivity(self, &o, &limits, diags, root);
+  else {
+    const question asked = {.kind = which == 1   ? QUESTION_TRANSIENT
+                                    : which == 6 ? QUESTION_ODE
+                                                 : QUESTION_LNA,
+                            .time = o.time,
+                            .every = o.every,
+                            .limits = limits,
+                            .transient = transient};
+    status = solve_question(self, &asked, diags, root);
+  }
+  answer_conventions(doc);
   if (status == NESS_OK) status = doc_finish(doc);
   if (status != NESS_OK) ness_doc_free(doc);
   else *out = doc;

@@ -76,10 +76,12 @@ double values_entropy(const values *self)
   for (int32_t s = 0; s < net->nstep; s++) {
     const int32_t forward = net->dir_law[2 * s], backward = net->dir_law[2 * s + 1];
     tapes = tapes || forward == LAW_TAPE || backward == LAW_TAPE;
+    if ((forward == LAW_NONE) != (backward == LAW_NONE) &&
+        values_linear(self, forward == LAW_NONE ? OBS_BWD : OBS_FWD, s) > 0)
+      return INFINITY;
     if (forward == LAW_TAPE || backward == LAW_TAPE) continue;
     const double rate = values_linear(self, OBS_NET, s);
     if (rate == 0) continue;
-    if (isinf(net->step_lnk[s])) return INFINITY;
     ratios += rate * net->step_lnk[s];
     for (int32_t w = net->work_start[s]; w < net->work_start[s + 1]; w++) work += rate * net->work_kt[w];
   }
@@ -103,22 +105,20 @@ double values_work(const values *self, int32_t source)
 
 /* --- functions that only results know --- */
 
-static bool values_need(values *self, const expr *node, ness_diags *diags, bool exact, bool *ok)
+bool values_need(values *self, const expr *node, ness_diags *diags, bool exact, bool *ok)
 {
-  *ok = exact ? self->exact != NULL : (self->exact || self->sample);
-  if (!*ok && exact && self->sample)
-    lang_error(diags, node->place, "put it behind `solve steady`", "%s is known from the exact solution only",
+  *ok = exact ? self->exact && self->exact->parts : (self->exact || self->sample);
+  if (!*ok && exact && (self->sample || self->exact))
+    lang_error(diags, node->place, "put it behind `solve steady`", "%s is known from the master equation only",
                node->name ? node->name : "this");
+  else if (!*ok && self->path)
+    lang_error(diags, node->place, "ask for mean_at(A, t), var_at(A, t), or put it behind `solve steady`",
+               "a steady value was not solved for");
   else if (!*ok)
     lang_error(diags, node->place, "put `solve steady` or `simulate ...` before it",
                "nothing was solved or simulated yet");
   return *ok;
 }
-
-typedef struct hook_context {
-  values *v;
-  ness_diags *diags;
-} hook_context;
 
 static bool values_of_linear(hook_context *c, const expr *node, quantity *out)
 {
@@ -186,12 +186,21 @@ static bool values_cycle_flux(hook_context *c, const expr *node, const expr *nam
 
 /* --- grid functions: counts over replicas at grid times --- */
 
+static int32_t values_grid_size(const values *self)
+{
+  return self->path ? self->path->ntimes : self->sample ? self->sample->ngrid : 0;
+}
+
+static double values_grid_time(const values *self, int32_t index)
+{
+  return self->path ? self->path->time[index] : self->sample->grid_time[index];
+}
+
 static int32_t values_grid_index(const values *self, double t)
 {
-  const ssa_result *const r = self->sample;
   int32_t best = 0;
-  for (int32_t i = 1; i < r->ngrid; i++) {
-    if (fabs(r->grid_time[i] - t) < fabs(r->grid_time[best] - t)) best = i;
+  for (int32_t i = 1; i < values_grid_size(self); i++) {
+    if (fabs(values_grid_time(self, i) - t) < fabs(values_grid_time(self, best) - t)) best = i;
   }
   return best;
 }
@@ -201,6 +210,11 @@ static void values_grid(const values *self, int32_t index, int32_t slot, double 
   const ssa_result *const r = self->sample;
   const int32_t nslot = values_network(self)->nslot;
   double n = 0, sum = 0, sum2 = 0;
+  if (self->path) {
+    *mean = self->path->mean[(int64_t)index * nslot + slot];
+    *var = self->path->var[(int64_t)index * nslot + slot];
+    return;
+  }
   for (int32_t b = 0; b < r->grid_batches; b++) {
     if (b == self->left_out && r->grid_batches > 1) continue;
     const size_t row = (size_t)b * (size_t)r->ngrid + (size_t)index;
@@ -215,12 +229,11 @@ static void values_grid(const values *self, int32_t index, int32_t slot, double 
 /* Least-squares line of the mean count against time through all grid points. */
 static void values_line(const values *self, int32_t slot, double *slope, double *r2)
 {
-  const ssa_result *const r = self->sample;
   double n = 0, st = 0, sy = 0, stt = 0, sty = 0, syy = 0;
-  for (int32_t i = 0; i < r->ngrid; i++) {
+  for (int32_t i = 0; i < values_grid_size(self); i++) {
     double y, var;
     values_grid(self, i, slot, &y, &var);
-    const double t = r->grid_time[i];
+    const double t = values_grid_time(self, i);
     n++, st += t, sy += y, stt += t * t, sty += t * y, syy += y * y;
   }
   const double vt = stt - st * st / n, vy = syy - sy * sy / n, c = sty - st * sy / n;
@@ -234,9 +247,9 @@ static bool values_grid_call(hook_context *c, const expr *node, quantity *out)
   const expr_argument *const first = node->arguments;
   const bool at = strcmp(node->name, "mean_at") == 0 || strcmp(node->name, "var_at") == 0;
   const lang_unit second = lang_file_of(v->model)->natural ? UNIT_NONE : UNIT_SECOND;
-  if (!v->sample || v->sample->ngrid < 2) {
-    lang_error(c->diags, node->place, "write `simulate replicas 1000, time 10, every 1`",
-               "%s needs a simulation with grid times", node->name);
+  if (values_grid_size(v) < 2) {
+    lang_error(c->diags, node->place, "write `solve transient time 10, every 1` or `simulate ... time 10, every 1`",
+               "%s needs times", node->name);
     return false;
   }
   if (!first || (at && !first->next)) {
@@ -250,10 +263,10 @@ static bool values_grid_call(hook_context *c, const expr *node, quantity *out)
     double mean, var;
     if (!lang_evaluate(v->model, first->next->value, NULL, NULL, c->diags, &t)) return false;
     const int32_t i = values_grid_index(v, t.value);
-    if (fabs(v->sample->grid_time[i] - t.value) > 1e-9 * fabs(t.value)) {
+    if (fabs(values_grid_time(v, i) - t.value) > 1e-9 * fabs(t.value)) {
       lang_error(c->diags, first->next->place,
                  "the grid stands at warmup + every, warmup + 2 every, ... from the start of the run",
-                 "%g is not a grid time; the nearest is %g", t.value, v->sample->grid_time[i]);
+                 "%g is not a grid time; the nearest is %g", t.value, values_grid_time(v, i));
       return false;
     }
     values_grid(v, i, slot, &mean, &var);
@@ -351,7 +364,14 @@ static bool values_hook(void *context, const expr *node, quantity *out, bool *ok
       if (first->value->path.parts == 1 && strcmp(network_text(net, net->volt_name[i]), name) == 0)
         source = net->nres + i;
     }
-    if (source < 0 && strcmp(name, "undeclared") == 0) source = net->nres + net->nvolt;
+    for (int32_t i = 0; i < net->nheat && first->value->path.parts == 2; i++) {
+      const char *const heat = network_text(net, net->heat_name[i]);
+      const size_t length = strlen(name);
+      if (strncmp(heat, name, length) == 0 && heat[length] == '.' &&
+          strcmp(heat + length + 1, first->value->path.name[1]) == 0)
+        source = net->nres + net->nvolt + i;
+    }
+    if (source < 0 && strcmp(name, "undeclared") == 0) source = network_sources(net) - 1;
     if (source < 0) source = lang_find(v->model, LANG_RESERVOIR, first->value, c->diags);
     *ok = source >= 0 && values_need(v, node, c->diags, false, ok);
     if (*ok) *out = (quantity){values_work(v, source), natural ? UNIT_NONE : UNIT_RATE};
@@ -361,7 +381,7 @@ static bool values_hook(void *context, const expr *node, quantity *out, bool *ok
     *ok = values_cycle_flux(c, node, first->value, out);
     return true;
   }
-  return false;
+  return values_exact_call(c, node, out, ok);
 }
 
 bool values_estimate(values *self, const expr *node, ness_diags *diags, estimate *out)

@@ -1,5 +1,8 @@
 /* The compiled model, inside view: what symbols.c declares, eval.c evaluates, energy.c solves and lower.c turns into a
- * network. All arrays live in the model's arena or grow by mem_grow; ids are positions. */
+ * network. All arrays live in the model's arena or grow by mem_grow; ids are positions.
+ *
+ * A model may be compiled with one active value (slopes.c). Then `d` of a struct holds the derivatives of its fields of
+ * the same names with respect to that value, SI by SI, carried forward through every operation; else all are 0. */
 #ifndef NETWORKS_COMPILE_H
 #define NETWORKS_COMPILE_H
 
@@ -45,6 +48,7 @@ typedef struct model_param {
   lazy state;
   bool variable; /* := of counts: inlined where it is used */
   quantity result;
+  double slope;
 } model_param;
 
 typedef struct model_compartment {
@@ -54,11 +58,19 @@ typedef struct model_compartment {
   double volume; /* m^3 (natural: 1); 0 none given */
   double phi;    /* potential, kT/e */
   int32_t volt;  /* voltage id or -1 */
+  double tau;    /* temperature of the model over its own; 1 unless it gives one */
+  int32_t heat;  /* id as a source of heat, -1: it has the temperature of the model */
+  struct {
+    double volume, phi, tau;
+  } d;
 } model_compartment;
 
 typedef struct model_ion {
   const char *name;
   double z, mu0; /* mu0 in kT */
+  struct {
+    double z, mu0;
+  } d;
 } model_ion;
 
 typedef struct model_slot {
@@ -74,6 +86,9 @@ typedef struct model_slot {
   bool known;      /* the energy is given or follows from what is */
   double own;      /* value of `energy`, kT */
   double standard; /* own + mu0 + charge*phi, kT */
+  struct {
+    double volume, charge, phi, own, standard;
+  } d;
 } model_slot;
 
 typedef struct model_reservoir {
@@ -86,6 +101,9 @@ typedef struct model_reservoir {
   double z, phi;
   bool mu0_known, bath;
   int32_t volt, ion, compartment;
+  struct {
+    double concentration, log_activity, mu0, z, phi;
+  } d;
 } model_reservoir;
 
 typedef struct model_step {
@@ -99,10 +117,15 @@ typedef struct model_step {
   double raw[2]; /* relative standard errors as given */
   tape_op *tape[2];
   int32_t nop[2];
-  double *constants;
+  double *constants, *slopes; /* slopes: of constants, NULL without an active value */
   int32_t nconst;
   bool from_energies; /* a rate follows from local detailed balance */
   double lnk;
+  double tau;   /* temperature of the model over that of the place it exchanges with */
+  int32_t heat; /* 1 + source of heat, 0 none */
+  struct {
+    double log_k[2], lnk, tau;
+  } d;
 } model_step;
 
 typedef struct model_observable {
@@ -138,11 +161,15 @@ struct lang_model {
   int64_t nparam, ncompartment, nion, nslot, nreservoir, nstep, nobservable, nfamily;
   int64_t param_capacity, compartment_capacity, ion_capacity, slot_capacity, reservoir_capacity, step_capacity,
       observable_capacity, family_capacity, copies_capacity, energies_capacity;
-  int32_t nvolt;
+  int32_t nvolt, nheat;
   const char **volt_names;
   double *volt_phi;
   int64_t volt_names_capacity, volt_phi_capacity;
   double temperature, kt; /* K, J; natural: 0 and 1 */
+  struct {
+    double temperature, kt;
+  } d;
+  const char *active; /* name of the value that slopes are taken to, NULL none */
   ness_network *network;
 };
 
@@ -166,8 +193,8 @@ const expr *model_given(lang_model *m, const char *name);
 /* --- eval.c --- */
 typedef struct eval_tape { /* grows in the model's arena */
   tape_op *ops;
-  double *constants;
-  int32_t nop, nconst, op_capacity, const_capacity;
+  double *constants, *slopes;
+  int32_t nop, nconst, op_capacity, const_capacity, slope_capacity;
 } eval_tape;
 
 typedef struct eval {
@@ -183,13 +210,15 @@ typedef struct eval_value {
   quantity q;
   bool constant;
   int32_t reg;
+  double slope; /* of a constant; NaN at a corner or a jump */
 } eval_value;
 
 bool eval_expr(const eval *self, const expr *e, eval_value *out);
-/* A constant; the unit must be `unit` (0 fits every unit). `what` names it in messages. */
-bool eval_constant(const eval *self, const expr *e, quantity *out);
-bool eval_as(const eval *self, const expr *e, lang_unit unit, const char *what, double *out);
-bool eval_energy(lang_model *m, const expr *e, const index_binding *env, double *kt); /* in kT */
+/* A constant and its slope; the unit must be `unit` (0 fits every unit). `what` names it in messages. Where `slope` is
+ * NULL (counts, indices) a value that the active one changes is refused. */
+bool eval_constant(const eval *self, const expr *e, quantity *out, double *slope);
+bool eval_as(const eval *self, const expr *e, lang_unit unit, const char *what, double *out, double *slope);
+bool eval_energy(lang_model *m, const expr *e, const index_binding *env, double *kt, double *slope); /* in kT */
 bool eval_param(lang_model *m, int32_t id, const eval *from, eval_value *out);
 int32_t eval_reg(const eval *self,
                  const eval_value *value); /* its register, a CONST op where needed; -1 out of memory */
@@ -201,9 +230,39 @@ bool energy_slots(lang_model *m);      /* own and standard energies of slots, fr
 bool energy_potentials(lang_model *m); /* standard potentials of baths from `potential` statements */
 bool energy_infer(lang_model *m);      /* free energies that raw reversible steps fix */
 
+/* --- heat.c --- */
+typedef struct heat_drop { /* from left to right, in kT of the model */
+  double standard;         /* of standard free energies, electrical part included */
+  double concentrations;   /* of ln concentration: reservoirs ln a, copies in a volume -ln(V c0) */
+  double bath, place;      /* the ln a of baths, and of reservoirs that have a place */
+  struct {
+    double standard, concentrations, bath, place;
+  } d;
+} heat_drop;
+
+bool heat_declare(lang_model *m, const expr *value, model_compartment *c); /* temperature T of a compartment */
+bool heat_place(lang_model *m, model_step *step); /* the one temperature that a step touches, or a report */
+heat_drop heat_drop_of(const lang_model *m, const model_step *step);
+double heat_work(const lang_model *m, const model_step *step);        /* that the heat does in a forward event, kT */
+double heat_potential(const lang_model *m, const model_reservoir *r); /* chemical, kT of the model */
+double heat_work_slope(const lang_model *m, const model_step *step);
+double heat_potential_slope(const lang_model *m, const model_reservoir *r);
+
 /* --- lower.c --- */
 bool lower_steps(lang_model *m);
+bool lower_count(lang_model *m, const step_term *term, const index_binding *env, int32_t *count); /* copies of a term */
 bool lower_rates(lang_model *m, bool from_energies);
+
+/* --- model.c --- */
+/* Compiles; `active` is the name of the value that slopes are taken to, NULL none. */
+ness_status model_compile(const lang_file *file, lang_override *overrides, int32_t noverrides, const char *active,
+                          ness_diags *diags, lang_model **out);
+
+/* --- slopes.c --- */
+/* Whether a slope is 0; else the reason why there is no derivative is reported: the active value changes `what`. */
+bool slope_flat(lang_model *m, lang_place place, double slope, const char *what);
+/* Whether a slope is a number; NaN and infinity are reported. */
+bool slope_known(lang_model *m, lang_place place, double slope);
 
 /* --- network.c --- */
 bool network_build(lang_model *m);

@@ -59,6 +59,11 @@ static bool energy_statement(lang_model *m, const stmt_item *item)
   return true;
 }
 
+static double slot_field_slope(const model_slot *slot)
+{
+  return slot->d.charge * slot->phi + slot->charge * slot->d.phi;
+}
+
 bool energy_slots(lang_model *m)
 {
   bool fine = true;
@@ -69,11 +74,12 @@ bool energy_slots(lang_model *m)
     model_slot *const slot = &m->slots[i];
     if (slot->state == LAZY_OPEN) {
       slot->state = LAZY_BUSY;
-      fine = !slot->energy || eval_energy(m, slot->energy, slot->env, &slot->own);
+      fine = !slot->energy || eval_energy(m, slot->energy, slot->env, &slot->own, &slot->d.own);
       slot->state = fine ? LAZY_DONE : LAZY_FAILED;
     }
     slot->known = slot->energy || slot->ion >= 0 || (slot->family >= 0 && m->family_energies[slot->family]);
     slot->standard = slot->own + slot->charge * slot->phi + (slot->ion >= 0 ? m->ions[slot->ion].mu0 : 0);
+    slot->d.standard = slot->d.own + slot_field_slope(slot) + (slot->ion >= 0 ? m->ions[slot->ion].d.mu0 : 0);
   }
   return fine;
 }
@@ -84,8 +90,9 @@ bool energy_potentials(lang_model *m)
 {
   for (const stmt *s = m->file->statements; s; s = s->next) {
     if (s->kind != STMT_POTENTIAL) continue;
-    double left_over;
-    if (!eval_energy(m, s->a, NULL, &left_over)) return false;
+    double left_over, slope, size;
+    if (!eval_energy(m, s->a, NULL, &left_over, &slope)) return false;
+    size = fabs(slope);
     int32_t unknown = -1, unknown_count = 0;
     for (int side = 0; side < 2; side++) {
       for (const step_term *t = side ? s->right : s->left; t; t = t->next) {
@@ -96,8 +103,10 @@ bool energy_potentials(lang_model *m)
           return false;
         }
         model_reservoir *const r = &m->reservoirs[found->id];
-        const int32_t by = side ? t->count : -t->count;
-        if (r->mu0_known) left_over -= by * r->mu0;
+        int32_t count;
+        if (!lower_count(m, t, NULL, &count)) return false;
+        const int32_t by = side ? count : -count;
+        if (r->mu0_known) left_over -= by * r->mu0, slope -= by * r->d.mu0, size += fabs(by * r->d.mu0);
         else if (unknown < 0) unknown = found->id, unknown_count = by;
         else if (unknown == found->id) unknown_count += by;
         else r->mu0_known = true;
@@ -105,10 +114,13 @@ bool energy_potentials(lang_model *m)
     }
     if (unknown >= 0 && unknown_count != 0) {
       m->reservoirs[unknown].mu0 = left_over / unknown_count;
+      m->reservoirs[unknown].d.mu0 = slope / unknown_count;
       m->reservoirs[unknown].mu0_known = true;
     } else if (fabs(left_over) > 1e-9) {
       lang_error(m->diags, s->place, "take one of the two out",
                  "the standard potentials given differ from this reaction energy by %g kT", left_over);
+      return false;
+    } else if (!slope_flat(m, s->place, fabs(slope) > 1e-9 * size ? slope : 0, "one side of this reaction alone")) {
       return false;
     }
   }
@@ -119,7 +131,7 @@ bool energy_potentials(lang_model *m)
 
 typedef struct energy_row { /* sum coef * standard(slot) = rhs, pivot is the last */
   int32_t n, *slot;
-  double *coef, rhs;
+  double *coef, rhs, slope; /* slope: of rhs */
 } energy_row;
 
 typedef struct energy_work {
@@ -141,17 +153,25 @@ static void energy_add(energy_work *w, int32_t slot, double by)
 }
 
 /* What the step says: sum of nu * standard over the unknown slots = rhs. */
-static double energy_load(lang_model *m, const model_step *step, energy_work *w)
+static double energy_load(lang_model *m, const model_step *step, energy_work *w, double *slope)
 {
-  double rhs = -log(step->k[0] / step->k[1]);
+  double rhs = -log(step->k[0] / step->k[1]), by = step->d.log_k[1] - step->d.log_k[0];
   const double c0 = m->file->natural ? 1 : CONST_C0;
+  if (step->tau != 1 ||
+      step->d.tau != 0) { /* ln ratio - concentrations = tau (standard + bath) - bath: back to kT of the model */
+    const heat_drop drop = heat_drop_of(m, step);
+    const double shared = (rhs + drop.concentrations - drop.bath) / step->tau;
+    by = (by + drop.d.concentrations - drop.d.bath - shared * step->d.tau) / step->tau;
+    by += drop.d.bath - drop.d.concentrations;
+    if (step->tau != 1) rhs = shared - drop.concentrations + drop.bath;
+  }
   for (int side = 0; side < 2; side++) {
     const double sign = side ? 1 : -1;
     const int32_t n = side ? step->nright : step->nleft, *const ids = side ? step->right : step->left;
     for (int32_t i = 0; i < n; i++) {
       const model_slot *const slot = &m->slots[ids[i]];
-      if (slot->volume > 0) rhs += sign * log(slot->volume * c0);
-      if (slot->known) rhs -= sign * slot->standard;
+      if (slot->volume > 0) rhs += sign * log(slot->volume * c0), by += sign * slot->d.volume / slot->volume;
+      if (slot->known) rhs -= sign * slot->standard, by -= sign * slot->d.standard;
       else energy_add(w, ids[i], sign);
     }
     const int32_t nres = side ? step->nres_right : step->nres_left, *const res =
@@ -159,13 +179,15 @@ static double energy_load(lang_model *m, const model_step *step, energy_work *w)
     for (int32_t i = 0; i < nres; i++) {
       const model_reservoir *const r = &m->reservoirs[res[i]];
       rhs -= sign * (r->mu0 + log(r->activity) + r->z * r->phi);
+      by -= sign * (r->d.mu0 + r->d.log_activity + r->d.z * r->phi + r->z * r->d.phi);
     }
   }
+  *slope = by;
   return rhs;
 }
 
 static bool energy_reduce(lang_model *m, energy_row *rows, const int32_t *row_of, energy_work *w, double rhs,
-                          energy_row **out)
+                          double slope, energy_row **out)
 {
   *out = NULL;
   for (;;) {
@@ -179,6 +201,7 @@ static bool energy_reduce(lang_model *m, energy_row *rows, const int32_t *row_of
     for (int32_t i = 0; i < row->n; i++) energy_add(w, row->slot[i], -by * row->coef[i]);
     w->value[pivot] = 0;
     rhs -= by * row->rhs;
+    slope -= by * row->slope;
   }
   int32_t n = 0, last = -1;
   for (int32_t i = 0; i < w->nactive; i++) {
@@ -200,6 +223,7 @@ static bool energy_reduce(lang_model *m, energy_row *rows, const int32_t *row_of
   row->slot[row->n] = last;
   row->coef[row->n++] = w->value[last];
   row->rhs = rhs;
+  row->slope = slope;
   *out = row;
   return true;
 }
@@ -217,9 +241,10 @@ bool energy_infer(lang_model *m)
     const model_step *const step = &m->steps[s];
     if (step->from_energies || step->law[0] != LAW_MASS || step->law[1] != LAW_MASS) continue;
     w.nactive = 0;
-    const double rhs = energy_load(m, step, &w);
+    double slope;
+    const double rhs = energy_load(m, step, &w, &slope);
     energy_row *row = NULL;
-    fine = w.nactive == 0 || energy_reduce(m, rows, row_of, &w, rhs, &row);
+    fine = w.nactive == 0 || energy_reduce(m, rows, row_of, &w, rhs, slope, &row);
     for (int32_t i = 0; i < w.nactive; i++) w.is_active[w.active[i]] = false;
     if (!fine || !row) continue;
     fine = mem_grow(&rows, &capacity, nrow + 1, sizeof *rows);
@@ -232,12 +257,18 @@ bool energy_infer(lang_model *m)
     model_slot *const slot = &m->slots[i];
     if (slot->known) continue;
     slot->standard = slot->charge * slot->phi;
+    slot->d.standard = slot_field_slope(slot);
     if (row_of[i] < 0) continue;
     const energy_row *const row = &rows[row_of[i]];
-    double rest = row->rhs;
-    for (int32_t k = 0; k + 1 < row->n; k++) rest -= row->coef[k] * m->slots[row->slot[k]].standard;
+    double rest = row->rhs, slope = row->slope;
+    for (int32_t k = 0; k + 1 < row->n; k++) {
+      rest -= row->coef[k] * m->slots[row->slot[k]].standard;
+      slope -= row->coef[k] * m->slots[row->slot[k]].d.standard;
+    }
     slot->standard = rest / row->coef[row->n - 1];
     slot->own = slot->standard - slot->charge * slot->phi;
+    slot->d.standard = slope / row->coef[row->n - 1];
+    slot->d.own = slot->d.standard - slot_field_slope(slot);
   }
   mem_free(w.value);
   mem_free(w.active);

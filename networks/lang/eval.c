@@ -1,6 +1,6 @@
 /* The value of an expression: a constant with a unit, or, where a tape is open, operations on counts. One recursion
  * does both: constants fold, and the first count starts the tape. Units are checked at every operation; 0 fits every
- * unit. */
+ * unit. With an active value the slopes of constants are carried along (forward mode). */
 #include "networks/lang/compile.h"
 #include <math.h>
 #include <string.h>
@@ -53,6 +53,11 @@ int32_t eval_reg(const eval *self, const eval_value *value)
   eval_tape *const tape = self->tape;
   if (!tape_room(&self->m->memory, &tape->constants, &tape->const_capacity, tape->nconst + 1, sizeof *tape->constants))
     return -1;
+  if (self->m->active) {
+    if (!tape_room(&self->m->memory, &tape->slopes, &tape->slope_capacity, tape->nconst + 1, sizeof *tape->slopes))
+      return -1;
+    tape->slopes[tape->nconst] = value->slope;
+  }
   tape->constants[tape->nconst] = value->q.value;
   return eval_emit(self, TAPE_CONST, tape->nconst++, 0, 0);
 }
@@ -91,7 +96,10 @@ static bool eval_op(const eval *self, tape_code code, lang_unit unit, const eval
 {
   *out = (eval_value){.q = {0, unit}, .constant = a->constant && (!b || b->constant) && (!c || c->constant), .reg = -1};
   if (out->constant) {
-    out->q.value = eval_apply(code, a->q.value, b ? b->q.value : 0, c ? c->q.value : 0);
+    const double value[3] = {a->q.value, b ? b->q.value : 0, c ? c->q.value : 0};
+    const double by[3] = {a->slope, b ? b->slope : 0, c ? c->slope : 0};
+    out->q.value = eval_apply(code, value[0], value[1], value[2]);
+    if (self->m->active) out->slope = network_op_slope(code, out->q.value, value, by);
     return true;
   }
   const int32_t ra = eval_reg(self, a), rb = b ? eval_reg(self, b) : 0, rc = c ? eval_reg(self, c) : 0;
@@ -101,40 +109,60 @@ static bool eval_op(const eval *self, tape_code code, lang_unit unit, const eval
 
 /* --- names --- */
 
-static bool eval_known_constant(const eval *self, const char *name, quantity *out)
+static bool eval_known_constant(const eval *self, const char *name, eval_value *out)
 {
   const lang_model *const m = self->m;
   const bool natural = m->file->natural;
   const struct {
     const char *name;
     quantity q;
-  } rows[] = {{"kT", {m->kt, natural ? UNIT_NONE : UNIT_ENERGY}},
-              {"RT", {m->kt, natural ? UNIT_NONE : UNIT_ENERGY}},
-              {"c0", {natural ? 1 : CONST_C0, natural ? UNIT_NONE : UNIT_DENSITY}},
-              {"e", {natural ? 1 : CONST_E, natural ? UNIT_NONE : (lang_unit){0, 0, 1, 1, 0}}},
-              {"F", {natural ? 1 : CONST_E, natural ? UNIT_NONE : (lang_unit){0, 0, 1, 1, 0}}},
-              {"kB", {natural ? 1 : CONST_KB, natural ? UNIT_NONE : (lang_unit){2, 1, -2, 0, -1}}},
-              {"R", {natural ? 1 : CONST_KB, natural ? UNIT_NONE : (lang_unit){2, 1, -2, 0, -1}}},
-              {"NA", {CONST_NA, UNIT_NONE}},
-              {"T", {natural ? 1 : m->temperature, natural ? UNIT_NONE : UNIT_KELVIN}},
-              {"pi", {3.14159265358979323846, UNIT_NONE}},
-              {"inf", {INFINITY, UNIT_NONE}},
-              {"true", {1, UNIT_NONE}},
-              {"false", {0, UNIT_NONE}}};
+    double slope;
+  } rows[] = {{"kT", {m->kt, natural ? UNIT_NONE : UNIT_ENERGY}, m->d.kt},
+              {"RT", {m->kt, natural ? UNIT_NONE : UNIT_ENERGY}, m->d.kt},
+              {"c0", {natural ? 1 : CONST_C0, natural ? UNIT_NONE : UNIT_DENSITY}, 0},
+              {"e", {natural ? 1 : CONST_E, natural ? UNIT_NONE : (lang_unit){0, 0, 1, 1, 0}}, 0},
+              {"F", {natural ? 1 : CONST_E, natural ? UNIT_NONE : (lang_unit){0, 0, 1, 1, 0}}, 0},
+              {"kB", {natural ? 1 : CONST_KB, natural ? UNIT_NONE : (lang_unit){2, 1, -2, 0, -1}}, 0},
+              {"R", {natural ? 1 : CONST_KB, natural ? UNIT_NONE : (lang_unit){2, 1, -2, 0, -1}}, 0},
+              {"NA", {CONST_NA, UNIT_NONE}, 0},
+              {"T", {natural ? 1 : m->temperature, natural ? UNIT_NONE : UNIT_KELVIN}, natural ? 0 : m->d.temperature},
+              {"pi", {3.14159265358979323846, UNIT_NONE}, 0},
+              {"inf", {INFINITY, UNIT_NONE}, 0},
+              {"true", {1, UNIT_NONE}, 0},
+              {"false", {0, UNIT_NONE}, 0}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     if (strcmp(rows[i].name, name) == 0) {
-      *out = rows[i].q;
+      out->q = rows[i].q;
+      out->slope = rows[i].slope;
       return true;
     }
   }
   return false;
 }
 
+/* A parameter that is set or active has the slope of a value of its own, whatever its expression says. */
+static bool eval_param_done(lang_model *m, model_param *p, eval_value *out)
+{
+  p->variable = !out->constant;
+  if (m->active && strcmp(m->active, p->name) == 0) {
+    if (p->variable) {
+      lang_error(m->diags, p->item->place, NULL, "no derivative with respect to %s: it changes with the counts",
+                 p->name);
+      return false;
+    }
+    out->slope = 1;
+  }
+  p->result = out->q;
+  p->slope = out->slope;
+  p->state = p->variable ? LAZY_OPEN : LAZY_DONE;
+  return true;
+}
+
 bool eval_param(lang_model *m, int32_t id, const eval *from, eval_value *out)
 {
   model_param *const p = &m->params[id];
   if (p->state == LAZY_DONE && !p->variable) {
-    *out = (eval_value){p->result, true, -1};
+    *out = (eval_value){.q = p->result, .constant = true, .reg = -1, .slope = p->slope};
     return true;
   }
   if (p->state == LAZY_FAILED) return false;
@@ -152,10 +180,8 @@ bool eval_param(lang_model *m, int32_t id, const eval *from, eval_value *out)
     env = NULL;
   }
   if (model_override(m, p->name, &p->result)) {
-    p->state = LAZY_DONE;
-    p->variable = false;
-    *out = (eval_value){p->result, true, -1};
-    return true;
+    *out = (eval_value){.q = p->result, .constant = true, .reg = -1};
+    return eval_param_done(m, p, out);
   }
   p->state = LAZY_BUSY;
   expr wrapped = {.kind = EXPR_UNIT, .place = source->place, .name = unit};
@@ -165,11 +191,9 @@ bool eval_param(lang_model *m, int32_t id, const eval *from, eval_value *out)
                       .tape = p->item->recomputed ? from->tape : NULL,
                       .hook = from->hook,
                       .hook_context = from->hook_context};
-  const bool fine = eval_expr(&inner, unit ? &wrapped : source, out);
-  p->variable = fine && !out->constant;
-  p->result = out->q;
-  p->state = !fine ? LAZY_FAILED : p->variable ? LAZY_OPEN : LAZY_DONE;
-  return fine;
+  if (eval_expr(&inner, unit ? &wrapped : source, out) && eval_param_done(m, p, out)) return true;
+  p->state = LAZY_FAILED;
+  return false;
 }
 
 static bool eval_name(const eval *self, const expr *e, eval_value *out)
@@ -179,7 +203,7 @@ static bool eval_name(const eval *self, const expr *e, eval_value *out)
   if (e->path.parts == 1 && !e->path.from[0]) {
     for (const index_binding *b = self->env; b; b = b->outer) {
       if (strcmp(b->name, e->path.name[0]) == 0) {
-        *out = (eval_value){{b->value, UNIT_NONE}, true, -1};
+        *out = (eval_value){.q = {b->value, UNIT_NONE}, .constant = true, .reg = -1};
         return true;
       }
     }
@@ -190,7 +214,7 @@ static bool eval_name(const eval *self, const expr *e, eval_value *out)
   if (!name) return false;
   const sym *const s = sym_find(m, SPACE_VALUE, name);
   if (!s) {
-    if (e->path.parts == 1 && !e->path.from[0] && eval_known_constant(self, name, &out->q)) {
+    if (e->path.parts == 1 && !e->path.from[0] && eval_known_constant(self, name, out)) {
       if (out->q.value > 0 || m->file->natural) return true;
       lang_error(m->diags, e->place, "add a line such as `temperature 310.15 [K]`",
                  "%s needs the temperature, which the model does not give", name);
@@ -202,6 +226,7 @@ static bool eval_name(const eval *self, const expr *e, eval_value *out)
   if (s->kind == SYM_PARAM) return eval_param(m, s->id, self, out);
   if (s->kind == SYM_RESERVOIR) {
     out->q = (quantity){m->reservoirs[s->id].concentration, m->reservoirs[s->id].unit};
+    out->slope = m->reservoirs[s->id].d.concentration;
     return true;
   }
   if (self->energies) {
@@ -212,10 +237,11 @@ static bool eval_name(const eval *self, const expr *e, eval_value *out)
     }
     if (slot->state == LAZY_OPEN) {
       slot->state = LAZY_BUSY;
-      const bool fine = !slot->energy || eval_energy(m, slot->energy, slot->env, &slot->own);
+      const bool fine = !slot->energy || eval_energy(m, slot->energy, slot->env, &slot->own, &slot->d.own);
       slot->state = fine ? LAZY_DONE : LAZY_FAILED;
     }
     out->q = (quantity){slot->own * m->kt, m->file->natural ? UNIT_NONE : UNIT_ENERGY};
+    out->slope = slot->d.own * m->kt + slot->own * m->d.kt;
     return slot->state == LAZY_DONE;
   }
   if (!self->tape) {
@@ -261,7 +287,11 @@ static bool eval_call(const eval *self, const expr *e, eval_value *out)
     const expr *const branch[2] = {first->next->value, first->next->next->value};
     if (!eval_expr(self, first->value, &v[0])) return false;
     /* A constant condition takes its branch and leaves the other alone, so that it can guard against 1/0. */
-    if (v[0].constant) return eval_expr(self, branch[v[0].q.value == 0], out);
+    if (v[0].constant) {
+      if (!eval_expr(self, branch[v[0].q.value == 0], out)) return false;
+      if (isnan(v[0].slope) || (v[0].slope != 0 && v[0].q.value == 0)) out->slope = NAN; /* the branches meet here */
+      return true;
+    }
     if (!eval_expr(self, branch[0], &v[1]) || !eval_expr(self, branch[1], &v[2])) return false;
     const bool zero = (v[1].constant && v[1].q.value == 0);
     if (!unit_equal(v[1].q.unit, v[2].q.unit) && !zero && !(v[2].constant && v[2].q.value == 0)) {
@@ -274,8 +304,12 @@ static bool eval_call(const eval *self, const expr *e, eval_value *out)
     if (!unit_equal(v[0].q.unit, UNIT_NONE))
       return eval_fail_units(self, e->place, "take log10 of", v[0].q.unit, UNIT_NONE);
     if (!eval_op(self, TAPE_LN, UNIT_NONE, &v[0], NULL, NULL, &v[1])) return false;
-    const eval_value scale = {{0.43429448190325182765, UNIT_NONE}, true, -1};
-    if (v[0].constant) return *out = (eval_value){{log10(v[0].q.value), UNIT_NONE}, true, -1}, true;
+    const eval_value scale = {.q = {0.43429448190325182765, UNIT_NONE}, .constant = true, .reg = -1};
+    if (v[0].constant) {
+      *out = (eval_value){.q = {log10(v[0].q.value), UNIT_NONE}, .constant = true, .reg = -1};
+      out->slope = scale.q.value * v[1].slope;
+      return true;
+    }
     return eval_op(self, TAPE_MUL, UNIT_NONE, &v[1], &scale, NULL, out);
   }
   for (size_t f = 0; f < sizeof eval_functions / sizeof *eval_functions; f++) {
@@ -313,10 +347,12 @@ static bool eval_call(const eval *self, const expr *e, eval_value *out)
   known = false;
   const bool fine = eval_model_function(self, e, out, &known);
   if (known) return fine;
-  static const char *const names[] = {"exp",    "ln",       "sqrt",    "abs",     "min",      "max",
-                                      "floor",  "tanh",     "log10",   "if",      "mu",       "energy",
-                                      "nernst", "affinity", "rate",    "forward", "backward", "mean",
-                                      "var",    "netflux",  "current", "sigma",   "flux",     "reversal"};
+  static const char *const names[] = {
+      "exp",      "ln",         "sqrt",       "abs",     "min",         "max",        "floor",   "tanh",
+      "log10",    "if",         "mu",         "energy",  "nernst",      "affinity",   "rate",    "forward",
+      "backward", "mean",       "var",        "netflux", "current",     "sigma",      "flux",    "reversal",
+      "control",  "derivative", "cumulant",   "fano",    "uncertainty", "covariance", "scgf",    "relaxation",
+      "passage",  "passage_sd", "passage_by", "first",   "growth",      "work",       "mean_at", "var_at"};
   const char *const near = name_nearest(e->name, names, (int32_t)(sizeof names / sizeof *names));
   char *const hint =
       near
@@ -340,23 +376,27 @@ static bool eval_model_function(const eval *self, const expr *e, eval_value *out
     const int32_t id = lang_find(m, LANG_RESERVOIR, first->value, m->diags);
     if (id < 0) return false;
     const model_reservoir *const r = &m->reservoirs[id];
-    out->q = (quantity){m->kt * (r->mu0 + log(r->activity) + r->z * r->phi), energy};
+    const double mu = heat_potential(m, r) + r->z * r->phi;
+    out->q = (quantity){m->kt * mu, energy};
+    out->slope = m->d.kt * mu + m->kt * (heat_potential_slope(m, r) + r->d.z * r->phi + r->z * r->d.phi);
     return true;
   }
   if (strcmp(e->name, "energy") == 0 && one) {
     const int32_t id = lang_find(m, LANG_SLOT, first->value, m->diags);
     if (id < 0) return false;
     out->q = (quantity){m->kt * m->slots[id].standard, energy};
+    out->slope = m->d.kt * m->slots[id].standard + m->kt * m->slots[id].d.standard;
     return true;
   }
   if (strcmp(e->name, "affinity") == 0 && one && m->network) {
     const int32_t id = lang_find(m, LANG_CYCLE, first->value, m->diags);
     if (id < 0) return false;
     const ness_network *const net = m->network;
-    double sum = 0;
+    double sum = 0, slope = 0;
     for (int32_t i = net->cycle_start[id]; i < net->cycle_start[id + 1]; i++) {
       const int32_t step = net->cycle_step[i];
       sum += net->cycle_by[i] * net->step_lnk[step];
+      slope += net->cycle_by[i] * m->steps[step].d.lnk;
       if (!isnan(net->step_lnk[step])) continue;
       lang_error(m->diags, e->place, "give it rates that are constants, or `ldb`",
                  "this cycle has no affinity: the rates of %s have no fixed ratio",
@@ -364,6 +404,7 @@ static bool eval_model_function(const eval *self, const expr *e, eval_value *out
       return false;
     }
     out->q = (quantity){m->kt * sum, energy};
+    out->slope = m->d.kt * sum + m->kt * slope;
     return true;
   }
   if (strcmp(e->name, "nernst") == 0 && first && first->next && !first->next->next) {
@@ -376,8 +417,11 @@ static bool eval_model_function(const eval *self, const expr *e, eval_value *out
                  m->reservoirs[inside].name);
       return false;
     }
-    const double v = log(m->reservoirs[outside].activity / m->reservoirs[inside].activity) / z;
+    const model_reservoir *const in = &m->reservoirs[inside], *const from = &m->reservoirs[outside];
+    const double v = log(from->activity / in->activity) / z;
+    const double by = (from->d.log_activity - in->d.log_activity - v * in->d.z) / z;
     out->q = m->file->natural ? (quantity){v, UNIT_NONE} : (quantity){v * m->kt / CONST_E, UNIT_VOLT};
+    out->slope = m->file->natural ? by : (by * m->kt + v * m->d.kt) / CONST_E;
     return true;
   }
   *known = false;
@@ -401,11 +445,21 @@ static bool eval_power(const eval *self, const expr *e, const eval_value *a, con
   return eval_op(self, TAPE_POW, unit, a, b, NULL, out);
 }
 
+/* Of a unit that holds kT to some power: the power is what doubling kT multiplies it with. */
+static double eval_unit_slope(const lang_model *m, const char *name, double value)
+{
+  quantity twice;
+  size_t bad;
+  const char *why;
+  if (m->d.kt == 0 || !unit_parse(name, strlen(name), 2 * m->kt, &twice, &bad, &why)) return 0;
+  return value * log2(twice.value / value) * m->d.kt / m->kt;
+}
+
 bool eval_expr(const eval *self, const expr *e, eval_value *out)
 {
   eval_value a, b;
   switch (e->kind) {
-  case EXPR_NUMBER: *out = (eval_value){{e->number, UNIT_NONE}, true, -1}; return true;
+  case EXPR_NUMBER: *out = (eval_value){.q = {e->number, UNIT_NONE}, .constant = true, .reg = -1}; return true;
   case EXPR_NAME: return eval_name(self, e, out);
   case EXPR_CALL: return eval_call(self, e, out);
   case EXPR_UNIT: {
@@ -434,7 +488,8 @@ bool eval_expr(const eval *self, const expr *e, eval_value *out)
       lang_error(self->m->diags, e->place, "give the unit once", "this value has a unit already");
       return false;
     }
-    b = (eval_value){{unit.value, UNIT_NONE}, true, -1};
+    b = (eval_value){.q = {unit.value, UNIT_NONE}, .constant = true, .reg = -1};
+    b.slope = eval_unit_slope(self->m, e->name, unit.value);
     return eval_op(self, TAPE_MUL, unit.unit, &a, &b, NULL, out);
   }
   case EXPR_NEG: return eval_expr(self, e->a, &a) && eval_op(self, TAPE_NEG, a.q.unit, &a, NULL, NULL, out);
@@ -479,24 +534,27 @@ bool eval_expr(const eval *self, const expr *e, eval_value *out)
   }
 }
 
-bool eval_constant(const eval *self, const expr *e, quantity *out)
+bool eval_constant(const eval *self, const expr *e, quantity *out, double *slope)
 {
   eval_value v;
   if (!eval_expr(self, e, &v)) return false;
   *out = v.q;
+  if (slope) *slope = v.slope;
   if (!v.constant || isnan(v.q.value)) {
     lang_error(self->m->diags, e->place, NULL,
                v.constant ? "this is not a number (0/0, or the logarithm of a negative value)"
                           : "this changes in time; a constant is needed");
     return false;
   }
-  return true;
+  return slope_known(self->m, e->place, v.slope) && (slope || slope_flat(self->m, e->place, v.slope, "a whole number"));
 }
 
-bool eval_as(const eval *self, const expr *e, lang_unit unit, const char *what, double *out)
+bool eval_as(const eval *self, const expr *e, lang_unit unit, const char *what, double *out, double *slope)
 {
   quantity q;
-  if (!eval_constant(self, e, &q)) return false;
+  double by;
+  if (!eval_constant(self, e, &q, &by) || (!slope && !slope_flat(self->m, e->place, by, what))) return false;
+  if (slope) *slope = by;
   *out = q.value;
   if (self->m->file->natural || unit_equal(q.unit, unit) || q.value == 0) return true;
   char have[64], want[64];
@@ -508,11 +566,11 @@ bool eval_as(const eval *self, const expr *e, lang_unit unit, const char *what, 
   return false;
 }
 
-bool eval_energy(lang_model *m, const expr *e, const index_binding *env, double *kt)
+bool eval_energy(lang_model *m, const expr *e, const index_binding *env, double *kt, double *slope)
 {
   const eval self = {.m = m, .env = env, .energies = true};
-  double joule = 0;
-  if (!eval_as(&self, e, UNIT_ENERGY, "an energy", &joule)) return false;
+  double joule = 0, by = 0;
+  if (!eval_as(&self, e, UNIT_ENERGY, "an energy", &joule, &by)) return false;
   if (!(m->kt > 0)) {
     lang_error(m->diags, e->place, "add a line such as `temperature 310.15 [K]`",
                "an energy needs the temperature, which the model does not give");
@@ -523,5 +581,6 @@ bool eval_energy(lang_model *m, const expr *e, const index_binding *env, double 
     return false;
   }
   *kt = joule / m->kt;
+  *slope = (by - *kt * m->d.kt) / m->kt;
   return true;
 }

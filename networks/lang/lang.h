@@ -155,7 +155,8 @@ typedef struct stmt_item { /* the common shape of declared things: name, subscri
 } stmt_item;
 
 typedef struct step_term {
-  int32_t count;
+  int32_t count; /* as written; 1 with `times` */
+  expr *times;   /* a count that is a value: k A, (2*k) A; else NULL */
   expr_path path;
   lang_place place;
   struct step_term *next;
@@ -238,9 +239,10 @@ bool lang_evaluate(lang_model *self, const expr *node, lang_hook hook, void *con
 /* A flow or a mean that is linear in what is counted: sum of coef * (rate or mean of kind and id), times scale. */
 typedef struct lang_linear {
   int32_t n;
-  int32_t *kind, *id; /* obs_kind; step or slot */
-  double *coef;
-  quantity scale; /* 1/s of flows, A of currents, none of counts */
+  int32_t *kind, *id;   /* obs_kind; step or slot */
+  double *coef, *slope; /* slope: of coef, in a model compiled with an active value (lang_slopes) */
+  quantity scale;       /* 1/s of flows, A of currents, none of counts */
+  double scale_slope;
 } lang_linear;
 
 /* rate(step), forward(step), backward(step), netflux(reservoir or species), current(compartment), mean(slot),
@@ -248,6 +250,42 @@ typedef struct lang_linear {
 bool lang_linear_of(lang_model *self, const expr *node, ness_diags *diags, lang_linear *out);
 /* Whether a call is one of those by name. */
 bool lang_linear_call(const expr *node);
+
+/* A value that depends on counts, as operations for network_tape (engine/model). Arrays live as long as the model. */
+typedef struct lang_counts {
+  int32_t nop, nslot;
+  const tape_op *op;
+  const double *constant;
+  int32_t *slot; /* (nslot) slots it reads */
+  lang_unit unit;
+} lang_counts;
+bool lang_counts_of(lang_model *self, const expr *node, ness_diags *diags, lang_counts *out);
+
+/* How everything that a network is made of changes with one value of the file: exact derivatives, SI by SI, carried
+ * through the compiler by dual numbers. */
+typedef struct lang_slopes {
+  lang_model *model; /* compiled with the same settings; ids and values are those of the first one */
+  quantity value;    /* the value that the slopes are taken to */
+  double *log_k;     /* (2 nstep) d ln k of directions with mass action, else 0 */
+  double *lnk;       /* (nstep) d ln(k_fwd/k_bwd) where both directions have mass action, else 0 */
+  double *constant;  /* (nconst) d tape_const */
+  double *g;         /* (nslot) d slot_g */
+  double *mu;        /* (nres) d res_mu */
+  double *volt;      /* (nvolt) d volt_kt */
+  double *heat;      /* (nheatstep) d heat_kt */
+  bool any;          /* whether it changes any rate */
+} lang_slopes;
+
+/* The slopes to a parameter, an indexed value (k[3]), a bath or a concentration of a reservoir. NESS_MODEL with the
+ * reason where there is none: no such name, or the value changes a count, an index, a cap, or stands at a corner or a
+ * jump. Free with lang_slopes_free, which takes an empty one. Cost: one compilation. */
+ness_status lang_slopes_find(const lang_model *self, const char *name, lang_place place, ness_diags *diags,
+                             lang_slopes *out);
+void lang_slopes_free(lang_slopes *self);
+/* Names that slopes can be taken to, parameters first, then what reservoirs hold; NULL past the last. */
+const char *lang_slopes_name(const lang_model *self, int64_t index);
+/* The name that a path means ("K.s[i]" with i in sight), NULL with an error in diags. Lives as long as the model. */
+const char *lang_name_of(lang_model *self, const expr *node, ness_diags *diags);
 
 /* Ids by path in an expression, subscripts evaluated; -1 with an error in diags. */
 typedef enum lang_class {

@@ -13,11 +13,27 @@
 
 /* --- terms --- */
 
+bool lower_count(lang_model *m, const step_term *term, const index_binding *env, int32_t *count)
+{
+  *count = term->count;
+  if (!term->times) return true;
+  double value;
+  const eval self = {.m = m, .env = env};
+  if (!eval_as(&self, term->times, UNIT_NONE, "the number of copies of a step", &value, NULL)) return false;
+  *count = value >= 1 && value <= 1000 ? (int32_t)value : 0;
+  if (*count >= 1 && (double)*count == value) return true;
+  lang_error(m->diags, term->times->place, NULL, "a count here is a whole number from 1 to 1000, not %g", value);
+  return false;
+}
+
 static bool lower_side(lang_model *m, const step_term *terms, const index_binding *env, int32_t *n, int32_t **ids,
                        int32_t *nres, int32_t **res, bool report)
 {
-  int32_t total = 0;
-  for (const step_term *t = terms; t; t = t->next) total += t->count;
+  int32_t total = 0, count;
+  for (const step_term *t = terms; t; t = t->next) {
+    if (!lower_count(m, t, env, &count)) return false;
+    total += count;
+  }
   *ids = arena_alloc(&m->memory, ((size_t)total + 1) * sizeof **ids);
   *res = arena_alloc(&m->memory, ((size_t)total + 1) * sizeof **res);
   *n = *nres = 0;
@@ -31,7 +47,8 @@ static bool lower_side(lang_model *m, const step_term *terms, const index_bindin
       else if (name && report) sym_unknown(m, t->place, name, "species, state, ion or bath", "v");
       return false;
     }
-    for (int32_t i = 0; i < t->count; i++) {
+    if (!lower_count(m, t, env, &count)) return false;
+    for (int32_t i = 0; i < count; i++) {
       if (s->kind == SYM_SLOT) (*ids)[(*n)++] = s->id;
       else (*res)[(*nres)++] = s->id;
     }
@@ -87,7 +104,9 @@ static bool lower_step_add(lang_model *m, const stmt *s, const index_binding *en
     for (int32_t k = 2; sym_find(m, SPACE_STEP, step.name) && k < 1000; k++)
       step.name = arena_format(&m->memory, "%s #%d", step.text, k);
   }
-  if (!step.name || !model_grow(m, &m->steps, &m->step_capacity, m->nstep + 1, sizeof *m->steps)) return false;
+  if (!step.name || !heat_place(m, &step) ||
+      !model_grow(m, &m->steps, &m->step_capacity, m->nstep + 1, sizeof *m->steps))
+    return false;
   m->steps[m->nstep] = step;
   return sym_add(m, SPACE_STEP, step.name, SYM_OTHER, (int32_t)m->nstep++, s->place) != NULL;
 }
@@ -189,6 +208,7 @@ typedef struct lower_scale { /* from a given constant to a propensity constant *
   double factor;
   lang_unit unit; /* what the constant must have */
   int32_t order;  /* copies taken that have a concentration */
+  double slope;   /* of ln factor */
 } lower_scale;
 
 static bool lower_has_count(const lang_model *m, int32_t n, const int32_t *ids)
@@ -200,9 +220,10 @@ static bool lower_has_count(const lang_model *m, int32_t n, const int32_t *ids)
 }
 
 /* The volume that a solution reaction runs in: that of what it takes, else of what it makes; 0 when there is none. */
-static double lower_volume(const lang_model *m, const model_step *step, int dir, bool *mixed)
+static double lower_volume(const lang_model *m, const model_step *step, int dir, bool *mixed, double *log_slope)
 {
   *mixed = false;
+  *log_slope = 0;
   for (int k = 0; k < 2; k++) {
     const int side = dir ^ k;
     const int32_t n = side ? step->nright : step->nleft, *const ids = side ? step->right : step->left;
@@ -211,6 +232,7 @@ static double lower_volume(const lang_model *m, const model_step *step, int dir,
       const double v = m->slots[ids[i]].volume;
       if (volume > 0 && v != volume) *mixed = true;
       if (volume == 0) volume = v;
+      if (v > 0) *log_slope = m->slots[ids[i]].d.volume / v;
     }
     if (n > 0) return volume;
   }
@@ -221,22 +243,25 @@ static bool lower_scale_of(lang_model *m, const model_step *step, int dir, lang_
 {
   const int32_t n = dir ? step->nright : step->nleft, *const ids = dir ? step->right : step->left;
   const int32_t nres = dir ? step->nres_right : step->nres_left, *const res = dir ? step->res_right : step->res_left;
-  *out = (lower_scale){1, UNIT_RATE, 0};
+  *out = (lower_scale){.factor = 1, .unit = UNIT_RATE};
   for (int32_t i = 0; i < nres; i++) {
     const model_reservoir *const r = &m->reservoirs[res[i]];
     out->factor *= r->concentration;
+    out->slope += r->d.log_activity;
     out->unit = unit_add(out->unit, unit_scale(r->unit, -1));
     out->order++;
   }
   for (int32_t i = 0; i < n; i++) {
     if (!(m->slots[ids[i]].volume > 0)) continue;
     out->factor /= m->slots[ids[i]].volume;
+    out->slope -= m->slots[ids[i]].d.volume / m->slots[ids[i]].volume;
     if (!m->file->natural) out->unit = unit_add(out->unit, UNIT_VOLUME);
     out->order++;
   }
   if (lower_has_count(m, n, ids)) return true;
   bool mixed;
-  const double volume = lower_volume(m, step, dir, &mixed);
+  double slope;
+  const double volume = lower_volume(m, step, dir, &mixed, &slope);
   if (mixed) {
     lang_error(m->diags, place, "give the whole propensity behind @@",
                "this step takes from two volumes: its constant could mean either");
@@ -244,6 +269,7 @@ static bool lower_scale_of(lang_model *m, const model_step *step, int dir, lang_
   }
   if (volume > 0) {
     out->factor *= volume;
+    out->slope += slope;
     out->order--; /* one concentration is per the volume that the reaction runs in */
     if (!m->file->natural) out->unit = unit_add(out->unit, unit_scale(UNIT_VOLUME, -1));
   }
@@ -255,29 +281,22 @@ static const expr_argument *lower_ldb_arguments(const stmt *s)
   return s->forward.ldb && s->forward.arguments ? s->forward.arguments : s->backward.arguments;
 }
 
-/* ln(k_fwd/k_bwd) of propensity constants from energies, and the standard drive X (without counts and concentrations).
- */
-static void lower_balance(const lang_model *m, const model_step *step, double *lnk, double *drive)
+typedef struct lower_drive {
+  double x, by; /* the standard drive (without counts and concentrations) and its slope */
+} lower_drive;
+
+/* ln(k_fwd/k_bwd) of propensity constants from energies, into the step, and the standard drive. At a place of another
+ * temperature every energy counts T/T_h times, and so does the potential of a bath, which has no place and gives work;
+ * logarithms of concentrations are entropies and stay. */
+static lower_drive lower_balance(const lang_model *m, model_step *step)
 {
-  const double c0 = m->file->natural ? 1 : CONST_C0;
-  double x = 0, concentrations = 0;
-  for (int side = 0; side < 2; side++) {
-    const double sign = side ? -1 : 1;
-    const int32_t n = side ? step->nright : step->nleft, *const ids = side ? step->right : step->left;
-    for (int32_t i = 0; i < n; i++) {
-      x += sign * m->slots[ids[i]].standard;
-      if (m->slots[ids[i]].volume > 0) concentrations -= sign * log(m->slots[ids[i]].volume * c0);
-    }
-    const int32_t nres = side ? step->nres_right : step->nres_left, *const res =
-                                                                        side ? step->res_right : step->res_left;
-    for (int32_t i = 0; i < nres; i++) {
-      const model_reservoir *const r = &m->reservoirs[res[i]];
-      x += sign * (r->mu0 + r->z * r->phi);
-      concentrations += sign * log(r->activity);
-    }
-  }
-  *drive = x;
-  *lnk = x + concentrations;
+  const heat_drop drop = heat_drop_of(m, step);
+  const lower_drive out = {
+      .x = step->tau == 1 ? drop.standard : step->tau * drop.standard + (step->tau - 1) * drop.bath,
+      .by = step->tau * drop.d.standard + (step->tau - 1) * drop.d.bath + step->d.tau * (drop.standard + drop.bath)};
+  step->lnk = out.x + drop.concentrations;
+  step->d.lnk = out.by + drop.d.concentrations;
+  return out;
 }
 
 /* x / (1 - exp(-x)), smooth through 0 (Scharfetter and Gummel 1969). */
@@ -287,21 +306,41 @@ static double lower_bernoulli(double x)
   return x > 0 ? x / -expm1(-x) : x * exp(x) / expm1(x);
 }
 
-static bool lower_form(lang_model *m, const expr *form, double x, double split, double out[2])
+/* d/dx of its logarithm, 1/x - 1/(exp(x) - 1): Bernoulli numbers where the two terms cancel. */
+static double lower_bernoulli_slope(double x)
+{
+  const double z = x * x;
+  if (fabs(x) > 0.3) return 1 / x - 1 / expm1(x);
+  return 0.5 - x / 12 * (1 - z / 60 * (1 - z / 42 * (1 - z / 40 * (1 - z * 10 / 396 * (1 - z * 691 / 27300)))));
+}
+
+/* Both factors of a form at the drive x, and what changes their logarithms with the drive and the split. */
+static bool lower_form(lang_model *m, const expr *form, lower_drive drive, double split, double split_slope,
+                       double out[2], double log_slope[2])
 {
   const char *const name = form && form->kind == EXPR_NAME ? form->path.name[0] : "exp";
+  const double x = drive.x;
   if (strcmp(name, "exp") == 0) {
     out[0] = exp(split * x);
     out[1] = exp(-(1 - split) * x);
+    log_slope[0] = split * drive.by + split_slope * x;
+    log_slope[1] = split_slope * x - (1 - split) * drive.by;
   } else if (strcmp(name, "scharfetter-gummel") == 0) {
     out[0] = lower_bernoulli(x);
     out[1] = lower_bernoulli(-x);
+    log_slope[0] = lower_bernoulli_slope(x) * drive.by;
+    log_slope[1] = -lower_bernoulli_slope(-x) * drive.by;
   } else if (strcmp(name, "metropolis") == 0) {
     out[0] = x < 0 ? exp(x) : 1;
     out[1] = x > 0 ? exp(-x) : 1;
+    log_slope[0] = x < 0 ? drive.by : 0;
+    log_slope[1] = x > 0 ? -drive.by : 0;
+    if (x == 0 && drive.by != 0) log_slope[0] = NAN; /* a corner */
   } else if (strcmp(name, "heat-bath") == 0) {
     out[0] = 1 / (1 + exp(-x));
     out[1] = 1 / (1 + exp(x));
+    log_slope[0] = out[1] * drive.by;
+    log_slope[1] = -out[0] * drive.by;
   } else {
     static const char *const names[] = {"exp", "scharfetter-gummel", "metropolis", "heat-bath"};
     const char *const near = name_nearest(name, names, 4);
@@ -315,7 +354,7 @@ static bool lower_form(lang_model *m, const expr *form, double x, double split, 
 
 /* Both directions from ldb(k0 = ..., split = ..., barrier = ..., form = ...). Concentrations enter as activities, so k0
  * is a rate in 1/s; one in 1/M/s and so on is the same number at c0 = 1 M. */
-static bool lower_ldb_both(lang_model *m, model_step *step, double drive, double lnk)
+static bool lower_ldb_both(lang_model *m, model_step *step, lower_drive drive)
 {
   const stmt *const s = step->source;
   const expr_argument *const arguments = lower_ldb_arguments(s);
@@ -340,9 +379,10 @@ static bool lower_ldb_both(lang_model *m, model_step *step, double drive, double
   }
   const eval self = {.m = m, .env = step->env};
   quantity k0;
-  double split = 0.5, shape[2];
-  if (!eval_constant(&self, k0_expr, &k0)) return false;
-  if (split_expr && !eval_as(&self, split_expr, UNIT_NONE, "split", &split)) return false;
+  double split = 0.5, shape[2], slope, split_slope = 0, log_slope[2];
+  if (!eval_constant(&self, k0_expr, &k0, &slope)) return false;
+  if (split_expr && !eval_as(&self, split_expr, UNIT_NONE, "split", &split, &split_slope)) return false;
+  const double given = k0.value;
   lower_scale scale[2];
   for (int dir = 0; dir < 2; dir++) {
     if (!lower_scale_of(m, step, dir, s->place, &scale[dir])) return false;
@@ -361,27 +401,35 @@ static bool lower_ldb_both(lang_model *m, model_step *step, double drive, double
     }
     k0.value *= pow(CONST_C0, power);
   }
-  step->lnk = lnk;
-  if (k0.value == 0) return true; /* switched off */
+  if (k0.value == 0) return slope_flat(m, k0_expr->place, slope, "whether the step runs at all"); /* switched off */
   if (!(k0.value > 0) || !isfinite(k0.value)) {
     lang_error(m->diags, k0_expr->place, NULL, "k0 must be positive and finite, or 0 to switch the step off");
     return false;
   }
   if (barrier_expr) {
-    double barrier, left = 0, right = 0;
+    double barrier, left = 0, right = 0, by = 0, barrier_slope;
     if (split_expr || form) {
       lang_error(m->diags, barrier_expr->place, "a barrier fixes both rates", "a barrier goes without split and form");
       return false;
     }
-    if (!eval_energy(m, barrier_expr, step->env, &barrier)) return false;
-    for (int32_t i = 0; i < step->nleft; i++) left += m->slots[step->left[i]].standard;
-    for (int32_t i = 0; i < step->nres_left; i++)
-      left += m->reservoirs[step->res_left[i]].mu0 +
-              m->reservoirs[step->res_left[i]].z * m->reservoirs[step->res_left[i]].phi;
-    right = left - drive;
-    shape[0] = exp(left - barrier);
-    shape[1] = exp(right - barrier);
-  } else if (!lower_form(m, form, drive, split, shape)) {
+    if (!eval_energy(m, barrier_expr, step->env, &barrier, &barrier_slope)) return false;
+    for (int32_t i = 0; i < step->nleft; i++) {
+      left += m->slots[step->left[i]].standard;
+      by += m->slots[step->left[i]].d.standard;
+    }
+    for (int32_t i = 0; i < step->nres_left; i++) {
+      const model_reservoir *const r = &m->reservoirs[step->res_left[i]];
+      left += r->mu0 + r->z * r->phi;
+      by += r->d.mu0 + r->d.z * r->phi + r->z * r->d.phi;
+    }
+    log_slope[0] = step->tau * (by - barrier_slope) + step->d.tau * (left - barrier);
+    left = step->tau * (left - barrier);
+    right = left - drive.x;
+    log_slope[1] = log_slope[0] - drive.by;
+    shape[0] = exp(left);
+    shape[1] = exp(right);
+  } else if (!lower_form(m, form, drive, split, split_slope, shape, log_slope) ||
+             !slope_known(m, form ? form->place : s->place, log_slope[0])) {
     return false;
   }
   /* Activities: reservoirs c/c0, copies in a volume n/(V c0); one factor V c0 when nothing else is countable. */
@@ -391,13 +439,22 @@ static bool lower_ldb_both(lang_model *m, model_step *step, double drive, double
     const int32_t n = dir ? step->nright : step->nleft, *const ids = dir ? step->right : step->left;
     const int32_t nres = dir ? step->nres_right : step->nres_left, *const res = dir ? step->res_right : step->res_left;
     bool mixed;
-    const double volume = countable ? 0 : lower_volume(m, step, 0, &mixed);
+    double by = 0;
+    const double volume = countable ? 0 : lower_volume(m, step, 0, &mixed, &by);
     double k = k0.value * shape[dir] * (volume > 0 ? volume * c0 : 1);
-    for (int32_t i = 0; i < nres; i++) k *= m->reservoirs[res[i]].activity;
+    by += slope / given + log_slope[dir];
+    for (int32_t i = 0; i < nres; i++) {
+      k *= m->reservoirs[res[i]].activity;
+      by += m->reservoirs[res[i]].d.log_activity;
+    }
     for (int32_t i = 0; i < n; i++) {
-      if (m->slots[ids[i]].volume > 0) k /= m->slots[ids[i]].volume * c0;
+      const model_slot *const slot = &m->slots[ids[i]];
+      if (!(slot->volume > 0)) continue;
+      k /= slot->volume * c0;
+      by -= slot->d.volume / slot->volume;
     }
     step->k[dir] = k;
+    step->d.log_k[dir] = by;
     step->law[dir] = LAW_MASS;
   }
   return true;
@@ -418,6 +475,21 @@ static bool lower_rate_value(lang_model *m, const model_step *step, int dir, lan
   return false;
 }
 
+/* The slopes of a tape's constants behind those that the step has already. */
+static bool lower_slopes(lang_model *m, model_step *step, const eval_tape *tape)
+{
+  if (!m->active) return true;
+  double *const slopes = arena_alloc(&m->memory, ((size_t)step->nconst + (size_t)tape->nconst + 1) * sizeof *slopes);
+  if (!slopes) return false;
+  for (int32_t i = 0; i < step->nconst; i++) slopes[i] = step->slopes[i];
+  for (int32_t i = 0; i < tape->nconst; i++) {
+    slopes[step->nconst + i] = tape->slopes[i];
+    if (!slope_known(m, step->source->place, tape->slopes[i])) return false;
+  }
+  step->slopes = slopes;
+  return true;
+}
+
 /* A given constant (@) or whole propensity (@@). What depends on counts becomes a tape. */
 static bool lower_given(lang_model *m, model_step *step, int dir)
 {
@@ -426,8 +498,8 @@ static bool lower_given(lang_model *m, model_step *step, int dir)
   eval_tape tape = {0};
   const eval self = {.m = m, .env = step->env, .tape = &tape};
   eval_value v;
-  lower_scale scale = {1, UNIT_RATE, 0};
-  if (!eval_expr(&self, rate->value, &v)) return false;
+  lower_scale scale = {.factor = 1, .unit = UNIT_RATE};
+  if (!eval_expr(&self, rate->value, &v) || !slope_known(m, rate->value->place, v.slope)) return false;
   if (!s->whole && !lower_scale_of(m, step, dir, rate->place, &scale)) return false;
   const bool zero = v.constant && v.q.value == 0;
   if (!m->file->natural && !unit_equal(v.q.unit, scale.unit) && !zero) {
@@ -439,8 +511,8 @@ static bool lower_given(lang_model *m, model_step *step, int dir)
     return false;
   }
   if (rate->error) {
-    double error;
-    if (!eval_as(&self, rate->error, v.q.unit, "the error of a rate", &error)) return false;
+    double error, ignored;
+    if (!eval_as(&self, rate->error, v.q.unit, "the error of a rate", &error, &ignored)) return false;
     if (!(error >= 0) || !(v.q.value > 0)) {
       lang_error(m->diags, rate->error->place, NULL, "an error is a positive number beside a positive rate");
       return false;
@@ -452,19 +524,22 @@ static bool lower_given(lang_model *m, model_step *step, int dir)
     if (!lower_rate_value(m, step, dir, rate->value->place, v.q.value * scale.factor)) return false;
     step->law[dir] = v.q.value * scale.factor > 0 ? LAW_MASS : LAW_NONE;
     step->k[dir] = v.q.value * scale.factor;
+    if (v.q.value == 0) return slope_flat(m, rate->value->place, v.slope, "whether the step runs at all");
+    step->d.log_k[dir] = v.slope / v.q.value + scale.slope;
     return true;
   }
   if (v.constant && !lower_rate_value(m, step, dir, rate->value->place, v.q.value)) return false;
   int32_t reg = eval_reg(&self, &v);
   if (!s->whole) {
     /* A constant that changes with the counts: mass action around it. */
-    const eval_value factor = {{scale.factor, UNIT_NONE}, true, -1};
+    const eval_value factor = {
+        .q = {scale.factor, UNIT_NONE}, .constant = true, .reg = -1, .slope = scale.factor * scale.slope};
     const int32_t f = eval_reg(&self, &factor);
     if (reg < 0 || f < 0 || (reg = eval_emit(&self, TAPE_MUL, reg, f, 0)) < 0) return false;
     for (int32_t i = 0; i < n; i++) {
       int32_t before = 0;
       for (int32_t k = 0; k < i; k++) before += ids[k] == ids[i];
-      const eval_value shift = {{before, UNIT_NONE}, true, -1};
+      const eval_value shift = {.q = {before, UNIT_NONE}, .constant = true, .reg = -1};
       const int32_t slot = eval_emit(&self, TAPE_SLOT, ids[i], 0, 0), b = eval_reg(&self, &shift);
       const int32_t left = slot < 0 || b < 0 ? -1 : eval_emit(&self, TAPE_SUB, slot, b, 0);
       if (left < 0 || (reg = eval_emit(&self, TAPE_MUL, reg, left, 0)) < 0) return false;
@@ -473,7 +548,7 @@ static bool lower_given(lang_model *m, model_step *step, int dir)
   if (reg < 0) return false;
   /* The value of a tape is its last register. */
   if (reg != tape.nop - 1) {
-    const eval_value one = {{1, UNIT_NONE}, true, -1};
+    const eval_value one = {.q = {1, UNIT_NONE}, .constant = true, .reg = -1};
     const int32_t b = eval_reg(&self, &one);
     if (b < 0 || eval_emit(&self, TAPE_MUL, reg, b, 0) < 0) return false;
   }
@@ -483,6 +558,7 @@ static bool lower_given(lang_model *m, model_step *step, int dir)
   if (!constants) return false;
   if (step->nconst) memcpy(constants, step->constants, (size_t)step->nconst * sizeof *constants);
   if (tape.nconst) memcpy(constants + step->nconst, tape.constants, (size_t)tape.nconst * sizeof *constants);
+  if (!lower_slopes(m, step, &tape)) return false;
   for (int32_t i = 0; i < tape.nop; i++) {
     if (tape.ops[i].code == TAPE_CONST) tape.ops[i].a += step->nconst;
   }
@@ -521,20 +597,21 @@ static bool lower_step_rates(lang_model *m, model_step *step, bool from_energies
     bool fine = true;
     if (!s->forward.ldb) fine = lower_given(m, step, 0);
     if (s->backward.given && !s->backward.ldb) fine = lower_given(m, step, 1) && fine;
+    if (step->law[0] == LAW_MASS && step->law[1] == LAW_MASS) step->d.lnk = step->d.log_k[0] - step->d.log_k[1];
     return fine;
   }
   if (!ldb) return true;
-  double lnk, drive;
-  lower_balance(m, step, &lnk, &drive);
-  if (s->forward.ldb && (s->backward.ldb || !s->backward.given)) return lower_ldb_both(m, step, drive, lnk);
+  const lower_drive drive = lower_balance(m, step);
+  const double lnk = step->lnk;
+  if (s->forward.ldb && (s->backward.ldb || !s->backward.given)) return lower_ldb_both(m, step, drive);
   const int given = s->forward.ldb ? 1 : 0, other = 1 - given;
-  step->lnk = lnk;
   if (step->law[given] == LAW_NONE) return true; /* a rate of 0 switches the step off */
   if (step->law[given] != LAW_MASS) {
     lang_error(m->diags, s->place, NULL, "ldb needs the other rate of %s to be a positive constant", step->name);
     return false;
   }
   step->k[other] = step->k[given] * exp(given == 0 ? -lnk : lnk);
+  step->d.log_k[other] = step->d.log_k[given] + (given == 0 ? -step->d.lnk : step->d.lnk);
   step->law[other] = LAW_MASS;
   const step_rate *const rate = other ? &s->backward : &s->forward;
   if (!(step->k[other] > 0)) {

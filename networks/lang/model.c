@@ -32,8 +32,20 @@ static bool model_unused(lang_model *m)
   return fine;
 }
 
-ness_status lang_compile(const lang_file *file, lang_override *overrides, int32_t noverrides, ness_diags *diags,
-                         lang_model **out)
+/* The settings as the model's own: those of the caller may change or go. */
+static bool model_keep(lang_model *m)
+{
+  lang_override *const kept = arena_alloc(&m->memory, ((size_t)m->noverrides + 1) * sizeof *kept);
+  for (int32_t i = 0; kept && i < m->noverrides; i++) {
+    kept[i] = m->overrides[i];
+    kept[i].name = arena_text(&m->memory, m->overrides[i].name, strlen(m->overrides[i].name));
+  }
+  m->overrides = kept;
+  return !m->memory.failed;
+}
+
+ness_status model_compile(const lang_file *file, lang_override *overrides, int32_t noverrides, const char *active,
+                          ness_diags *diags, lang_model **out)
 {
   *out = NULL;
   lang_model *const m = mem_zero(1, sizeof *m);
@@ -42,19 +54,27 @@ ness_status lang_compile(const lang_file *file, lang_override *overrides, int32_
   m->diags = diags;
   m->overrides = overrides;
   m->noverrides = noverrides;
+  m->active = active;
   m->kt = file->natural ? 1 : 0;
   const int32_t before = diag_errors(diags);
   for (int32_t i = 0; i < noverrides; i++) overrides[i].used = false;
-  const bool built = model_stages(m) && model_unused(m);
+  const bool built = model_stages(m) && model_unused(m) && model_keep(m);
   ness_status status = NESS_OK;
   if (!built) status = diag_errors(diags) > before && !m->memory.failed ? NESS_MODEL : NESS_NOMEM;
-  else status = network_asserts(m);
+  else if (!active) status = network_asserts(m); /* held before slopes are asked for */
+  else if (diag_errors(diags) > before) status = NESS_MODEL;
   if (status != NESS_OK) {
     lang_model_free(m);
     return status;
   }
   *out = m;
   return NESS_OK;
+}
+
+ness_status lang_compile(const lang_file *file, lang_override *overrides, int32_t noverrides, ness_diags *diags,
+                         lang_model **out)
+{
+  return model_compile(file, overrides, noverrides, NULL, diags, out);
 }
 
 /* Whether everything that a direction takes is there; with a rate that is an expression, what it uses up. */
@@ -139,7 +159,8 @@ bool lang_evaluate(lang_model *self, const expr *node, lang_hook hook, void *con
   ness_diags *const kept = self->diags;
   self->diags = diags;
   const eval e = {.m = self, .hook = hook, .hook_context = context};
-  const bool fine = eval_constant(&e, node, out);
+  double slope;
+  const bool fine = eval_constant(&e, node, out, &slope);
   self->diags = kept;
   return fine;
 }

@@ -8,39 +8,44 @@
 
 /* --- observables --- */
 
-static bool linear_append(lang_model *m, lang_linear *l, int32_t kind, int32_t id, double coef)
+static bool linear_append(lang_model *m, lang_linear *l, int32_t kind, int32_t id, double coef, double by)
 {
   if ((l->n & (l->n - 1)) == 0) {
     const size_t size = l->n ? 2 * (size_t)l->n : 1;
     int32_t *const kinds = arena_alloc(&m->memory, size * sizeof *kinds), *const ids = arena_alloc(&m->memory,
                                                                                                    size * sizeof *ids);
     double *const coefs = arena_alloc(&m->memory, size * sizeof *coefs);
-    if (!kinds || !ids || !coefs) return false;
+    double *const slopes = arena_alloc(&m->memory, size * sizeof *slopes);
+    if (!kinds || !ids || !coefs || !slopes) return false;
     if (l->n) {
       memcpy(kinds, l->kind, (size_t)l->n * sizeof *kinds);
       memcpy(ids, l->id, (size_t)l->n * sizeof *ids);
       memcpy(coefs, l->coef, (size_t)l->n * sizeof *coefs);
+      memcpy(slopes, l->slope, (size_t)l->n * sizeof *slopes);
     }
     l->kind = kinds;
     l->id = ids;
     l->coef = coefs;
+    l->slope = slopes;
   }
   l->kind[l->n] = kind;
   l->id[l->n] = id;
+  l->slope[l->n] = by;
   l->coef[l->n++] = coef;
   return true;
 }
 
 /* The same, joined with a term of the same kind and id. */
-static bool linear_add(lang_model *m, lang_linear *l, int32_t kind, int32_t id, double coef)
+static bool linear_add(lang_model *m, lang_linear *l, int32_t kind, int32_t id, double coef, double by)
 {
   for (int32_t i = 0; i < l->n; i++) {
     if (l->kind[i] == kind && l->id[i] == id) {
       l->coef[i] += coef;
+      l->slope[i] += by;
       return true;
     }
   }
-  return linear_append(m, l, kind, id, coef);
+  return linear_append(m, l, kind, id, coef, by);
 }
 
 bool lang_linear_call(const expr *node)
@@ -66,19 +71,24 @@ static int32_t step_gives(const model_step *s, bool reservoir, int32_t id)
                    : count_of(s->nright, s->right, id) - count_of(s->nleft, s->left, id);
 }
 
-/* Charge that a forward event brings into a compartment, e. */
-static double step_charge(const lang_model *m, const model_step *s, int32_t compartment)
+/* Charge that a forward event brings into a compartment, e, and its slope. */
+static double step_charge(const lang_model *m, const model_step *s, int32_t compartment, double *by)
 {
   double charge = 0;
+  *by = 0;
   for (int side = 0; side < 2; side++) {
     const double sign = side ? 1 : -1;
     const int32_t n = side ? s->nright : s->nleft, *const ids = side ? s->right : s->left;
     const int32_t nres = side ? s->nres_right : s->nres_left, *const res = side ? s->res_right : s->res_left;
     for (int32_t i = 0; i < n; i++) {
-      if (m->slots[ids[i]].compartment == compartment) charge += sign * m->slots[ids[i]].charge;
+      if (m->slots[ids[i]].compartment != compartment) continue;
+      charge += sign * m->slots[ids[i]].charge;
+      *by += sign * m->slots[ids[i]].d.charge;
     }
     for (int32_t i = 0; i < nres; i++) {
-      if (m->reservoirs[res[i]].compartment == compartment) charge += sign * m->reservoirs[res[i]].z;
+      if (m->reservoirs[res[i]].compartment != compartment) continue;
+      charge += sign * m->reservoirs[res[i]].z;
+      *by += sign * m->reservoirs[res[i]].d.z;
     }
   }
   return charge;
@@ -102,7 +112,7 @@ static bool linear_call(lang_model *m, const expr *e, ness_diags *diags, lang_li
     }
     for (int64_t i = 0; i < m->nstep; i++) {
       const int32_t by = step_gives(&m->steps[i], s->kind == SYM_RESERVOIR, s->id);
-      if (by && !linear_append(m, out, OBS_NET, (int32_t)i, by)) return false;
+      if (by && !linear_append(m, out, OBS_NET, (int32_t)i, by, 0)) return false;
     }
     return true;
   }
@@ -114,8 +124,9 @@ static bool linear_call(lang_model *m, const expr *e, ness_diags *diags, lang_li
     }
     /* Outward positive: the charge that leaves the compartment. */
     for (int64_t i = 0; i < m->nstep; i++) {
-      const double charge = step_charge(m, &m->steps[i], c->id);
-      if (charge != 0 && !linear_append(m, out, OBS_NET, (int32_t)i, -charge)) return false;
+      double by;
+      const double charge = step_charge(m, &m->steps[i], c->id, &by);
+      if ((charge != 0 || by != 0) && !linear_append(m, out, OBS_NET, (int32_t)i, -charge, -by)) return false;
     }
     out->scale = m->file->natural ? (quantity){1, UNIT_NONE} : (quantity){CONST_E, (lang_unit){0, 0, 0, 1, 0}};
     return true;
@@ -129,7 +140,18 @@ static bool linear_call(lang_model *m, const expr *e, ness_diags *diags, lang_li
                     : strcmp(e->name, "rate") == 0    ? OBS_NET
                     : strcmp(e->name, "forward") == 0 ? OBS_FWD
                                                       : OBS_BWD,
-                    id, 1);
+                    id, 1, 0);
+}
+
+/* Adds the terms of another one, scaled. */
+static bool linear_join(lang_model *m, lang_linear *l, const lang_linear *from, double sign)
+{
+  for (int32_t i = 0; i < from->n; i++) {
+    const double coef = sign * from->coef[i] * from->scale.value;
+    const double by = sign * (from->slope[i] * from->scale.value + from->coef[i] * from->scale_slope);
+    if (!linear_add(m, l, from->kind[i], from->id[i], coef, by)) return false;
+  }
+  return true;
 }
 
 bool lang_linear_of(lang_model *m, const expr *e, ness_diags *diags, lang_linear *out)
@@ -144,12 +166,13 @@ bool lang_linear_of(lang_model *m, const expr *e, ness_diags *diags, lang_linear
       *out = m->observables[o->id].linear;
       return true;
     }
-    if (v && v->kind == SYM_SLOT) return linear_add(m, out, OBS_COUNT, v->id, 1);
+    if (v && v->kind == SYM_SLOT) return linear_add(m, out, OBS_COUNT, v->id, 1, 0);
   }
   lang_linear a, b;
   if (e->kind == EXPR_NEG) {
     if (!lang_linear_of(m, e->a, diags, out)) return false;
     out->scale.value = -out->scale.value;
+    out->scale_slope = -out->scale_slope;
     return true;
   }
   if (e->kind == EXPR_ADD || e->kind == EXPR_SUB) {
@@ -159,23 +182,27 @@ bool lang_linear_of(lang_model *m, const expr *e, ness_diags *diags, lang_linear
       return false;
     }
     out->scale = (quantity){1, a.scale.unit};
-    bool fine = true;
-    for (int32_t i = 0; i < a.n; i++) fine = fine && linear_add(m, out, a.kind[i], a.id[i], a.coef[i] * a.scale.value);
-    for (int32_t i = 0; i < b.n; i++)
-      fine = fine && linear_add(m, out, b.kind[i], b.id[i], b.coef[i] * b.scale.value * (e->kind == EXPR_ADD ? 1 : -1));
-    return fine;
+    return linear_join(m, out, &a, 1) && linear_join(m, out, &b, e->kind == EXPR_ADD ? 1 : -1);
   }
   if (e->kind == EXPR_MUL || e->kind == EXPR_DIV) {
     /* One side is a constant: try the right one as such, else, in a product, the left one. */
     quantity q;
-    ness_diags *const silent = ness_diags_create();
+    double by;
+    ness_diags *const silent = ness_diags_create(), *const kept = m->diags;
+    const eval self = {.m = m};
     if (!silent) return false;
-    const bool right = lang_evaluate(m, e->b, NULL, NULL, silent, &q);
-    const bool left = !right && e->kind == EXPR_MUL && lang_evaluate(m, e->a, NULL, NULL, silent, &q);
+    m->diags = silent;
+    const bool right = eval_constant(&self, e->b, &q, &by);
+    const bool left = !right && e->kind == EXPR_MUL && eval_constant(&self, e->a, &q, &by);
+    m->diags = kept;
     ness_diags_free(silent);
     if (right || left) {
       if (!lang_linear_of(m, right ? e->a : e->b, diags, out)) return false;
-      out->scale.value = e->kind == EXPR_MUL ? out->scale.value * q.value : out->scale.value / q.value;
+      const bool product = e->kind == EXPR_MUL;
+      const double scale = product ? out->scale.value * q.value : out->scale.value / q.value;
+      out->scale_slope =
+          product ? out->scale_slope * q.value + out->scale.value * by : (out->scale_slope - scale * by) / q.value;
+      out->scale.value = scale;
       out->scale.unit = unit_add(out->scale.unit, unit_scale(q.unit, e->kind == EXPR_MUL ? 1 : -1));
       return true;
     }
@@ -306,7 +333,13 @@ bool network_build(lang_model *m)
   for (int32_t i = 0; i < m->nvolt && fine; i++) fine = builder_voltage(b, m->volt_names[i], m->volt_phi[i]) >= 0;
   for (int64_t i = 0; i < m->nreservoir && fine; i++) {
     const model_reservoir *const r = &m->reservoirs[i];
-    fine = builder_reservoir(b, r->name, r->mu0 + log(r->activity), r->activity, r->z, r->volt) >= 0;
+    fine = builder_reservoir(b, r->name, heat_potential(m, r), r->activity, r->z, r->volt) >= 0;
+  }
+  for (int64_t i = 0; i < m->ncompartment && fine; i++) {
+    const model_compartment *const c = &m->compartments[i];
+    if (c->heat < 0) continue;
+    const char *const name = arena_format(&m->memory, "%s.heat", c->name);
+    fine = name && builder_heat(b, name, (m->file->natural ? 1 : m->temperature) / c->tau) >= 0;
   }
   for (int64_t i = 0; i < m->nfamily && fine; i++) fine = builder_family(b, m->families[i], m->family_copies[i]) >= 0;
   for (int64_t i = 0; i < m->nslot && fine; i++) {
@@ -334,7 +367,7 @@ bool network_build(lang_model *m)
                                .constants = s->constants,
                                .lnk = s->lnk,
                                .lnk_error = sqrt(s->raw[0] * s->raw[0] + s->raw[1] * s->raw[1])};
-    fine = builder_step_add(b, &step) >= 0;
+    fine = builder_step_add(b, &step) >= 0 && (s->heat == 0 || builder_step_heat(b, s->heat - 1, heat_work(m, s)) >= 0);
   }
   for (const stmt *s = m->file->statements; s && fine; s = s->next) {
     if (s->kind == STMT_CYCLE) fine = build_cycle(m, b, s);
@@ -362,8 +395,9 @@ ness_status network_asserts(lang_model *m)
     if (s->kind != STMT_ASSERT) continue;
     const eval self = {.m = m};
     quantity a, b, tolerance = {0, UNIT_NONE};
-    if (!eval_constant(&self, s->a, &a) || !eval_constant(&self, s->b, &b) ||
-        (s->c && !eval_constant(&self, s->c, &tolerance)))
+    double slope;
+    if (!eval_constant(&self, s->a, &a, &slope) || !eval_constant(&self, s->b, &b, &slope) ||
+        (s->c && !eval_constant(&self, s->c, &tolerance, &slope)))
       return m->memory.failed ? NESS_NOMEM : NESS_MODEL;
     if (!unit_equal(a.unit, b.unit) && a.value != 0 && b.value != 0) {
       char ta[64], tb[64];

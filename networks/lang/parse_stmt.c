@@ -102,7 +102,7 @@ static bool parse_attributes(parser *self, expr_argument **out, const char *cons
 
 static const char *const attributes_state[] = {"energy", "charge", "at", "start", NULL};
 static const char *const attributes_species[] = {"in", "max", "energy", "charge", "at", NULL};
-static const char *const attributes_compartment[] = {"volume", "potential", NULL};
+static const char *const attributes_compartment[] = {"volume", "potential", "temperature", NULL};
 static const char *const attributes_place[] = {"max", NULL};
 static const char *const attributes_none[] = {NULL};
 
@@ -282,6 +282,23 @@ static stmt *parse_energy(parser *self)
   return (item->value = parser_expression(self)) ? out : NULL;
 }
 
+/* A count that is a value: one name before the name of what is counted, or an expression in parentheses. */
+static bool parse_times(parser *self, step_term *term)
+{
+  if (!parser_at(self, TOKEN_LPAREN) && !(parser_at(self, TOKEN_NAME) && self->next.kind == TOKEN_NAME)) return true;
+  if (parser_take(self, TOKEN_LPAREN)) {
+    if (!(term->times = parser_expression(self)) || !parser_expect(self, TOKEN_RPAREN, "behind the count"))
+      return false;
+  } else {
+    if (!(term->times = parser_node(self, sizeof *term->times))) return false;
+    term->times->kind = EXPR_NAME;
+    term->times->height = 1;
+    if (!parser_path(self, &term->times->path, &term->times->place)) return false;
+  }
+  parser_take(self, TOKEN_STAR);
+  return true;
+}
+
 /* One side of a step, or a cycle: [-] [count] path + ...; `0` or nothing is the empty side. */
 static bool parse_side(parser *self, step_term **out, bool allow_signs)
 {
@@ -306,6 +323,8 @@ static bool parse_side(parser *self, step_term **out, bool allow_signs)
       term->count = sign * (int32_t)count;
       parser_advance(self);
       parser_take(self, TOKEN_STAR);
+    } else if (!allow_signs && !parse_times(self, term)) {
+      return false;
     }
     if (!parser_at(self, TOKEN_NAME)) {
       if (tail == out && !allow_signs) return true;
@@ -338,7 +357,7 @@ static stmt *parse_step(parser *self)
 {
   stmt *const out = parse_stmt_new(self, STMT_STEP);
   if (!out || !parse_side(self, &out->left, false)) return NULL;
-  if (out->left && !out->left->next && out->left->count == 1 && parser_take(self, TOKEN_COLON)) {
+  if (out->left && !out->left->next && out->left->count == 1 && !out->left->times && parser_take(self, TOKEN_COLON)) {
     out->label = out->left->path;
     out->left = NULL;
     if (!parse_side(self, &out->left, false)) return NULL;
@@ -458,25 +477,31 @@ static stmt *parse_experiment(parser *self)
   return out;
 }
 
+/* time 10, every 1 */
+static bool parse_numbers(parser *self, expr_argument **tail, const char *what)
+{
+  do {
+    expr_argument *const argument = parser_node(self, sizeof *argument);
+    if (!argument) return false;
+    argument->place = self->cur.place;
+    if (!(argument->name = parser_name(self, what)) || !(argument->value = parser_sum(self))) return false;
+    *tail = argument;
+    tail = &argument->next;
+  } while (parser_take(self, TOKEN_COMMA));
+  return true;
+}
+
 stmt *parser_experiment_statement(parser *self)
 {
   stmt *out = NULL;
   if (parser_take_word(self, "solve")) {
-    if ((out = parse_stmt_new(self, STMT_SOLVE)) && !(out->name = parser_name(self, "of what to solve: steady")))
-      return NULL;
+    if (!(out = parse_stmt_new(self, STMT_SOLVE))) return NULL;
+    if (!(out->name = parser_name(self, "of what to solve: steady, transient, ode, lna"))) return NULL;
+    if (self->cur.kind == TOKEN_NAME && !parse_numbers(self, &out->arguments, "of a setting: time, every")) return NULL;
   } else if (parser_take_word(self, "simulate")) {
     if (!(out = parse_stmt_new(self, STMT_SIMULATE))) return NULL;
-    expr_argument **tail = &out->arguments;
-    do {
-      expr_argument *const argument = parser_node(self, sizeof *argument);
-      if (!argument) return NULL;
-      argument->place = self->cur.place;
-      if (!(argument->name = parser_name(self, "of a setting: replicas, time, events, seed, warmup, every, window")))
-        return NULL;
-      if (!(argument->value = parser_sum(self))) return NULL;
-      *tail = argument;
-      tail = &argument->next;
-    } while (parser_take(self, TOKEN_COMMA));
+    if (!parse_numbers(self, &out->arguments, "of a setting: replicas, time, events, seed, warmup, every, window"))
+      return NULL;
   } else if (parser_take_word(self, "let")) {
     out = parse_list(self, STMT_LET, "of the value", attributes_none);
   } else if (parser_take_word(self, "expect")) {

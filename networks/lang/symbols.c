@@ -89,7 +89,8 @@ static bool sym_index(lang_model *m, const expr *e, const index_binding *env, in
 {
   const eval self = {.m = m, .env = env};
   quantity q;
-  if (!eval_constant(&self, e, &q)) return false;
+  double slope;
+  if (!eval_constant(&self, e, &q, &slope) || !slope_flat(m, e->place, slope, "an index")) return false;
   if (!unit_equal(q.unit, UNIT_NONE) || fabs(q.value - nearbyint(q.value)) > 1e-9 || fabs(q.value) > 1e9) {
     lang_error(m->diags, e->place, NULL, "an index is a whole number, not %g", q.value);
     return false;
@@ -231,25 +232,28 @@ static bool declare_compartment(lang_model *m, const stmt_item *item)
   const int32_t id = PUSH(m, compartments, ncompartment, compartment_capacity);
   if (id < 0) return false;
   model_compartment *const c = &m->compartments[id];
-  *c = (model_compartment){.name = item->path.name[0], .item = item, .volt = -1};
+  *c = (model_compartment){.name = item->path.name[0], .item = item, .volt = -1, .tau = 1, .heat = -1};
   for (const expr_argument *a = item->attributes; a; a = a->next) {
     if (strcmp(a->name, "reservoir") == 0) {
       c->reservoir = true;
     } else if (strcmp(a->name, "volume") == 0) {
-      if (!eval_as(&self, a->value, UNIT_VOLUME, "a volume", &c->volume)) return false;
+      if (!eval_as(&self, a->value, UNIT_VOLUME, "a volume", &c->volume, &c->d.volume)) return false;
       if (!(c->volume > 0) || !isfinite(c->volume)) {
         lang_error(m->diags, a->value->place, NULL, "a volume must be positive and finite");
         return false;
       }
+    } else if (strcmp(a->name, "temperature") == 0) {
+      if (!heat_declare(m, a->value, c)) return false;
     } else {
-      double volt;
-      if (!eval_as(&self, a->value, UNIT_VOLT, "a potential", &volt)) return false;
+      double volt, slope;
+      if (!eval_as(&self, a->value, UNIT_VOLT, "a potential", &volt, &slope)) return false;
       if (!(m->kt > 0)) {
         lang_error(m->diags, a->value->place, "add a line such as `temperature 310.15 [K]`",
                    "a potential needs the temperature, which the model does not give");
         return false;
       }
       c->phi = m->file->natural ? volt : volt * CONST_E / m->kt;
+      c->d.phi = m->file->natural ? slope : (slope * CONST_E - c->phi * m->d.kt) / m->kt;
       c->volt = m->nvolt;
       if (!model_grow(m, &m->volt_names, &m->volt_names_capacity, m->nvolt + 1, sizeof *m->volt_names) ||
           !model_grow(m, &m->volt_phi, &m->volt_phi_capacity, m->nvolt + 1, sizeof *m->volt_phi))
@@ -285,16 +289,20 @@ const expr *model_given(lang_model *m, const char *name)
   return found;
 }
 
-static bool value_of(lang_model *m, const char *name, const expr *own, const index_binding *env, quantity *out)
+static bool value_of(lang_model *m, const char *name, const expr *own, const index_binding *env, quantity *out,
+                     double *slope)
 {
   const expr *const given = model_given(m, name);
   const eval self = {.m = m, .env = given ? NULL : env};
-  return model_override(m, name, out) || eval_constant(&self, given ? given : own, out);
+  *slope = 0;
+  if (!model_override(m, name, out) && !eval_constant(&self, given ? given : own, out, slope)) return false;
+  if (m->active && strcmp(m->active, name) == 0) *slope = 1;
+  return true;
 }
 
-static bool concentration_of(lang_model *m, const char *name, const expr *own, bool bath, quantity *out)
+static bool concentration_of(lang_model *m, const char *name, const expr *own, bool bath, quantity *out, double *slope)
 {
-  if (!value_of(m, name, own, NULL, out)) return false;
+  if (!value_of(m, name, own, NULL, out, slope)) return false;
   if (out->value == 0 && !m->file->natural && !bath) out->unit = UNIT_DENSITY;
   const bool plain = unit_equal(out->unit, UNIT_NONE);
   if (!m->file->natural && !unit_equal(out->unit, UNIT_DENSITY) && !(bath && plain)) {
@@ -310,12 +318,14 @@ static bool concentration_of(lang_model *m, const char *name, const expr *own, b
   return true;
 }
 
-static bool finish_reservoir(lang_model *m, int32_t id, quantity q, const expr *own)
+static bool finish_reservoir(lang_model *m, int32_t id, quantity q, double slope, const expr *own)
 {
   model_reservoir *const r = &m->reservoirs[id];
   r->concentration = q.value;
   r->unit = q.unit;
   r->activity = unit_equal(q.unit, UNIT_DENSITY) ? q.value / CONST_C0 : q.value;
+  r->d.concentration = slope;
+  r->d.log_activity = slope / q.value;
   if (r->activity > 0) return true;
   lang_error(m->diags, own->place,
              "give what there really is, however little; or leave it out and write the step one-way with ->",
@@ -326,17 +336,19 @@ static bool finish_reservoir(lang_model *m, int32_t id, quantity q, const expr *
 static bool declare_bath(lang_model *m, const stmt_item *item)
 {
   quantity q;
+  double slope;
   const int32_t id = add_reservoir(m, item->path.name[0], item->place);
-  if (id < 0 || !concentration_of(m, item->path.name[0], item->value, true, &q)) return false;
+  if (id < 0 || !concentration_of(m, item->path.name[0], item->value, true, &q, &slope)) return false;
   m->reservoirs[id].bath = true;
   const expr *const mu0 = argument_value(item->attributes, "mu0");
-  if (mu0 && !eval_energy(m, mu0, NULL, &m->reservoirs[id].mu0)) return false;
+  if (mu0 && !eval_energy(m, mu0, NULL, &m->reservoirs[id].mu0, &m->reservoirs[id].d.mu0)) return false;
   m->reservoirs[id].mu0_known = mu0 != NULL;
-  return finish_reservoir(m, id, q, item->value);
+  return finish_reservoir(m, id, q, slope, item->value);
 }
 
-static bool whole_count(lang_model *m, const expr *e, const char *what, quantity q, int64_t *out)
+static bool whole_count(lang_model *m, const expr *e, const char *what, quantity q, double slope, int64_t *out)
 {
+  if (!slope_flat(m, e->place, slope, what)) return false;
   if (unit_equal(q.unit, UNIT_NONE) && q.value >= 0 && q.value <= 9e15 && fabs(q.value - nearbyint(q.value)) < 1e-6) {
     *out = (int64_t)nearbyint(q.value);
     return true;
@@ -351,10 +363,13 @@ static bool declare_ion(lang_model *m, const stmt *s)
   const int32_t id = PUSH(m, ions, nion, ion_capacity);
   if (id < 0) return false;
   m->ions[id] = (model_ion){.name = s->name};
-  if (!eval_as(&self, s->a, UNIT_NONE, "z", &m->ions[id].z) || !sym_add(m, SPACE_ION, s->name, SYM_OTHER, id, s->place))
+  model_ion *const ion = &m->ions[id];
+  if (!eval_as(&self, s->a, UNIT_NONE, "z", &ion->z, &ion->d.z) ||
+      !sym_add(m, SPACE_ION, s->name, SYM_OTHER, id, s->place))
     return false;
   for (const stmt_item *item = s->items; item; item = item->next) {
-    if (strcmp(item->path.name[0], "mu0") == 0 && !eval_energy(m, item->value, NULL, &m->ions[id].mu0)) return false;
+    if (strcmp(item->path.name[0], "mu0") == 0 && !eval_energy(m, item->value, NULL, &ion->mu0, &ion->d.mu0))
+      return false;
   }
   for (const stmt_item *item = s->items; item; item = item->next) {
     if (strcmp(item->path.name[0], "mu0") == 0) continue;
@@ -366,16 +381,21 @@ static bool declare_ion(lang_model *m, const stmt *s)
     const model_compartment *const c = &m->compartments[place->id];
     const char *const name = arena_format(&m->memory, "%s.%s", s->name, c->name);
     quantity q;
+    double slope;
     if (!name) return false;
     if (c->reservoir) {
       const int32_t r = add_reservoir(m, name, item->place);
-      if (r < 0 || !concentration_of(m, name, item->value, false, &q) || !finish_reservoir(m, r, q, item->value))
+      if (r < 0 || !concentration_of(m, name, item->value, false, &q, &slope) ||
+          !finish_reservoir(m, r, q, slope, item->value))
         return false;
       model_reservoir *const res = &m->reservoirs[r];
-      res->mu0 = m->ions[id].mu0;
+      res->mu0 = ion->mu0;
+      res->d.mu0 = ion->d.mu0;
       res->mu0_known = true;
-      res->z = m->ions[id].z;
+      res->z = ion->z;
+      res->d.z = ion->d.z;
       res->phi = c->phi;
+      res->d.phi = c->d.phi;
       res->volt = c->volt;
       res->ion = id;
       res->compartment = place->id;
@@ -387,7 +407,9 @@ static bool declare_ion(lang_model *m, const stmt *s)
       return false;
     }
     const int32_t slot = add_slot(m, name, item->place);
-    if (slot < 0 || !concentration_of(m, name, item->value, false, &q)) return false;
+    if (slot < 0 || !concentration_of(m, name, item->value, false, &q, &slope) ||
+        !slope_flat(m, item->place, slope * c->volume + q.value * c->d.volume, "the number of copies"))
+      return false;
     const double count = nearbyint(q.value * c->volume);
     if (count > 9e15) {
       lang_error(m->diags, item->place, NULL, "%s would be %g particles: more than a count can hold", name, count);
@@ -395,15 +417,19 @@ static bool declare_ion(lang_model *m, const stmt *s)
     }
     model_slot *const out = &m->slots[slot];
     const expr *const max = argument_value(item->attributes, "max");
-    if (max && (!eval_constant(&self, max, &q) || !whole_count(m, max, "max", q, &out->max))) return false;
+    if (max && (!eval_constant(&self, max, &q, &slope) || !whole_count(m, max, "max", q, slope, &out->max)))
+      return false;
     if (count > (double)out->max) {
       lang_error(m->diags, item->place, NULL, "%s starts at %.0f, above its max", name, count);
       return false;
     }
     out->start = (int64_t)count;
     out->volume = c->volume;
-    out->charge = m->ions[id].z;
+    out->d.volume = c->d.volume;
+    out->charge = ion->z;
+    out->d.charge = ion->d.z;
     out->phi = c->phi;
+    out->d.phi = c->d.phi;
     out->volt = c->volt;
     out->ion = id;
     out->compartment = place->id;
@@ -418,6 +444,9 @@ static bool slot_at(lang_model *m, model_slot *slot, const expr *at)
     if (m->nvolt == 1) {
       slot->volt = 0;
       slot->phi = m->volt_phi[0];
+      for (int64_t i = 0; i < m->ncompartment; i++) {
+        if (m->compartments[i].volt == 0) slot->d.phi = m->compartments[i].d.phi;
+      }
     } else if (m->nvolt > 1) {
       lang_error(m->diags, slot->place, "add `at NAME` with the compartment's name",
                  "%s has a charge, and there are %d potentials it could feel", slot->name, m->nvolt);
@@ -432,6 +461,7 @@ static bool slot_at(lang_model *m, model_slot *slot, const expr *at)
   }
   slot->volt = m->compartments[c->id].volt;
   slot->phi = m->compartments[c->id].phi;
+  slot->d.phi = m->compartments[c->id].d.phi;
   return true;
 }
 
@@ -442,13 +472,14 @@ static bool slot_attributes(lang_model *m, int32_t id, const expr_argument *list
   slot->energy = argument_value(list, "energy");
   slot->env = env;
   const expr *const charge = argument_value(list, "charge"), *const max = argument_value(list, "max");
-  if (charge && (!eval_as(&self, charge, UNIT_NONE, "a charge (in e)", &slot->charge) ||
+  if (charge && (!eval_as(&self, charge, UNIT_NONE, "a charge (in e)", &slot->charge, &slot->d.charge) ||
                  !slot_at(m, slot, argument_value(list, "at"))))
     return false;
   quantity q;
+  double slope;
   if (!max) return true;
-  if (!eval_constant(&self, max, &q)) return false;
-  return isinf(q.value) || whole_count(m, max, "max", q, &slot->max);
+  if (!eval_constant(&self, max, &q, &slope)) return false;
+  return isinf(q.value) || whole_count(m, max, "max", q, slope, &slot->max);
 }
 
 static bool declare_species(lang_model *m, const stmt_item *item)
@@ -472,10 +503,12 @@ static bool declare_species(lang_model *m, const stmt_item *item)
     const index_binding *const env = item->index ? bind_index(m, item->index, i, NULL) : NULL;
     const int32_t id = add_slot(m, name, item->place);
     quantity q;
-    if (id < 0 || !value_of(m, name, item->value, env, &q)) return false;
+    double slope;
+    if (id < 0 || !value_of(m, name, item->value, env, &q, &slope)) return false;
     model_slot *const slot = &m->slots[id];
     if (c) {
       slot->volume = m->compartments[c->id].volume;
+      slot->d.volume = m->compartments[c->id].d.volume;
       slot->compartment = c->id;
       if (!(slot->volume > 0)) {
         lang_error(m->diags, in->place, "a held concentration is a bath or an ion in a reservoir",
@@ -489,9 +522,10 @@ static bool declare_species(lang_model *m, const stmt_item *item)
                    "a concentration becomes a count only through a volume");
         return false;
       }
+      slope = slope * slot->volume + q.value * slot->d.volume;
       q = (quantity){nearbyint(q.value * slot->volume), UNIT_NONE};
     }
-    if (!whole_count(m, item->value, "a count", q, &slot->start)) return false;
+    if (!whole_count(m, item->value, "a count", q, slope, &slot->start)) return false;
     if (!slot_attributes(m, id, item->attributes, env)) return false;
     if (m->slots[id].start > m->slots[id].max) {
       lang_error(m->diags, item->place, NULL, "%s starts at %lld, above its max", name, (long long)m->slots[id].start);
@@ -504,10 +538,11 @@ static bool declare_species(lang_model *m, const stmt_item *item)
 static bool declare_protein(lang_model *m, const stmt *s)
 {
   quantity q;
+  double slope;
   int64_t copies = 1;
   const char *const copies_name = arena_format(&m->memory, "%s.copies", s->name);
-  if (!copies_name || (s->a && !value_of(m, copies_name, s->a, NULL, &q))) return false;
-  if (s->a && !whole_count(m, s->a, "the number of copies", q, &copies)) return false;
+  if (!copies_name || (s->a && !value_of(m, copies_name, s->a, NULL, &q, &slope))) return false;
+  if (s->a && !whole_count(m, s->a, "the number of copies", q, slope, &copies)) return false;
   if (!s->items) {
     lang_error(m->diags, s->place, "write `state Eo` lines between the braces", "the protein %s has no state", s->name);
     return false;
@@ -535,7 +570,8 @@ static bool declare_protein(lang_model *m, const stmt *s)
       const expr *const start = argument_value(item->attributes, "start");
       if (start) {
         const eval with_env = {.m = m, .env = env};
-        if (!eval_constant(&with_env, start, &q) || !whole_count(m, start, "start", q, &m->slots[id].start))
+        if (!eval_constant(&with_env, start, &q, &slope) ||
+            !whole_count(m, start, "start", q, slope, &m->slots[id].start))
           return false;
         placed += m->slots[id].start;
       }
@@ -583,9 +619,9 @@ static bool declare_lattice(lang_model *m, const stmt *s)
       return false;
     }
   }
-  double volume = 0;
+  double volume = 0, volume_slope = 0;
   const expr *const v = argument_value(s->arguments, "volume");
-  if (v && !eval_as(&self, v, UNIT_VOLUME, "the volume of a site", &volume)) return false;
+  if (v && !eval_as(&self, v, UNIT_VOLUME, "the volume of a site", &volume, &volume_slope)) return false;
   if (v && !(volume > 0 && isfinite(volume))) {
     lang_error(m->diags, v->place, NULL, "a volume must be positive and finite");
     return false;
@@ -606,19 +642,26 @@ static bool declare_lattice(lang_model *m, const stmt *s)
       model_slot *slot = &m->slots[id];
       slot->ion = ion->id;
       slot->volume = volume;
+      slot->d.volume = volume_slope;
       slot->charge = m->ions[ion->id].z;
-      if (linear)
+      slot->d.charge = m->ions[ion->id].d.z;
+      if (linear) {
+        const double share = (double)(i - first + 1) / (double)(last - first + 2);
         slot->phi = comp[0]->phi + (comp[1]->phi - comp[0]->phi) * (double)(i - first + 1) / (double)(last - first + 2);
+        slot->d.phi = comp[0]->d.phi + (comp[1]->d.phi - comp[0]->d.phi) * share;
+      }
       /* The charge sits inside the field: its energy is internal, whichever voltage makes the field. */
       if (linear) slot->volt = comp[1]->volt >= 0 ? comp[1]->volt : comp[0]->volt;
       const index_binding *const env = bind_index(m, "i", i, NULL);
       quantity q;
-      if (item->value &&
-          (!value_of(m, name, item->value, env, &q) || !whole_count(m, item->value, "a count", q, &slot->start)))
+      double slope;
+      if (item->value && (!value_of(m, name, item->value, env, &q, &slope) ||
+                          !whole_count(m, item->value, "a count", q, slope, &slot->start)))
         return false;
       slot = &m->slots[id];
       const expr *const max = argument_value(item->attributes, "max");
-      if (max && (!eval_constant(&self, max, &q) || !whole_count(m, max, "max", q, &slot->max))) return false;
+      if (max && (!eval_constant(&self, max, &q, &slope) || !whole_count(m, max, "max", q, slope, &slot->max)))
+        return false;
       if (slot->start > slot->max) {
         lang_error(m->diags, item->place, NULL, "%s starts above its max", name);
         return false;
@@ -650,12 +693,14 @@ bool symbols_declare(lang_model *m)
   for (const stmt *s = m->file->statements; s; s = s->next) {
     if (s->kind != STMT_TEMPERATURE) continue;
     const eval self = {.m = m};
-    if (!eval_as(&self, s->a, UNIT_KELVIN, "the temperature", &m->temperature)) return false;
+    if (!eval_as(&self, s->a, UNIT_KELVIN, "the temperature", &m->temperature, &m->d.temperature)) return false;
     if (!(m->temperature > 0) || !isfinite(m->temperature)) {
       lang_error(m->diags, s->a->place, NULL, "the temperature must be positive and finite");
       return false;
     }
-    if (!m->file->natural) m->kt = CONST_KB * m->temperature;
+    if (m->file->natural) continue;
+    m->kt = CONST_KB * m->temperature;
+    m->d.kt = CONST_KB * m->d.temperature;
   }
   for (int pass = 0; pass < 5; pass++) {
     for (const stmt *s = m->file->statements; s && !m->memory.failed; s = s->next) {

@@ -48,7 +48,7 @@ static void thermo_cycle_sum(const ness_network *net, const stoich_basis *basis,
 {
   *out = (thermo_cycle){0};
   out->declared = thermo_declared(net, basis, cycle, &out->flipped);
-  const int32_t undeclared = net->nres + net->nvolt;
+  const int32_t undeclared = network_sources(net) - 1;
   for (int32_t i = basis->start[cycle]; i < basis->start[cycle + 1]; i++) {
     const int32_t s = basis->id[i];
     const double by = (double)basis->by[i];

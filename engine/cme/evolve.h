@@ -1,0 +1,28 @@
+/* Moments and rates in time, exactly: the master equation from the start of the network. */
+#ifndef ENGINE_CME_EVOLVE_H
+#define ENGINE_CME_EVOLVE_H
+
+#include "engine/cme/cme.h"
+#include "engine/markov/transient.h"
+
+typedef struct evolution {
+  int32_t ntimes;
+  double *time;     /* (ntimes) s */
+  double *mean;     /* (ntimes x nslot) */
+  double *var;      /* (ntimes x nslot) */
+  double *dir_rate; /* (ntimes x 2 nstep) one-way rates at that time, 1/s */
+  int64_t states;   /* over parts */
+  double outside;   /* probability that has left the states of a part without end by the last time */
+  int32_t nparts;
+  transient_report report; /* of the part with the largest bound */
+} evolution;
+
+/* Times ascend from 0. Parts evolve by themselves; copies are independent, each from its own slot; copies that
+ * reservoirs make add to those of the start, with Poisson counts. */
+ness_status evolve_run(const ness_network *net, const cme_options *options, const transient_options *transient,
+                       const double *times, int32_t ntimes, ness_diags *diags, evolution *out);
+/* Zeroed arrays for these times. */
+ness_status evolve_empty(const ness_network *net, const double *times, int32_t ntimes, evolution *out);
+void evolve_free(evolution *self);
+
+#endif

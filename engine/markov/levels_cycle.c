@@ -1,0 +1,308 @@
+/* Cycles over the levels of levels.h. The linear one is a K-cycle: on every level below the first, up to two steps of
+ * GCR with the cycle itself as preconditioner, forward and backward Gauss-Seidel around the correction; after Notay,
+ * SIAM J. Sci. Comput. 34, A2288 (2012). The multiplicative one smooths positive weights, aggregates with them and
+ * multiplies by what the coarser level found, as Horton and Leutenegger (SIGMETRICS 1994). Invariant: sums run in
+ * fixed blocks, and Gauss-Seidel in blocks of states that see the values of other blocks from before the sweep, so the
+ * bits do not depend on the number of threads. Cost of a cycle: four passes over the transitions of each level, times
+ * two for each level further down. */
+#include "engine/markov/levels.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+enum { DOT_BLOCK = 8192, DOT_LANES = 8 };
+
+static double block_dot(const float *weight, const float *a, const float *b, int32_t n)
+{
+  double lane[DOT_LANES] = {0};
+  int32_t i = 0;
+  if (weight) {
+    for (; i + DOT_LANES <= n; i += DOT_LANES) {
+      for (int k = 0; k < DOT_LANES; k++) lane[k] += (double)weight[i + k] * ((double)a[i + k] * (double)b[i + k]);
+    }
+    for (int k = 0; i < n; i++, k++) lane[k] += (double)weight[i] * ((double)a[i] * (double)b[i]);
+  } else {
+    for (; i + DOT_LANES <= n; i += DOT_LANES) {
+      for (int k = 0; k < DOT_LANES; k++) lane[k] += (double)a[i + k] * (double)b[i + k];
+    }
+    for (int k = 0; i < n; i++, k++) lane[k] += (double)a[i] * (double)b[i];
+  }
+  return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
+}
+
+double cycle_dot(const float *weight, const float *a, const float *b, int32_t n)
+{
+  enum { CHUNK = 64 };
+  double sum = 0;
+  for (int32_t from = 0; from < n;) { /* sums of blocks, CHUNK at a time */
+    double part[CHUNK] = {0};
+    const int32_t left = n - from, count = left >= CHUNK * DOT_BLOCK ? CHUNK : (left + DOT_BLOCK - 1) / DOT_BLOCK;
+#pragma omp parallel for schedule(static) if (left > 4 * LEVELS_SERIAL)
+    for (int32_t k = 0; k < count; k++) {
+      const int32_t at = from + k * DOT_BLOCK, size = n - at < DOT_BLOCK ? n - at : DOT_BLOCK;
+      part[k] = block_dot(weight ? weight + at : NULL, a + at, b + at, size);
+    }
+    for (int32_t k = 0; k < count; k++) sum += part[k];
+    if (left <= CHUNK * DOT_BLOCK) break;
+    from += CHUNK * DOT_BLOCK;
+  }
+  return sum;
+}
+
+/* --- one level --- */
+
+static inline float row_defect(const level_rows *rows, const float *gain, const float *u, int32_t j)
+{
+  const float here = u[j];
+  float sum = (gain[j] - 1) * here; /* differences first: a constant is in the kernel whatever the rounding */
+  for (int64_t e = rows->start[j]; e < rows->start[j + 1]; e++) sum += rows->value[e] * (here - u[rows->to[e]]);
+  return sum;
+}
+
+void cycle_apply(const level *self, int side, const float *u, float *out)
+{
+  const level_rows *const rows = &self->side[side];
+#pragma omp parallel for schedule(static) if (self->n > LEVELS_SERIAL)
+  for (int32_t j = 0; j < self->n; j++) out[j] = row_defect(rows, self->gain, u, j);
+}
+
+static inline int32_t block_first(const level *self, int32_t k)
+{
+  return (int32_t)((int64_t)self->n * k / self->blocks);
+}
+
+/* u after one forward sweep from zero. */
+static void level_sweep_first(const level *self, int side, const float *b, float *u)
+{
+  const level_rows *const rows = &self->side[side];
+#pragma omp parallel for schedule(static) if (self->n > LEVELS_SERIAL)
+  for (int32_t k = 0; k < self->blocks; k++) {
+    const int32_t from = block_first(self, k), to = block_first(self, k + 1);
+    for (int32_t j = from; j < to; j++) {
+      float sum = b[j];
+      for (int64_t e = rows->start[j]; e < rows->start[j + 1]; e++) {
+        const int32_t i = rows->to[e];
+        if (i >= from && i < j) sum += rows->value[e] * u[i];
+      }
+      u[j] = sum / self->gain[j];
+    }
+  }
+}
+
+/* One sweep over the states of a block, forward or back; other blocks are seen as they were. */
+static void block_sweep(const level *self, int side, int32_t k, bool back, const float *b, const float *old, float *u)
+{
+  const level_rows *const rows = &self->side[side];
+  const int32_t from = block_first(self, k), to = block_first(self, k + 1);
+  const uint32_t size = (uint32_t)(to - from);
+  for (int32_t m = from; m < to; m++) {
+    const int32_t j = back ? from + (to - 1 - m) : m;
+    float sum = b[j];
+    for (int64_t e = rows->start[j]; e < rows->start[j + 1]; e++) {
+      const int32_t i = rows->to[e];
+      sum += rows->value[e] * ((uint32_t)(i - from) < size ? u : old)[i];
+    }
+    u[j] = sum / self->gain[j];
+  }
+}
+
+static void level_sweep(const level *self, int side, bool back, const float *b, float *u)
+{
+  float *const old = self->vector[6];
+  if (self->blocks > 1) memcpy(old, u, (size_t)self->n * sizeof *u);
+#pragma omp parallel for schedule(static) if (self->n > LEVELS_SERIAL)
+  for (int32_t k = 0; k < self->blocks; k++) block_sweep(self, side, k, back, b, old, u);
+}
+
+/* out = what is left of b, gathered on the level below. */
+static void level_restrict(const level *self, int side, const float *b, const float *u, float *out, int32_t count)
+{
+  const level_rows *const rows = &self->side[side];
+#pragma omp parallel for schedule(static) if (self->n > LEVELS_SERIAL)
+  for (int32_t a = 0; a < count; a++) {
+    float sum = 0;
+    for (int32_t k = self->member_start[a]; k < self->member_start[a + 1]; k++) {
+      const int32_t j = self->member[k];
+      sum += self->weight[j] * (b[j] - row_defect(rows, self->gain, u, j));
+    }
+    out[a] = sum;
+  }
+}
+
+/* The coarsest level by its elimination; the answer has mean zero. */
+static void dense_solve(hierarchy *self, int side, const float *b, float *u)
+{
+  const level *const a = &self->at[self->count - 1];
+  const int32_t n = a->n;
+  const double *const f = self->dense;
+  double *const x = self->scratch;
+  const int32_t to_row = side ? n : 1, to_column = side ? 1 : n; /* f from i to j is f[i * to_column + j * to_row] */
+  for (int32_t j = 0; j < n; j++) x[j] = (double)b[j] * a->in[j];
+  for (int32_t k = n - 1; k > 0; k--) {
+    const double by = x[k] / f[k * n + k];
+    for (int32_t j = 0; j < k; j++) x[j] += by * f[k * to_column + j * to_row];
+  }
+  double mean = x[0] = 0;
+  for (int32_t k = 1; k < n; k++) {
+    double sum = x[k];
+    for (int32_t i = 0; i < k; i++) sum += x[i] * f[i * to_column + k * to_row];
+    x[k] = sum / f[k * n + k];
+    mean += x[k] / n;
+  }
+  for (int32_t k = 0; k < n; k++) u[k] = (float)(x[k] - mean);
+}
+
+/* --- the linear cycle --- */
+
+static void krylov_pair(hierarchy *self, int32_t l, int side);
+
+static void precondition_level(hierarchy *self, int32_t l, int side, const float *b, float *u)
+{
+  level *const a = &self->at[l];
+  if (l + 1 == self->count) {
+    dense_solve(self, side, b, u);
+    return;
+  }
+  level *const c = a + 1;
+  level_sweep_first(a, side, b, u);
+  for (int32_t k = 0; k < 2 * self->sweeps; k++) level_sweep(a, side, !(k & 1), b, u);
+  level_restrict(a, side, b, u, c->vector[0], c->n);
+  krylov_pair(self, l + 1, side);
+  const float *const below = c->vector[1];
+#pragma omp parallel for schedule(static) if (a->n > LEVELS_SERIAL)
+  for (int32_t j = 0; j < a->n; j++) u[j] += below[a->coarse[j]];
+  for (int32_t k = 0; k < 2 * self->sweeps + 1; k++) level_sweep(a, side, !(k & 1), b, u);
+}
+
+/* vector[1] = about the solution for vector[0] (which is spoilt), by up to two steps of GCR. */
+static void krylov_pair(hierarchy *self, int32_t l, int side)
+{
+  level *const a = &self->at[l];
+  const int32_t n = a->n;
+  float *const r = a->vector[0], *const x = a->vector[1], *const c = a->vector[2], *const v = a->vector[3];
+  float *const d = a->vector[4], *const w = a->vector[5];
+  const float *const norm = a->norm;
+  if (l + 1 == self->count) {
+    dense_solve(self, side, r, x);
+    return;
+  }
+  precondition_level(self, l, side, r, c);
+  cycle_apply(a, side, c, v);
+  const double vv = cycle_dot(norm, v, v, n), rr = cycle_dot(norm, r, r, n);
+  const double first = vv > 0 ? cycle_dot(norm, v, r, n) / vv : 0;
+  const double left = rr - first * first * vv;
+  const bool enough = !(vv > 0) || left <= 0.0625 * rr;
+#pragma omp parallel for schedule(static) if (n > LEVELS_SERIAL)
+  for (int32_t j = 0; j < n; j++) {
+    x[j] = (float)first * c[j];
+    r[j] -= (float)first * v[j];
+  }
+  if (enough) return;
+  precondition_level(self, l, side, r, d);
+  cycle_apply(a, side, d, w);
+  const double vw = cycle_dot(norm, v, w, n) / vv, ww = cycle_dot(norm, w, w, n) - vw * vw * vv;
+  if (!(ww > 1e-12 * vv)) return;
+  const double second = (cycle_dot(norm, w, r, n) - vw * cycle_dot(norm, v, r, n)) / ww;
+#pragma omp parallel for schedule(static) if (n > LEVELS_SERIAL)
+  for (int32_t j = 0; j < n; j++) x[j] += (float)second * (d[j] - (float)vw * c[j]);
+}
+
+void cycle_precondition(hierarchy *self, int side, const float *b, float *u)
+{
+  precondition_level(self, 0, side, b, u);
+}
+
+/* --- the multiplicative cycle --- */
+
+/* u <- smoothed u: every state takes what flows in over what flows out. */
+static void level_relax(const level *self, double *u, double *old, int32_t sweeps)
+{
+  const level_rows *const rows = &self->side[0];
+  for (int32_t sweep = 0; sweep < 2 * sweeps; sweep++) {
+    if (self->blocks > 1) memcpy(old, u, (size_t)self->n * sizeof *u);
+#pragma omp parallel for schedule(static) if (self->n > LEVELS_SERIAL)
+    for (int32_t k = 0; k < self->blocks; k++) {
+      const int32_t from = block_first(self, k), to = block_first(self, k + 1);
+      for (int32_t m = from; m < to; m++) {
+        const int32_t j = sweep & 1 ? to - 1 - (m - from) : m;
+        double sum = 0;
+        for (int64_t e = rows->start[j]; e < rows->start[j + 1]; e++) {
+          const int32_t i = rows->to[e];
+          sum += (double)rows->value[e] * ((uint32_t)(i - from) < (uint32_t)(to - from) ? u[i] : old[i]);
+        }
+        u[j] = sum / (double)self->gain[j];
+      }
+    }
+  }
+}
+
+/* The steady ratio of the coarsest level. */
+static ness_status dense_steady(hierarchy *self, double *u)
+{
+  const level *const a = &self->at[self->count - 1];
+  const int32_t n = a->n;
+  const ness_status status = levels_factor(self);
+  if (status) return status;
+  const double *const f = self->dense;
+  u[0] = 1;
+  for (int32_t k = 1; k < n; k++) {
+    double sum = 0;
+    for (int32_t i = 0; i < k; i++) sum += u[i] * f[i * n + k];
+    u[k] = sum / f[k * n + k];
+    if (!(u[k] > DBL_MIN && u[k] < DBL_MAX)) return NESS_NUMERIC;
+  }
+  return NESS_OK;
+}
+
+typedef struct multiply { /* what every level is told */
+  hierarchy *levels;
+  int32_t sweeps;
+} multiply;
+
+static ness_status multiply_level(const multiply *self, int32_t l, bool keep, double *u);
+
+/* Smooths, corrects by the level below, smooths. */
+static ness_status multiply_once(const multiply *self, int32_t l, bool keep, double *u, double *old)
+{
+  level *const a = &self->levels->at[l];
+  level_relax(a, u, old, self->sweeps);
+  ness_status status = levels_coarsen(self->levels, l, u, keep);
+  if (status) return status;
+  const int32_t n = a[1].n;
+  double *const below = mem_alloc((size_t)n * sizeof *below);
+  if (!below) return NESS_NOMEM;
+  for (int32_t k = 0; k < n; k++) below[k] = 1;
+  status = multiply_level(self, l + 1, keep, below);
+  if (!status) {
+#pragma omp parallel for schedule(static) if (a->n > LEVELS_SERIAL)
+    for (int32_t j = 0; j < a->n; j++) u[j] *= below[a->coarse[j]];
+    level_relax(a, u, old, self->sweeps);
+  }
+  mem_free(below);
+  return status;
+}
+
+static ness_status multiply_level(const multiply *self, int32_t l, bool keep, double *u)
+{
+  hierarchy *const h = self->levels;
+  level *const a = &h->at[l];
+  if (interrupt_pending()) return NESS_INTERRUPTED;
+  if (a->n <= LEVELS_DENSE) {
+    h->count = l + 1;
+    return dense_steady(h, u);
+  }
+  if (l + 2 > LEVELS_MOST) return NESS_NUMERIC;
+  double *const old = mem_alloc((size_t)a->n * sizeof *old);
+  if (!old) return NESS_NOMEM;
+  ness_status status = multiply_once(self, l, keep, u, old);
+  if (!status && l > 0) status = multiply_once(self, l, true, u, old);
+  mem_free(old);
+  return status;
+}
+
+ness_status cycle_multiply(hierarchy *self, int32_t sweeps, bool keep, double *u)
+{
+  const multiply m = {.levels = self, .sweeps = sweeps};
+  return multiply_level(&m, 0, keep, u);
+}

@@ -1,0 +1,152 @@
+/* The questions that leave values behind for expressions: the steady state and the course in time of the master
+ * equation, and of the rate equations with and without linear noise. One place for `solve` in an experiment, for scans
+ * and for the command. */
+#include "engine/ode/ode.h"
+#include "networks/experiment/experiment.h"
+#include <math.h>
+#include <string.h>
+
+#define QUESTION_TIMES 1000000
+
+static const char *const question_names[] = {"steady", "transient", "ode", "lna"};
+
+bool question_named(const char *name, question_kind *out)
+{
+  for (size_t i = 0; i < sizeof question_names / sizeof *question_names; i++) {
+    if (strcmp(name, question_names[i]) != 0) continue;
+    *out = (question_kind)i;
+    return true;
+  }
+  return false;
+}
+
+ness_status question_times(const question *self, ness_diags *diags)
+{
+  if (self->kind == QUESTION_STEADY || (self->kind != QUESTION_TRANSIENT && self->time == 0)) return NESS_OK;
+  if (!(self->time > 0) || !isfinite(self->time)) {
+    diag_add(diags, NESS_ERROR, "solving in time needs its end");
+    diag_hint(diags, "as in `solve transient time 10, every 1`, or --time 10 --every 1");
+    return NESS_USAGE;
+  }
+  if (self->every < 0 || (self->every > 0 && self->time / self->every > QUESTION_TIMES)) {
+    diag_add(diags, NESS_ERROR, "more than %d times were asked for", QUESTION_TIMES);
+    diag_hint(diags, "make `every` longer");
+    return NESS_USAGE;
+  }
+  return NESS_OK;
+}
+
+/* 0, every, 2 every ... and the end. Owned by the caller. */
+static double *question_grid(const question *self, int32_t *n)
+{
+  const double every = self->every > 0 ? self->every : self->time / 100;
+  const int32_t count = (int32_t)floor(self->time / every * (1 + 1e-12));
+  double *const times = mem_zero((size_t)count + 2, sizeof *times);
+  *n = count + 1;
+  for (int32_t i = 0; times && i <= count; i++) times[i] = i * every;
+  if (times && self->time - times[count] > 1e-9 * self->time) times[(*n)++] = self->time;
+  return times;
+}
+
+/* --- rate equations --- */
+
+static void totals_copy(const ness_network *net, const ode_totals *from, cme_solution *to)
+{
+  const size_t nstep = (size_t)net->nstep;
+  memcpy(to->dir_rate, from->dir_rate, 2 * nstep * sizeof(double));
+  memcpy(to->net_rate, from->net_rate, nstep * sizeof(double));
+  memcpy(to->step_entropy, from->step_entropy, nstep * sizeof(double));
+  memcpy(to->source_work, from->source_work, (size_t)network_sources(net) * sizeof(double));
+  to->entropy = from->entropy;
+  to->internal = from->free_energy_rate;
+  to->closure = from->closure;
+  to->one_way_running = from->one_way_running;
+}
+
+static ness_status rest_ask(const question *self, const ode_system *system, const ness_network *net, ness_diags *diags,
+                            cme_solution *out)
+{
+  ode_state state = {0};
+  ode_noise noise = {0};
+  ode_totals totals = {0};
+  ness_status status = cme_empty(net, out);
+  if (status == NESS_OK) status = ode_steady(system, NULL, diags, &state);
+  if (status == NESS_OK && self->kind == QUESTION_LNA) status = ode_noise_steady(system, &state, diags, &noise);
+  if (status == NESS_OK) status = ode_totals_at(system, state.x, diags, &totals);
+  if (status == NESS_OK) totals_copy(net, &totals, out);
+  for (int32_t i = 0; status == NESS_OK && i < net->nslot; i++) {
+    out->mean[i] = state.x[i];
+    out->var[i] = noise.var ? noise.var[i] : 0;
+  }
+  ode_state_free(&state);
+  ode_noise_free(&noise);
+  ode_totals_free(&totals);
+  return status;
+}
+
+typedef struct course {
+  const ode_system *system;
+  const ness_network *net;
+  ness_diags *diags;
+  evolution *out;
+  int32_t index;
+} course;
+
+static ness_status course_visit(void *context, double time, const double *x, const double *covariance)
+{
+  course *const self = context;
+  const int64_t nslot = self->net->nslot, row = self->index++;
+  ode_totals totals = {0};
+  (void)time;
+  for (int64_t i = 0; i < nslot; i++) {
+    self->out->mean[row * nslot + i] = x[i];
+    self->out->var[row * nslot + i] = covariance ? covariance[i * nslot + i] : 0;
+  }
+  const ness_status status = ode_totals_at(self->system, x, self->diags, &totals);
+  for (int64_t d = 0; status == NESS_OK && d < 2 * (int64_t)self->net->nstep; d++) {
+    self->out->dir_rate[row * 2 * self->net->nstep + d] = totals.dir_rate[d];
+  }
+  ode_totals_free(&totals);
+  return status;
+}
+
+static ness_status course_ask(const question *self, const ode_system *system, const ness_network *net,
+                              const double *times, int32_t n, ness_diags *diags, evolution *out)
+{
+  const ode_options options = {.noise = self->kind == QUESTION_LNA};
+  course c = {system, net, diags, out, 0};
+  ness_status status = evolve_empty(net, times, n, out);
+  if (status == NESS_OK) status = ode_run(system, &options, times, n, course_visit, &c, diags, NULL);
+  return status;
+}
+
+/* --- the door --- */
+
+ness_status question_ask(const question *self, const ness_network *net, ness_diags *diags, cme_solution *exact,
+                         evolution *path)
+{
+  ode_system *system = NULL;
+  double *times = NULL;
+  int32_t n = 0;
+  *exact = (cme_solution){.one_way_running = -1};
+  *path = (evolution){0};
+  ness_status status = question_times(self, diags);
+  if (status) return status;
+  if (self->kind == QUESTION_STEADY) return cme_steady(net, &self->limits, diags, exact);
+  if (self->time > 0 && !(times = question_grid(self, &n))) return NESS_NOMEM;
+  if (self->kind == QUESTION_TRANSIENT) {
+    status = evolve_run(net, &self->limits, &self->transient, times, n, diags, path);
+  } else {
+    status = ode_create(net, diags, &system);
+    if (status == NESS_OK) {
+      status = times ? course_ask(self, system, net, times, n, diags, path) : rest_ask(self, system, net, diags, exact);
+    }
+    ode_free(system);
+  }
+  mem_free(times);
+  if (status) {
+    cme_solution_free(exact);
+    evolve_free(path);
+  }
+  return status;
+}

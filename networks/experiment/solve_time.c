@@ -1,0 +1,99 @@
+/* ness solve transient, ode, lna: the course of means, spreads and rates in time, and the state at rest of the rate
+ * equations with the linear noise around it. */
+#include "engine/ode/ode.h"
+#include "networks/experiment/solve.h"
+#include <math.h>
+
+/* A row a time: every count with its deviation, every observable. */
+static void time_rows(ness_model *self, const evolution *path, bool spread, doc_node *root)
+{
+  const ness_network *const net = lang_network(self->compiled);
+  doc_node *const rows = doc_array(root, "course");
+  for (int32_t t = 0; t < path->ntimes; t++) {
+    doc_node *const row = doc_object(rows, NULL);
+    doc_number(row, net->temperature > 0 ? "t [s]" : "t", path->time[t]);
+    for (int32_t i = 0; i < net->nslot; i++) {
+      const int64_t at = (int64_t)t * net->nslot + i;
+      const char *const name = network_text(net, net->slot_name[i]);
+      doc_number(row, name, path->mean[at]);
+      if (!spread) continue;
+      text_buffer key = {0};
+      text_add(&key, "sd %s", name);
+      if (!key.failed) doc_number(row, key.data, sqrt(path->var[at]));
+      text_clear(&key);
+    }
+    for (int32_t o = 0; o < net->nobs; o++) {
+      double sum = 0;
+      for (int32_t k = net->obs_start[o]; k < net->obs_start[o + 1]; k++) {
+        const double *const rate = path->dir_rate + (int64_t)t * 2 * net->nstep;
+        const int32_t id = net->obs_id[k], kind = net->obs_kind[k];
+        sum += net->obs_coef[k] * (kind == OBS_COUNT ? path->mean[(int64_t)t * net->nslot + id]
+                                   : kind == OBS_NET ? rate[2 * id] - rate[2 * id + 1]
+                                                     : rate[2 * id + (kind == OBS_BWD)]);
+      }
+      doc_number(row, network_text(net, net->obs_name[o]), sum);
+    }
+  }
+}
+
+/* What the state at rest is like: stability and relaxation. */
+static ness_status rest_modes(const ness_network *net, ness_diags *diags, doc_node *root)
+{
+  ode_system *system = NULL;
+  ode_state state = {0};
+  ness_status status = ode_create(net, diags, &system);
+  if (status == NESS_OK) status = ode_steady(system, NULL, diags, &state);
+  if (status == NESS_OK) {
+    doc_node *const method = doc_object(root, "method");
+    doc_string(method, "name", "rate equations, integrated (BDF) and finished by Newton's method");
+    doc_number(method, "relative_imbalance", state.residual);
+    doc_number(method, "time_to_come_near", state.time);
+    doc_string(method, "stable", "%s", state.stable > 0 ? "yes" : state.stable == 0 ? "no" : "not decided");
+    if (state.neigen > 0) {
+      doc_number(method, "leading_eigenvalue", state.re[0]);
+      doc_bool(method, "oscillating", state.oscillating != 0);
+    }
+  }
+  ode_state_free(&state);
+  ode_free(system);
+  return status;
+}
+
+static void time_method(const question *asked, const evolution *path, doc_node *root)
+{
+  doc_node *const method = doc_object(root, "method");
+  if (asked->kind != QUESTION_TRANSIENT) {
+    doc_string(method, "name", "rate equations, integrated (BDF)%s",
+               asked->kind == QUESTION_LNA ? ", with linear noise" : "");
+    return;
+  }
+  doc_string(method, "name", "%s", transient_name(path->report.method));
+  doc_number(method, path->report.proven ? "error_below" : "error_estimate", path->report.bound);
+  doc_int(method, "products", path->report.products);
+  doc_int(method, "states", path->states);
+  if (path->outside > 0) doc_number(method, "probability_outside_below", path->outside);
+  doc_int(method, "independent_parts", path->nparts);
+}
+
+ness_status solve_question(ness_model *self, const question *asked, ness_diags *diags, doc_node *root)
+{
+  const ness_network *const net = lang_network(self->compiled);
+  cme_solution rest;
+  evolution path;
+  ness_status status = question_ask(asked, net, diags, &rest, &path);
+  if (status != NESS_OK) return status;
+  if (path.ntimes > 0) {
+    time_method(asked, &path, root);
+    time_rows(self, &path, asked->kind != QUESTION_ODE, root);
+  } else {
+    status = rest_modes(net, diags, root);
+    solve_means(net, &rest, root);
+    solve_steps(net, &rest, root);
+    solve_observables(self, &rest, diags, root);
+    solve_entropy(net, &rest, root);
+    solve_sources(net, &rest, root);
+  }
+  cme_solution_free(&rest);
+  evolve_free(&path);
+  return status;
+}
