@@ -152,6 +152,10 @@ ness_status cme_measure(const ness_network *net, const cme_options *options, nes
   for (int32_t p = 0; status == NESS_OK && p < s.nparts; p++) {
     cme_part *const part = &s.parts[p];
     int64_t transitions = 0;
+    if (projection_needed(net, &laws, part)) {
+      out->endless++;
+      continue;
+    }
     status = space_build(net, &laws, part, states_limit(options), true, &transitions, diags);
     const size_t n = (size_t)part->states.n, edges = (size_t)transitions;
     const size_t key = part->kind == CME_COUNTS ? 8 * (size_t)part->states.words : sizeof(int32_t);

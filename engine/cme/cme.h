@@ -93,6 +93,7 @@ typedef struct cme_options {
 /* What a solution would take, known before it is spent: states are listed, transitions only counted. */
 typedef struct cme_size {
   int32_t nparts, largest;                       /* part with most states */
+  int32_t endless;                               /* parts whose counts have no end, which are not listed */
   int64_t states, transitions;                   /* sums over parts */
   size_t bytes_listed, bytes_space, bytes_solve; /* of the list of states while it is made; of states and transitions;
                                                     of the solver, estimated */

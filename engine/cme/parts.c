@@ -68,6 +68,12 @@ static bool step_moves_one(const ness_network *net, int32_t step)
   return takes_one(net, 2 * step, from) && takes_one(net, 2 * step + 1, to);
 }
 
+/* A step that was switched off. */
+static bool step_off(const ness_network *net, int32_t step)
+{
+  return net->dir_law[2 * step] == LAW_NONE && net->dir_law[2 * step + 1] == LAW_NONE;
+}
+
 /* A step by which a reservoir makes one copy in a slot, or takes one from it. */
 static bool step_exchanges_one(const ness_network *net, int32_t step)
 {
@@ -86,6 +92,7 @@ static bool part_open(const ness_network *net, const cme_part *part)
     if (net->slot_max[part->slot[i]] != MODEL_NO_MAX) return false;
   }
   for (int32_t i = 0; i < part->nstep; i++) {
+    if (step_off(net, part->step[i])) continue;
     const bool exchanges = step_exchanges_one(net, part->step[i]);
     if (!exchanges && !step_moves_one(net, part->step[i])) return false;
     exchanged = exchanged || exchanges;
@@ -107,7 +114,7 @@ static int64_t part_copies(const ness_network *net, const cme_part *part)
     if (net->slot_max[part->slot[i]] < copies) return -1;
   }
   for (int32_t i = 0; i < part->nstep; i++) {
-    if (!step_moves_one(net, part->step[i])) return -1;
+    if (!step_off(net, part->step[i]) && !step_moves_one(net, part->step[i])) return -1;
   }
   return copies > 0 && part->nslot > 1 ? copies : -1;
 }

@@ -16,6 +16,7 @@
 #include "engine/cme/space.h"
 #include "engine/markov/sum.h"
 #include <math.h>
+#include <stdio.h>
 
 #define PROJECTION_ROUNDS 400
 #define PROJECTION_LEAK 1e-6 /* of the tolerance: events that leave the set among all events */
@@ -57,9 +58,10 @@ typedef struct projection {
   double *outflow; /* (states) 1/s */
   double *leaves;  /* (states) probability that leaves from there: per second, or by the last time */
   int64_t outflow_room, leaves_room;
-  double depth; /* layers of the next growth */
-  double last;  /* what left at the round before */
-  int64_t *n;   /* (nslot) */
+  double depth;   /* layers of the next growth */
+  double last;    /* what left at the round before */
+  int32_t errors; /* in diags at the start */
+  int64_t *n;     /* (nslot) */
   double *scratch;
 } projection;
 
@@ -76,6 +78,7 @@ static ness_status projection_open(projection *self, const stoich_basis *laws)
     if (self->part->states.n == last) break; /* nothing leads on */
     first = last;
   }
+  self->errors = diag_errors(self->diags);
   self->depth = 1;
   self->last = INFINITY;
   return status;
@@ -225,16 +228,18 @@ static ness_status steady_prune(projection *self, double through)
   return status;
 }
 
-static ness_status projection_failed(const projection *self, double error)
+static void projection_failed(const projection *self, double error)
 {
   char name[160];
   part_describe(self->net, self->part, name);
-  diag_add(self->diags, NESS_ERROR, "%s has no end, and no set of %d states holds what it does to %.3g (reached %.3g)",
-           name, (int)self->part->states.n, self->tolerance, error);
+  if (diag_errors(self->diags) > self->errors) return; /* it was said that there are too many states */
+  char reached[40] = "no bound";
+  if (isfinite(error)) snprintf(reached, sizeof reached, "%.3g", error);
+  diag_add(self->diags, NESS_ERROR, "%s has no end, and no set of %d states holds what it does to %.3g (reached: %s)",
+           name, (int)self->part->states.n, self->tolerance, reached);
   diag_hint(self->diags,
             "its counts may grow for ever; else give its species a `max`, raise --max-states, or ask for less with "
             "--tolerance");
-  return NESS_LIMIT;
 }
 
 ness_status projection_steady(const ness_network *net, const stoich_basis *laws, cme_part *part, int64_t max_states,
@@ -271,8 +276,7 @@ ness_status projection_steady(const ness_network *net, const stoich_basis *laws,
       status = steady_ranges(&self, &error);
       if (status || error <= self.tolerance) break;
     }
-    if (round == PROJECTION_ROUNDS) status = projection_failed(&self, error);
-    if (status == NESS_OK) status = projection_grow(&self, sum_get(&left));
+    status = round < PROJECTION_ROUNDS ? projection_grow(&self, sum_get(&left)) : NESS_LIMIT;
     if (status == NESS_LIMIT) projection_failed(&self, error);
     if (status == NESS_OK && round % 4 == 3) {
       /* States that were just added have no probability yet: look before the next pruning. */
@@ -334,8 +338,8 @@ ness_status projection_in_time(const ness_network *net, const stoich_basis *laws
     }
     lost = fmax(0, 1 - sum_get(&kept));
     if (status || lost <= self.tolerance) break;
-    if (round == PROJECTION_ROUNDS || !(sum_get(&leaves) > 0)) status = projection_failed(&self, lost);
-    if (status == NESS_OK) status = projection_grow(&self, sum_get(&leaves));
+    const bool stuck = round == PROJECTION_ROUNDS || !(sum_get(&leaves) > 0);
+    status = stuck ? NESS_LIMIT : projection_grow(&self, sum_get(&leaves));
     if (status == NESS_LIMIT) projection_failed(&self, lost);
   }
   part->projection = (cme_projection){.used = true, .error = lost};

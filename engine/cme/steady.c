@@ -12,12 +12,10 @@ typedef struct steady {
   cme_part *part;
   const solver_options *options;
   ness_diags *diags;
-  int32_t *local; /* (n) scratch of chain_part */
-  double *within; /* (n) steady distribution inside the class, 0 for transient states */
-  double *share;  /* (classes) probability to end in the class from one start */
-  double *time;   /* (transient) work space */
-  chain transient_chain;
-  solver *transient;
+  int32_t *local;             /* (n) scratch of chain_part */
+  double *within;             /* (n) steady distribution inside the class, 0 for transient states */
+  double *share;              /* (classes) probability to end in the class from one start */
+  solver_report share_report; /* of the shares with the largest bound */
 } steady;
 
 static ness_status steady_failed(const steady *self, ness_status status, const solver_report *report)
@@ -77,47 +75,83 @@ static ness_status steady_class(steady *self, int32_t c, const double *like)
   return status;
 }
 
-static ness_status steady_transient(steady *self)
-{
-  const chain_classes *const classes = &self->part->classes;
-  const int32_t c = classes->count, n = classes->start[c + 1] - classes->start[c];
-  if (n == 0 || c == 1) return NESS_OK; /* one class: it is reached with certainty */
-  solver_options options = *self->options;
-  solver_report report = {0};
-  options.guess = NULL;
-  self->time = mem_zero((size_t)n, sizeof *self->time);
-  ness_status status = self->time ? chain_part(&self->part->q, classes->state + classes->start[c], n, true, self->local,
-                                               &self->transient_chain)
-                                  : NESS_NOMEM;
-  if (status == NESS_OK) status = solver_create(&self->transient_chain, &options, &report, &self->transient);
-  return steady_failed(self, status, &report);
-}
-
-/* The probabilities to end in each class from one state, into self->share. */
-static ness_status steady_share(steady *self, int32_t start)
+/* The transient states, one state for each class, and the way back from every class to `start`: the steady flow around
+ * this closed chain divides as the probabilities to end in the classes do. */
+static ness_status share_chain(const steady *self, int32_t start, chain *out)
 {
   const cme_part *const part = self->part;
   const chain_classes *const classes = &part->classes;
   const int32_t nclass = classes->count, *const state = classes->state + classes->start[nclass];
   const int32_t n = classes->start[nclass + 1] - classes->start[nclass];
-  for (int32_t c = 0; c < nclass; c++) self->share[c] = 0;
-  if (nclass == 1 || classes->of[start] >= 0) {
-    self->share[nclass == 1 ? 0 : classes->of[start]] = 1;
-    return NESS_OK;
-  }
-  for (int32_t i = 0; i < n; i++) self->time[i] = state[i] == start;
-  const ness_status status = solver_left(self->transient, self->time);
-  if (status) return steady_failed(self, status, &(solver_report){0});
-  exact_sum total = {0, 0};
+  int64_t room = nclass, end = 0;
+  double leave = 0;
   for (int32_t i = 0; i < n; i++) {
-    for (int64_t e = part->q.start[state[i]]; e < part->q.start[state[i] + 1]; e++) {
-      const int32_t c = classes->of[part->q.to[e]];
-      if (c < 0) continue;
-      self->share[c] += self->time[i] * part->q.rate[e];
-      sum_add(&total, self->time[i] * part->q.rate[e]);
-    }
+    room += part->q.start[state[i] + 1] - part->q.start[state[i]];
+    self->local[state[i]] = i;
   }
-  for (int32_t c = 0; c < nclass; c++) self->share[c] /= sum_get(&total);
+  const ness_status status = chain_create(n + nclass, room, false, out);
+  for (int32_t i = 0; status == NESS_OK && i < n; i++) {
+    for (int64_t e = part->q.start[state[i]]; e < part->q.start[state[i] + 1]; e++) {
+      const int32_t to = part->q.to[e], c = classes->of[to];
+      if (to == state[i]) continue;
+      if (state[i] == start) leave += part->q.rate[e];
+      out->to[end] = c < 0 ? self->local[to] : n + c;
+      out->rate[end++] = part->q.rate[e];
+    }
+    out->start[i + 1] = end;
+  }
+  for (int32_t c = 0; status == NESS_OK && c < nclass; c++) {
+    out->to[end] = self->local[start];
+    out->rate[end++] = leave;
+    out->start[n + c + 1] = end;
+  }
+  return status;
+}
+
+/* Solves for the shares on what can be reached from the start, with a certified bound as any steady state. */
+static ness_status share_solve(steady *self, int32_t start)
+{
+  const chain_classes *const classes = &self->part->classes;
+  const int32_t nclass = classes->count, n = classes->start[nclass + 1] - classes->start[nclass];
+  chain whole = {0}, inside = {0};
+  chain_classes reached = {0};
+  solver *made = NULL;
+  solver_report report = {0};
+  solver_options options = *self->options;
+  options.guess = NULL;
+  ness_status status = share_chain(self, start, &whole);
+  const int32_t from = self->local[start]; /* before it is scratch again */
+  int32_t *const place = mem_zero((size_t)n + (size_t)nclass + 1, sizeof *place);
+  if (status == NESS_OK && !place) status = NESS_NOMEM;
+  if (status == NESS_OK) status = chain_classes_find(&whole, &reached);
+  const int32_t c = status == NESS_OK ? reached.of[from] : -1;
+  if (c >= 0) {
+    status = chain_part(&whole, reached.state + reached.start[c], reached.start[c + 1] - reached.start[c], false, place,
+                        &inside);
+  }
+  if (status == NESS_OK) status = steady_failed(self, solver_create(&inside, &options, &report, &made), &report);
+  exact_sum total = {0, 0};
+  for (int32_t k = 0; status == NESS_OK && k < nclass; k++) {
+    self->share[k] = place[n + k] < 0 ? 0 : solver_steady(made)[place[n + k]];
+    sum_add(&total, self->share[k]);
+  }
+  for (int32_t k = 0; status == NESS_OK && k < nclass; k++) self->share[k] /= sum_get(&total);
+  if (status == NESS_OK && !(report.bound <= self->share_report.bound)) self->share_report = report;
+  solver_free(made);
+  chain_free(&inside);
+  chain_free(&whole);
+  chain_classes_free(&reached);
+  mem_free(place);
+  return status;
+}
+
+/* The probabilities to end in each class from one state, into self->share. */
+static ness_status steady_share(steady *self, int32_t start)
+{
+  const chain_classes *const classes = &self->part->classes;
+  for (int32_t c = 0; c < classes->count; c++) self->share[c] = 0;
+  if (classes->count > 1 && classes->of[start] < 0) return share_solve(self, start);
+  self->share[classes->count == 1 ? 0 : classes->of[start]] = 1;
   return NESS_OK;
 }
 
@@ -207,8 +241,12 @@ ness_status part_steady(const ness_network *net, cme_part *part, const solver_op
   part->report = (solver_report){.method = SOLVER_GTH, .proof = "one state"};
   status = NESS_OK;
   for (int32_t c = 0; status == NESS_OK && c < part->classes.count; c++) status = steady_class(&self, c, like);
-  if (status == NESS_OK) status = steady_transient(&self);
   if (status == NESS_OK) status = steady_mix(&self, var);
+  if (self.share_report.bound > 0) { /* a share is a ratio of two probabilities */
+    const double bound = part->report.bound, share = self.share_report.bound;
+    part->report = self.share_report;
+    part->report.bound = (1 + bound) * (1 + share) / (1 - share) - 1;
+  }
   if (status == NESS_OK && part->kind == CME_COUNTS) status = steady_moments(&self, var);
   if (status == NESS_OK && part->kind == CME_OPEN) {
     /* Outside counts as one: every other state then holds its mean, and the counts are Poisson. */
@@ -218,11 +256,8 @@ ness_status part_steady(const ness_network *net, cme_part *part, const solver_op
     }
   }
 out:
-  solver_free(self.transient);
-  chain_free(&self.transient_chain);
   mem_free(self.local);
   mem_free(self.within);
   mem_free(self.share);
-  mem_free(self.time);
   return status;
 }

@@ -11,6 +11,7 @@
 
 static const float VALUE_LEAST = 1e-37F; /* a transition is never lost to underflow */
 static const double WEIGHT_DECADES = 8;
+static const int64_t WIDE_LEAST = 131072;
 
 static void level_free(level *self, int32_t borrowed)
 {
@@ -73,6 +74,7 @@ static int32_t level_blocks(int32_t n)
 static bool level_vectors(level *self, int first)
 {
   bool fine = true;
+  self->wide = self->n + self->side[0].start[self->n] > WIDE_LEAST;
   self->blocks = level_blocks(self->n);
   for (int k = first; k < 7; k++) {
     if (!self->vector[k]) self->vector[k] = mem_alloc(((size_t)self->n + 1) * sizeof(float));
@@ -96,7 +98,9 @@ ness_status levels_blank(hierarchy *self, int32_t n, int64_t edges)
   a->gain = mem_alloc(room * sizeof *a->gain);
   self->count = 1;
   const bool fine = a->side[0].start && a->side[0].to && a->side[0].value && a->in && a->gain;
-  return fine && level_vectors(a, 6) ? NESS_OK : NESS_NOMEM;
+  if (!fine) return NESS_NOMEM;
+  a->side[0].start[n] = edges;
+  return level_vectors(a, 6) ? NESS_OK : NESS_NOMEM;
 }
 
 ness_status levels_scale(hierarchy *self, const chain *in, const double *exit, const double *p)
@@ -188,7 +192,7 @@ static ness_status rows_gather(gather *self, bool fill)
   const int32_t n = c->n;
   int failed = 0, bad = 0;
   int32_t widest = 0;
-#pragma omp parallel reduction(| : failed, bad) reduction(max : widest) if (self->fine->n > LEVELS_SERIAL)
+#pragma omp parallel reduction(| : failed, bad) reduction(max : widest) if (self->fine->wide)
   {
     int64_t *mark = mem_alloc(((size_t)n + 1) * sizeof *mark);
     double *flow = fill ? mem_alloc(((size_t)self->widest + 1) * sizeof *flow) : NULL;
@@ -277,7 +281,7 @@ ness_status levels_coarsen(hierarchy *self, int32_t l, const double *u, bool kee
     c->in = mem_alloc(room * sizeof *c->in);
     c->gain = mem_alloc(room * sizeof *c->gain);
     self->count = l + 2;
-    if (!c->side[0].start || !c->in || !c->gain || !level_vectors(c, 0)) return NESS_NOMEM;
+    if (!c->side[0].start || !c->in || !c->gain) return NESS_NOMEM;
   }
   gather g = {.fine = fine, .u = u, .coarse = c};
   if (fresh) {
@@ -287,7 +291,7 @@ ness_status levels_coarsen(hierarchy *self, int32_t l, const double *u, bool kee
     const size_t edges = (size_t)c->side[0].start[c->n] + 1;
     c->side[0].to = mem_alloc(edges * sizeof *c->side[0].to);
     c->side[0].value = mem_alloc(edges * sizeof *c->side[0].value);
-    if (!c->side[0].to || !c->side[0].value) return NESS_NOMEM;
+    if (!c->side[0].to || !c->side[0].value || !level_vectors(c, 0)) return NESS_NOMEM;
   }
   g.widest = 0;
   for (int32_t a = 0; a < c->n; a++) {

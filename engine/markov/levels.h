@@ -12,7 +12,7 @@
 enum {
   LEVELS_MOST = 40,
   LEVELS_DENSE = 256,   /* states of the coarsest level, which is solved by elimination */
-  LEVELS_SERIAL = 16384 /* smaller loops than this are not worth a second thread */
+  LEVELS_SERIAL = 16384 /* smaller loops over states than this are not worth a second thread */
 };
 
 typedef struct level_rows {
@@ -24,6 +24,7 @@ typedef struct level_rows {
 typedef struct level {
   int32_t n;
   int32_t blocks; /* of states for Gauss-Seidel: a function of n alone */
+  bool wide;      /* loops over transitions are worth a second thread */
   level_rows side[2];
   double *in;                              /* (n) inflow */
   float *gain;                             /* (n) outflow / inflow */

@@ -63,7 +63,7 @@ static inline float row_defect(const level_rows *rows, const float *gain, const 
 void cycle_apply(const level *self, int side, const float *u, float *out)
 {
   const level_rows *const rows = &self->side[side];
-#pragma omp parallel for schedule(static) if (self->n > LEVELS_SERIAL)
+#pragma omp parallel for schedule(static) if (self->wide)
   for (int32_t j = 0; j < self->n; j++) out[j] = row_defect(rows, self->gain, u, j);
 }
 
@@ -76,7 +76,7 @@ static inline int32_t block_first(const level *self, int32_t k)
 static void level_sweep_first(const level *self, int side, const float *b, float *u)
 {
   const level_rows *const rows = &self->side[side];
-#pragma omp parallel for schedule(static) if (self->n > LEVELS_SERIAL)
+#pragma omp parallel for schedule(static) if (self->wide)
   for (int32_t k = 0; k < self->blocks; k++) {
     const int32_t from = block_first(self, k), to = block_first(self, k + 1);
     for (int32_t j = from; j < to; j++) {
@@ -111,21 +111,21 @@ static void level_sweep(const level *self, int side, bool back, const float *b, 
 {
   float *const old = self->vector[6];
   if (self->blocks > 1) memcpy(old, u, (size_t)self->n * sizeof *u);
-#pragma omp parallel for schedule(static) if (self->n > LEVELS_SERIAL)
+#pragma omp parallel for schedule(static) if (self->wide)
   for (int32_t k = 0; k < self->blocks; k++) block_sweep(self, side, k, back, b, old, u);
 }
 
-/* out = what is left of b, gathered on the level below. */
+/* out = what is left of b, gathered on the level below: rows in their own order first, which memory likes better. */
 static void level_restrict(const level *self, int side, const float *b, const float *u, float *out, int32_t count)
 {
   const level_rows *const rows = &self->side[side];
-#pragma omp parallel for schedule(static) if (self->n > LEVELS_SERIAL)
+  float *const left = self->vector[6];
+#pragma omp parallel for schedule(static) if (self->wide)
+  for (int32_t j = 0; j < self->n; j++) left[j] = self->weight[j] * (b[j] - row_defect(rows, self->gain, u, j));
+#pragma omp parallel for schedule(static) if (self->wide)
   for (int32_t a = 0; a < count; a++) {
     float sum = 0;
-    for (int32_t k = self->member_start[a]; k < self->member_start[a + 1]; k++) {
-      const int32_t j = self->member[k];
-      sum += self->weight[j] * (b[j] - row_defect(rows, self->gain, u, j));
-    }
+    for (int32_t k = self->member_start[a]; k < self->member_start[a + 1]; k++) sum += left[self->member[k]];
     out[a] = sum;
   }
 }
@@ -170,7 +170,7 @@ static void precondition_level(hierarchy *self, int32_t l, int side, const float
   level_restrict(a, side, b, u, c->vector[0], c->n);
   krylov_pair(self, l + 1, side);
   const float *const below = c->vector[1];
-#pragma omp parallel for schedule(static) if (a->n > LEVELS_SERIAL)
+#pragma omp parallel for schedule(static) if (a->wide)
   for (int32_t j = 0; j < a->n; j++) u[j] += below[a->coarse[j]];
   for (int32_t k = 0; k < 2 * self->sweeps + 1; k++) level_sweep(a, side, !(k & 1), b, u);
 }
@@ -193,7 +193,7 @@ static void krylov_pair(hierarchy *self, int32_t l, int side)
   const double first = vv > 0 ? cycle_dot(norm, v, r, n) / vv : 0;
   const double left = rr - first * first * vv;
   const bool enough = !(vv > 0) || left <= 0.0625 * rr;
-#pragma omp parallel for schedule(static) if (n > LEVELS_SERIAL)
+#pragma omp parallel for schedule(static) if (a->wide)
   for (int32_t j = 0; j < n; j++) {
     x[j] = (float)first * c[j];
     r[j] -= (float)first * v[j];
@@ -204,7 +204,7 @@ static void krylov_pair(hierarchy *self, int32_t l, int side)
   const double vw = cycle_dot(norm, v, w, n) / vv, ww = cycle_dot(norm, w, w, n) - vw * vw * vv;
   if (!(ww > 1e-12 * vv)) return;
   const double second = (cycle_dot(norm, w, r, n) - vw * cycle_dot(norm, v, r, n)) / ww;
-#pragma omp parallel for schedule(static) if (n > LEVELS_SERIAL)
+#pragma omp parallel for schedule(static) if (a->wide)
   for (int32_t j = 0; j < n; j++) x[j] += (float)second * (d[j] - (float)vw * c[j]);
 }
 
@@ -221,7 +221,7 @@ static void level_relax(const level *self, double *u, double *old, int32_t sweep
   const level_rows *const rows = &self->side[0];
   for (int32_t sweep = 0; sweep < 2 * sweeps; sweep++) {
     if (self->blocks > 1) memcpy(old, u, (size_t)self->n * sizeof *u);
-#pragma omp parallel for schedule(static) if (self->n > LEVELS_SERIAL)
+#pragma omp parallel for schedule(static) if (self->wide)
     for (int32_t k = 0; k < self->blocks; k++) {
       const int32_t from = block_first(self, k), to = block_first(self, k + 1);
       for (int32_t m = from; m < to; m++) {
@@ -275,7 +275,7 @@ static ness_status multiply_once(const multiply *self, int32_t l, bool keep, dou
   for (int32_t k = 0; k < n; k++) below[k] = 1;
   status = multiply_level(self, l + 1, keep, below);
   if (!status) {
-#pragma omp parallel for schedule(static) if (a->n > LEVELS_SERIAL)
+#pragma omp parallel for schedule(static) if (a->wide)
     for (int32_t j = 0; j < a->n; j++) u[j] *= below[a->coarse[j]];
     level_relax(a, u, old, self->sweeps);
   }
@@ -296,7 +296,7 @@ static ness_status multiply_level(const multiply *self, int32_t l, bool keep, do
   double *const old = mem_alloc((size_t)a->n * sizeof *old);
   if (!old) return NESS_NOMEM;
   ness_status status = multiply_once(self, l, keep, u, old);
-  if (!status && l > 0) status = multiply_once(self, l, true, u, old);
+  for (int k = 1; k < (l > 1 ? 3 : l + 1) && !status; k++) status = multiply_once(self, l, true, u, old);
   mem_free(old);
   return status;
 }

@@ -9,9 +9,10 @@
 
 #include <float.h>
 
-enum { STEADY_OUTER = 150, STEADY_IDLE = 20, STEADY_REFUSED = 8, STEADY_SWEEPS = 8 };
+enum { STEADY_OUTER = 150, STEADY_IDLE = 20, STEADY_REFUSED = 8, STEADY_SWEEPS = 8, STEADY_RUNS = 3 };
 
 static const double STEADY_DONE = 8 * DBL_EPSILON; /* relative residual of a row that its rounding makes */
+static const double STEADY_ENOUGH = 0.1;           /* of a residual left after a run */
 static const double STEADY_FINE = 1e-11;           /* below, only quick progress is worth another run */
 static const double STEADY_NEAR = 1e-5;            /* below, cycles in single precision would do harm */
 static const double STEADY_USABLE = 1e-6;          /* a larger residual is no convergence */
@@ -100,19 +101,28 @@ static ness_status steady_refine(steady *run)
     multilevel_count(self, 0);
   }
   const double size = run->residual;
-  for (int32_t j = 0; j < n; j++) self->r[j] = (float)(self->work[j] / size);
-  const double left = krylov_run(self, 0, fmax(1e-5, 0.1 * STEADY_DONE / size));
-  double least = 0, most = 0;
+  double *const x = self->work, left = 1, least = 0, most = 0;
   for (int32_t j = 0; j < n; j++) {
-    least = fmin(least, (double)self->x[j]);
-    most = fmax(most, (double)self->x[j]);
+    self->r[j] = (float)(x[j] / size);
+    x[j] = 0;
   }
-  const bool fine = size * least > -0.8 && size * most < 10;
-  run->far = size > STEADY_NEAR && !(fine && left < 0.5);
-  if (run->far) return NESS_OK;
-  if (!fine) return NESS_NUMERIC;
-  for (int32_t j = 0; j < n; j++) self->p[j] *= 1 + size * (double)self->x[j];
-  run->build = size * least < -0.1 || size * most > 0.1;
+  for (int32_t k = 0; k < STEADY_RUNS && left > STEADY_ENOUGH; k++) {
+    left *= krylov_run(self, 0, fmax(1e-5, 0.1 * STEADY_DONE / size));
+    for (int32_t j = 0; j < n; j++) x[j] += (double)self->x[j];
+  }
+  for (int32_t j = 0; j < n; j++) {
+    least = fmin(least, x[j]);
+    most = fmax(most, x[j]);
+  }
+  const bool fine = size * least > -0.9 && size * most < 100 && left < 0.5;
+  run->far = !fine && size > STEADY_NEAR;
+  if (run->far) {
+    self->levels.sweeps = 1; /* it was p that failed */
+    return NESS_OK;
+  }
+  for (int32_t j = 0; j < n; j++) self->p[j] *= 1 + fmax(size * x[j], -0.9);
+  run->build = size * least < -0.1 || size * most > 0.1 || left > STEADY_ENOUGH;
+  if (left > STEADY_ENOUGH) run->spread = 0; /* the aggregates do not serve */
   if (run->build) krylov_relax(self, 1);
   krylov_normalize(self);
   return NESS_OK;

@@ -230,6 +230,7 @@ ness_status ode_integrator_growth(const ode_integrator *self, ness_diags *diags)
   number_short(ode_vector(self->y)[slot], 4, count);
   diag_add(diags, NESS_ERROR, "slot %s grows without bound, to %s copies by t = %s s",
            network_text(self->sys->net, self->sys->net->slot_name[slot]), count, when);
+  diag_hint(diags, "it has no state at rest; its course can be had up to a time: --time 10");
   return NESS_NUMERIC;
 }
 

@@ -98,7 +98,8 @@ bool response_of(hook_context *c, const expr *node, response *out);
 /* What response_linear is asked for: weights (2 nstep) of events and (nslot) of counts, added to. */
 void response_weights(const lang_linear *l, double *weight, double *count);
 /* First passages to conditions on counts; `second` may be NULL. */
-bool passage_of(hook_context *c, const expr *first, const expr *second, const passage_options *options, passage *out);
+ness_status passage_of(hook_context *c, const expr *first, const expr *second, const passage_options *options,
+                       passage *out);
 
 /* --- derivative.c: exact derivatives of the steady state with respect to values of the file --- */
 /* A linear flow or mean or sigma, and its derivatives (n) with respect to the values of the slopes, SI by SI. */

@@ -76,7 +76,7 @@ static ness_status rest_ask(const question *self, const ode_system *system, cons
   if (status == NESS_OK) totals_copy(net, &totals, out);
   for (int32_t i = 0; status == NESS_OK && i < net->nslot; i++) {
     out->mean[i] = state.x[i];
-    out->var[i] = noise.var ? noise.var[i] : 0;
+    out->var[i] = noise.var ? noise.var[i] : (double)NAN; /* rate equations have none */
   }
   ode_state_free(&state);
   ode_noise_free(&noise);
@@ -100,7 +100,7 @@ static ness_status course_visit(void *context, double time, const double *x, con
   (void)time;
   for (int64_t i = 0; i < nslot; i++) {
     self->out->mean[row * nslot + i] = x[i];
-    self->out->var[row * nslot + i] = covariance ? covariance[i * nslot + i] : 0;
+    self->out->var[row * nslot + i] = covariance ? covariance[i * nslot + i] : (double)NAN;
   }
   const ness_status status = ode_totals_at(self->system, x, self->diags, &totals);
   for (int64_t d = 0; status == NESS_OK && d < 2 * (int64_t)self->net->nstep; d++) {

@@ -155,6 +155,11 @@ static ness_status scan_question(const ness_scan_options *o, question *ask, ness
     return NESS_USAGE;
   }
   if (ask->kind == QUESTION_STEADY || o->simulate) return NESS_OK;
+  if (o->ncolumns == 0 && (ask->kind == QUESTION_TRANSIENT || ask->time > 0)) {
+    diag_add(diags, NESS_ERROR, "a scan in time needs its columns");
+    diag_hint(diags, "as in --column 'mean_at(X, 2)'");
+    return NESS_USAGE;
+  }
   return question_times(ask, diags);
 }
 

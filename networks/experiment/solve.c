@@ -54,14 +54,14 @@ void solve_steps(const ness_network *net, const cme_solution *s, doc_node *root)
   }
 }
 
-void solve_means(const ness_network *net, const cme_solution *s, doc_node *root)
+void solve_means(const ness_network *net, const cme_solution *s, bool spread, doc_node *root)
 {
   doc_node *const rows = doc_array(root, "counts");
   for (int32_t i = 0; i < net->nslot; i++) {
     doc_node *const row = doc_object(rows, NULL);
     doc_string(row, "name", "%s", network_text(net, net->slot_name[i]));
     doc_number(row, "mean", s->mean[i]);
-    doc_number(row, "variance", s->var[i]);
+    if (spread) doc_number(row, "variance", s->var[i]);
   }
 }
 
@@ -101,9 +101,12 @@ static ness_status solve_cycles(const ness_network *net, const cme_solution *s, 
   doc_int(summary, "found", cycles.count);
   doc_int(summary, "with_affinity", driven);
   doc_bool(summary, "every_simple_cycle", cycles.complete != 0);
-  doc_node *const rows = doc_array(root, "cycles");
-  for (int64_t i = 0; i < cycles.count && i < SOLVE_CYCLES_SHOWN; i++) {
+  doc_node *rows = NULL;
+  for (int64_t i = 0, shown = 0; i < cycles.count && shown < SOLVE_CYCLES_SHOWN; i++) {
     const cme_cycle *const c = &cycles.cycle[i];
+    if (isnan(c->affinity)) continue; /* of a basis: one-way steps bar it in both directions */
+    if (!rows) rows = doc_array(root, "cycles");
+    shown++;
     doc_node *const row = doc_object(rows, NULL);
     text_buffer steps = {0};
     doc_number(row, "net", c->net);
@@ -167,8 +170,13 @@ static ness_status solve_steady(ness_model *self, const ness_solve_options *o, c
   cme_solution s;
   ness_status status = cme_steady(net, limits, diags, &s);
   if (status != NESS_OK) return status;
+  const double wanted = o->tolerance > 0 ? o->tolerance : 1e-8;
+  if (s.report.bound > wanted) {
+    diag_add(diags, NESS_WARNING, "the relative error of the probabilities is proven below %.2g, not %.2g",
+             s.report.bound, wanted);
+  }
   solve_method(&s, root);
-  solve_means(net, &s, root);
+  solve_means(net, &s, true, root);
   solve_steps(net, &s, root);
   solve_observables(self, &s, diags, root);
   solve_entropy(net, &s, root);

@@ -62,6 +62,10 @@ static void noise_rows(const asked *list, const quantity *count, const noise *n,
     doc_number(row, "variance_rate", k[1]);
     doc_number(row, "third_cumulant", k[2]);
     doc_number(row, "fourth_cumulant", k[3]);
+    if (k[0] == 0) {
+      doc_null(row, "fano");
+      continue;
+    }
     doc_number(row, "fano", k[1] / fabs(k[0]));
     if (isfinite(entropy)) doc_number(row, "uncertainty_product", k[1] * entropy / (k[0] * k[0]));
   }
@@ -168,6 +172,10 @@ static void control_rows(const ness_network *net, const char *title, const respo
     doc_node *const row = doc_object(rows, NULL);
     doc_string(row, "of", "%s", title);
     doc_string(row, "step", "%s", network_text(net, net->step_name[s]));
+    if (r->value == 0) { /* nothing to be relative to */
+      doc_null(row, "control");
+      continue;
+    }
     doc_number(row, "control", r->log_ka[s] / r->value);
     doc_number(row, "forward_alone", r->log_k[2 * s] / r->value);
     doc_number(row, "backward_alone", r->log_k[2 * s + 1] / r->value);
@@ -250,7 +258,8 @@ ness_status solve_sensitivity(ness_model *self, const ness_solve_options *o, con
     }
     doc_node *const row = doc_object(values_of, NULL);
     doc_string(row, "of", "%s", list.title[i]);
-    doc_number(row, "value", r.value);
+    estimate e;
+    if (values_estimate(&v, list.node[i], diags, &e)) answer_quantity(row, "value", e.value);
     control_rows(net, list.title[i], &r, rows);
     response_free(&r);
   }

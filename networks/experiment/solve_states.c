@@ -1,6 +1,5 @@
 /* ness solve --dry-run, spectrum, passage: how large the space of states is, how fast it forgets, when it first meets a
  * condition. */
-#include "engine/markov/spectrum.h"
 #include "networks/experiment/solve.h"
 #include <math.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@ ness_status solve_size(ness_model *self, const cme_options *limits, ness_diags *
   const size_t free_bytes = mem_available(), needed = size.bytes_space + size.bytes_solve;
   doc_node *const row = doc_object(root, "size");
   doc_int(row, "independent_parts", size.nparts);
+  if (size.endless > 0) doc_int(row, "parts_without_end_whose_size_is_found_while_solving", size.endless);
   doc_int(row, "states", size.states);
   doc_int(row, "transitions", size.transitions);
   doc_number(row, "bytes_a_state", size.states ? (double)size.bytes_space / (double)size.states : 0);
@@ -41,11 +41,27 @@ static int mode_compare(const void *x, const void *y)
   return a->imag > b->imag ? -1 : a->imag < b->imag;
 }
 
+ness_status part_spectrum(const cme_part *part, int32_t wanted, spectrum *out)
+{
+  const int32_t n = part->q.n;
+  *out = (spectrum){0};
+  if (part->kind != CME_OPEN) return spectrum_find(&part->q, wanted < n ? wanted : n, false, out);
+  if (n == 1) return NESS_OK;
+  chain inside = {0};
+  int32_t *const state = mem_zero((size_t)n, sizeof *state), *const local = mem_zero((size_t)n, sizeof *local);
+  for (int32_t i = 1; state && i < n; i++) state[i - 1] = i; /* outside is the first */
+  ness_status status = state && local ? chain_part(&part->q, state, n - 1, true, local, &inside) : NESS_NOMEM;
+  if (status == NESS_OK) status = spectrum_find(&inside, wanted < n - 1 ? wanted : n - 1, false, out);
+  chain_free(&inside);
+  mem_free(state);
+  mem_free(local);
+  return status;
+}
+
 static ness_status part_modes(const cme_solution *s, int32_t p, int32_t wanted, mode *list, int32_t *n)
 {
-  const chain *const q = &s->parts[p].q;
-  spectrum found = {0};
-  const ness_status status = spectrum_find(q, wanted < q->n ? wanted : q->n, false, &found);
+  spectrum found;
+  const ness_status status = part_spectrum(&s->parts[p], wanted, &found);
   for (int32_t i = 0; status == NESS_OK && i < found.count && i < wanted; i++) {
     list[(*n)++] = (mode){found.real[i], found.imag[i], found.error[i], p};
   }
@@ -71,14 +87,18 @@ ness_status solve_spectrum(ness_model *self, const ness_solve_options *o, const 
   if (status == NESS_OK) {
     qsort(list, (size_t)n, sizeof *list, mode_compare);
     solve_method(&s, root);
+    bool copies = false;
+    for (int32_t p = 0; p < s.nparts; p++) copies = copies || s.parts[p].kind != CME_COUNTS;
+    if (copies) doc_string(root, "modes_are", "those of one copy; counts of several relax with sums of them too");
     doc_node *const rows = doc_array(root, "modes");
     for (int32_t i = 0, k = 0; i < n && k < shown; i++) {
       if (list[i].real == 0) continue; /* one a closed class */
       doc_node *const row = doc_object(rows, NULL);
       doc_int(row, "mode", ++k);
-      doc_number(row, "rate", list[i].real);
-      doc_number(row, "frequency", list[i].imag / 6.283185307179586);
-      doc_number(row, "relaxation_time", -1 / list[i].real);
+      const bool natural = self->file->natural;
+      doc_number(row, natural ? "rate" : "rate_per_s", list[i].real);
+      doc_number(row, natural ? "frequency" : "frequency_hz", list[i].imag / 6.283185307179586);
+      doc_number(row, natural ? "relaxation_time" : "relaxation_time_s", -1 / list[i].real);
       doc_number(row, "relative_residual", list[i].error);
       doc_int(row, "part", list[i].part);
     }
@@ -90,23 +110,24 @@ ness_status solve_spectrum(ness_model *self, const ness_solve_options *o, const 
 
 /* --- passages --- */
 
-static void passage_answer(const passage *p, bool two, doc_node *root)
+static void passage_answer(const passage *p, bool natural, bool two, doc_node *root)
 {
   doc_node *const method = doc_object(root, "method");
   doc_string(method, "name", "%s", solver_name(p->report.method));
   doc_int(method, "states", p->states);
   doc_node *const row = doc_object(root, "passage");
   doc_number(row, "reached", p->reached);
-  doc_number(row, "mean_time", p->mean);
-  doc_number(row, "standard_deviation", sqrt(p->variance));
+  if (p->reached < 1) doc_string(row, "times_are", "given that it is reached");
+  doc_number(row, natural ? "mean_time" : "mean_time_s", p->mean);
+  doc_number(row, natural ? "standard_deviation" : "standard_deviation_s", sqrt(p->variance));
   doc_number(row, "coefficient_of_variation", sqrt(p->variance) / p->mean);
   doc_number(row, "skewness", p->skewness);
   if (!two) return;
   doc_node *const split = doc_object(root, "which_first");
   doc_number(split, "until_first", p->first);
   doc_number(split, "unless_first", p->second);
-  doc_number(split, "mean_time_until", p->first_mean);
-  doc_number(split, "mean_time_unless", p->second_mean);
+  doc_number(split, natural ? "mean_time_until" : "mean_time_until_s", p->first_mean);
+  doc_number(split, natural ? "mean_time_unless" : "mean_time_unless_s", p->second_mean);
 }
 
 ness_status solve_passage(ness_model *self, const ness_solve_options *o, const cme_options *limits, ness_diags *diags,
@@ -133,12 +154,13 @@ ness_status solve_passage(ness_model *self, const ness_solve_options *o, const c
     options.ntimes = TIMES;
     for (int32_t i = 0; i < TIMES; i++) times[i] = o->time * i / (TIMES - 1);
   }
-  if (!passage_of(&c, first, second, &options, &p)) return diag_errors(diags) ? NESS_NUMERIC : NESS_NOMEM;
-  passage_answer(&p, second != NULL, root);
+  status = passage_of(&c, first, second, &options, &p);
+  if (status != NESS_OK) return status;
+  passage_answer(&p, self->file->natural, second != NULL, root);
   doc_node *const rows = o->time > 0 ? doc_array(root, "distribution") : NULL;
   for (int32_t i = 0; rows && i < TIMES; i++) {
     doc_node *const row = doc_object(rows, NULL);
-    doc_number(row, "t", times[i]);
+    doc_number(row, self->file->natural ? "t" : "t_s", times[i]);
     doc_number(row, "reached_by_then", p.by[i]);
   }
   passage_free(&p);

@@ -23,7 +23,11 @@ static void time_rows(ness_model *self, const evolution *path, bool spread, doc_
       text_clear(&key);
     }
     for (int32_t o = 0; o < net->nobs; o++) {
+      const char *const name = network_text(net, net->obs_name[o]);
+      const expr node = {.kind = EXPR_NAME, .path = {.name = {name}, .parts = 1}};
+      lang_linear l = {.scale = {1, UNIT_NONE}};
       double sum = 0;
+      lang_linear_of(self->compiled, &node, NULL, &l); /* its unit; it compiled before */
       for (int32_t k = net->obs_start[o]; k < net->obs_start[o + 1]; k++) {
         const double *const rate = path->dir_rate + (int64_t)t * 2 * net->nstep;
         const int32_t id = net->obs_id[k], kind = net->obs_kind[k];
@@ -31,7 +35,7 @@ static void time_rows(ness_model *self, const evolution *path, bool spread, doc_
                                    : kind == OBS_NET ? rate[2 * id] - rate[2 * id + 1]
                                                      : rate[2 * id + (kind == OBS_BWD)]);
       }
-      doc_number(row, network_text(net, net->obs_name[o]), sum);
+      answer_column(row, name, (quantity){sum * l.scale.value, l.scale.unit});
     }
   }
 }
@@ -87,7 +91,7 @@ ness_status solve_question(ness_model *self, const question *asked, ness_diags *
     time_rows(self, &path, asked->kind != QUESTION_ODE, root);
   } else {
     status = rest_modes(net, diags, root);
-    solve_means(net, &rest, root);
+    solve_means(net, &rest, asked->kind == QUESTION_LNA, root);
     solve_steps(net, &rest, root);
     solve_observables(self, &rest, diags, root);
     solve_entropy(net, &rest, root);

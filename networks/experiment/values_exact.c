@@ -3,9 +3,8 @@
 #include "engine/cme/noise.h"
 #include "engine/cme/passage.h"
 #include "engine/cme/response.h"
-#include "engine/markov/spectrum.h"
 #include "engine/ode/ode.h"
-#include "networks/experiment/experiment.h"
+#include "networks/experiment/solve.h"
 #include <math.h>
 #include <string.h>
 
@@ -190,12 +189,13 @@ static int32_t condition_holds(void *context, const int64_t *n)
   return 0;
 }
 
-bool passage_of(hook_context *c, const expr *first, const expr *second, const passage_options *options, passage *out)
+ness_status passage_of(hook_context *c, const expr *first, const expr *second, const passage_options *options,
+                       passage *out)
 {
   const ness_network *const net = lang_network(c->v->model);
   lang_counts tape[2] = {{0}};
-  if (!lang_counts_of(c->v->model, first, c->diags, &tape[0])) return false;
-  if (second && !lang_counts_of(c->v->model, second, c->diags, &tape[1])) return false;
+  if (!lang_counts_of(c->v->model, first, c->diags, &tape[0])) return NESS_USAGE;
+  if (second && !lang_counts_of(c->v->model, second, c->diags, &tape[1])) return NESS_USAGE;
   const int32_t longest = tape[0].nop > tape[1].nop ? tape[0].nop : tape[1].nop;
   const int32_t nslots = tape[0].nslot + tape[1].nslot;
   condition target = {&tape[0], second ? &tape[1] : NULL, mem_zero((size_t)longest + 1, sizeof(double))};
@@ -203,11 +203,11 @@ bool passage_of(hook_context *c, const expr *first, const expr *second, const pa
   for (int32_t i = 0; slots && i < nslots; i++) {
     slots[i] = i < tape[0].nslot ? tape[0].slot[i] : tape[1].slot[i - tape[0].nslot];
   }
-  const bool fine = target.scratch && slots &&
-                    passage_find(net, slots, nslots, condition_holds, &target, options, c->diags, out) == NESS_OK;
+  ness_status status = target.scratch && slots ? NESS_OK : NESS_NOMEM;
+  if (status == NESS_OK) status = passage_find(net, slots, nslots, condition_holds, &target, options, c->diags, out);
   mem_free(target.scratch);
   mem_free(slots);
-  return fine;
+  return status;
 }
 
 /* passage(condition): mean first-passage time; passage_sd(condition); passage_by(condition, t); first(a, b) */
@@ -228,7 +228,7 @@ static bool call_passage(hook_context *c, const expr *node, quantity *out)
   }
   if (by && !lang_evaluate(c->v->model, b->value, NULL, NULL, c->diags, &t)) return false;
   if (by) options.times = &t.value, options.ntimes = 1;
-  if (!passage_of(c, a->value, first ? b->value : NULL, &options, &p)) return false;
+  if (passage_of(c, a->value, first ? b->value : NULL, &options, &p) != NESS_OK) return false;
   *out = first                                   ? (quantity){p.first, UNIT_NONE}
          : by                                    ? (quantity){p.by[0], UNIT_NONE}
          : strcmp(node->name, "passage_sd") == 0 ? (quantity){sqrt(p.variance), time_unit(c)}
@@ -254,7 +254,7 @@ static bool call_relaxation(hook_context *c, const expr *node, quantity *out)
     const cme_part *const part = &c->v->exact->parts[p];
     spectrum s = {0};
     const int32_t wanted = (int32_t)k.value + part->classes.count;
-    const ness_status status = spectrum_find(&part->q, wanted < part->q.n ? wanted : part->q.n, false, &s);
+    const ness_status status = part_spectrum(part, wanted, &s);
     for (int32_t i = 0; status == NESS_OK && i < s.count && s.real[i] <= 0; i++) {
       if (s.real[i] == 0) continue;
       int32_t at = found < 63 ? found++ : 63;

@@ -51,6 +51,13 @@ bool parser_path(parser *self, expr_path *out, lang_place *place)
   return true;
 }
 
+/* 20 [mV] or -20 [mV]: the node of the unit, else NULL. */
+static const expr *with_unit(const expr *e)
+{
+  while (e->kind == EXPR_NEG) e = e->a;
+  return e->kind == EXPR_UNIT ? e : NULL;
+}
+
 bool parser_setting_value(parser *self, expr_argument *argument)
 {
   if (!(argument->value = parser_expression(self))) return false;
@@ -58,11 +65,11 @@ bool parser_setting_value(parser *self, expr_argument *argument)
   if (!(argument->range_to = parser_expression(self))) return false;
   if (parser_take(self, TOKEN_COLON) && !(argument->range_by = parser_expression(self))) return false;
   /* A unit at the end counts for all parts: -100:100:5 [mV]. */
-  expr *const last = argument->range_by ? argument->range_by : argument->range_to;
-  if (last->kind != EXPR_UNIT) return true;
+  const expr *const last = with_unit(argument->range_by ? argument->range_by : argument->range_to);
+  if (!last) return true;
   expr **const others[2] = {&argument->value, argument->range_by ? &argument->range_to : NULL};
   for (int i = 0; i < 2; i++) {
-    if (!others[i] || (*others[i])->kind == EXPR_UNIT) continue;
+    if (!others[i] || with_unit(*others[i])) continue;
     expr *const wrapped = parse_node(self, EXPR_UNIT, last->place, *others[i], NULL);
     if (!wrapped) return false;
     wrapped->name = last->name;
