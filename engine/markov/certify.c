@@ -15,7 +15,7 @@
 
 #include <float.h>
 
-enum { CERTIFY_ATTEMPTS = 6, CERTIFY_SERIAL = 8192 };
+enum { CERTIFY_ATTEMPTS = 6, CERTIFY_SERIAL = 65536 };
 
 static const double CERTIFY_UP = 1 + 1e-14; /* more than a few roundings */
 

@@ -9,9 +9,11 @@
 #include <math.h>
 #include <string.h>
 
-static const float VALUE_LEAST = 1e-37F; /* a transition is never lost to underflow */
-static const double WEIGHT_DECADES = 8;
-static const int64_t WIDE_LEAST = 131072;
+/* A transition is never lost to underflow. One that is raised to this makes a rare state rarer on the levels below, so
+ * states that leave straight for states 1e37 times as likely may keep the iteration from converging. */
+static const float VALUE_LEAST = 1e-37F;
+static const double WEIGHT_DECADES = 20;
+static const int64_t WIDE_LEAST = 500000;
 
 static void level_free(level *self, int32_t borrowed)
 {
@@ -54,9 +56,8 @@ size_t levels_bytes(const hierarchy *self)
   for (int32_t l = 0; l < self->count; l++) {
     const level *a = &self->at[l];
     const size_t n = (size_t)a->n, edges = (size_t)a->side[0].start[a->n];
-    for (int side = 0; side < 2; side++) {
-      if (a->side[side].value) bytes += edges * (l ? 8 : 4) + (l ? 8 * n : 0);
-    }
+    if (a->side[0].value) bytes += edges * (l ? 8 : 4) + (l ? 8 * n : 0);
+    if (a->side[1].value) bytes += edges * 8 + n * 8;
     bytes += n * (8 + 4) + (a->coarse ? n * 16 : 0);
     for (int k = 0; k < 7; k++) bytes += a->vector[k] ? 4 * n : 0;
   }

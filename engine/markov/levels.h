@@ -1,9 +1,9 @@
-/* The hierarchy under multilevel.h. A level is an irreducible chain with positive weights x:
- * the flow from i to j is x_i q_ij, and B = diag(outflow) - flows (row j: what enters j) has zero column sums, and zero
- * row sums when x is steady. Row j is divided by its inflow: value[e] = flow(to[e] -> j) / in_j is a number in (0, 1],
- * and a solution u of B u = 0 is the ratio of the steady weights to x. Aggregating states keeps both sums, so every
- * level is a chain again. Side 0 are these rows; side 1 the rows of the transpose divided by the same scale, for solves
- * from the right. Values are single precision: they only make preconditioners and first guesses. */
+/* The hierarchy under multilevel.h. A level is an irreducible chain with positive weights x: the flow from i to j is
+ * x_i q_ij, and B = diag(outflow) - flows (row j: what enters j) has zero column sums, and zero row sums when x is
+ * steady. Row j is divided by its inflow: value[e] = flow(to[e] -> j) / in_j is a number in (0, 1], and a solution u of
+ * B u = 0 is the ratio of the steady weights to x. Aggregating states keeps both sums, so every level is a chain again.
+ * Side 0 are these rows; side 1 the rows of the transpose divided by the same scale, for solves from the right. Values
+ * are single precision: they only make preconditioners and first guesses. */
 #ifndef ENGINE_MARKOV_LEVELS_H
 #define ENGINE_MARKOV_LEVELS_H
 
@@ -11,8 +11,8 @@
 
 enum {
   LEVELS_MOST = 40,
-  LEVELS_DENSE = 256,   /* states of the coarsest level, which is solved by elimination */
-  LEVELS_SERIAL = 16384 /* smaller loops over states than this are not worth a second thread */
+  LEVELS_DENSE = 256,    /* states of the coarsest level, which is solved by elimination */
+  LEVELS_SERIAL = 131072 /* smaller loops over states than this are not worth a second thread */
 };
 
 typedef struct level_rows {
@@ -57,7 +57,7 @@ ness_status levels_build(hierarchy *self, bool keep);
 /* Side 1 of all levels, after levels_build. */
 ness_status levels_transpose(hierarchy *self);
 ness_status levels_factor(hierarchy *self);      /* the dense elimination */
-void levels_drop(hierarchy *self, int32_t from); /* frees levels from..: */
+void levels_drop(hierarchy *self, int32_t from); /* frees the levels from there on */
 void levels_free(hierarchy *self);
 size_t levels_bytes(const hierarchy *self);
 
@@ -69,8 +69,7 @@ ness_status aggregate_find(const level *self, int32_t *coarse, int32_t *count);
 /* --- levels_cycle.c --- */
 
 /* One multiplicative W-cycle from level 0 with the weights of levels_scale: u (n) becomes an approximation of the
- * steady ratio, positive. Builds the levels below as it goes; aggregates that are there stay when `keep`. `power` is
- * what coarse corrections are raised to. */
+ * steady ratio, positive. Builds the levels below as it goes; aggregates that are there stay when `keep`. */
 ness_status cycle_multiply(hierarchy *self, int32_t sweeps, bool keep, double *u);
 /* u = an approximate solution of B u = diag(in) b (side 0) or of the transpose (side 1). */
 void cycle_precondition(hierarchy *self, int side, const float *b, float *u);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { AGGREGATE_PASSES = 7 };
+enum { AGGREGATE_PASSES = 7, JOIN_MOST = 2 };
 
 typedef struct matching {
   const level *level;
@@ -19,6 +19,8 @@ typedef struct matching {
   double *out;          /* (count) about what leaves it */
   double *flow;         /* (count) into the one that is looked at, 0 else */
   int32_t *seen;        /* (count) those with a flow */
+  int32_t *waiting;     /* (count) one that found nothing and has this neighbour, -1 none */
+  uint8_t *joined;      /* (count) that came to a pair */
 } matching;
 
 /* Flows into aggregate a by their origin; how many origins. */
@@ -54,21 +56,37 @@ static int32_t matching_best(const matching *self, int32_t a, int32_t count, boo
   return best;
 }
 
-/* One pass: pairs, and with `join` what found no free neighbour goes to a taken one. */
+/* What found no free neighbour joins the pair of its strongest, and when many did, goes with another that waits there:
+ * the leaves of a hub end up in twos and threes. */
+static void matching_join(matching *self, int32_t a, int32_t count)
+{
+  const int32_t b = matching_best(self, a, count, true), root = self->partner[b];
+  if (self->joined[root] < JOIN_MOST) {
+    self->joined[root] += 1;
+    self->partner[a] = root; /* the root of a pair is its own partner */
+  } else if (self->waiting[root] < 0) {
+    self->waiting[root] = a;
+  } else {
+    self->partner[a] = self->partner[self->waiting[root]] = self->waiting[root];
+    self->waiting[root] = -1;
+  }
+}
+
+/* One pass: pairs, and with `join` what was left over. */
 static void matching_pass(matching *self, bool join)
 {
-  for (int32_t a = 0; a < self->count; a++) self->partner[a] = -1;
+  for (int32_t a = 0; a < self->count; a++) {
+    self->partner[a] = self->waiting[a] = -1;
+    self->joined[a] = 0;
+  }
   for (int32_t a = 0; a < self->count; a++) {
     if (self->partner[a] >= 0) continue;
-    const int32_t count = matching_flows(self, a);
-    int32_t b = matching_best(self, a, count, false);
+    const int32_t count = matching_flows(self, a), b = matching_best(self, a, count, false);
     if (b >= 0) {
-      self->partner[b] = a;
-      self->partner[a] = a;
+      self->partner[b] = self->partner[a] = a;
       self->out[a] = fmax(self->out[a] + self->out[b] - 2 * self->flow[b], 0.01 * self->out[a]);
     } else if (join && count > 0) {
-      b = matching_best(self, a, count, true);
-      self->partner[a] = self->partner[b]; /* the root of a pair is its own partner */
+      matching_join(self, a, count);
     }
     for (int32_t k = 0; k < count; k++) self->flow[self->seen[k]] = 0;
   }
@@ -109,9 +127,11 @@ ness_status aggregate_find(const level *self, int32_t *coarse, int32_t *count)
   m.next = mem_alloc(room * sizeof *m.next);
   m.partner = mem_alloc(room * sizeof *m.partner);
   m.seen = mem_alloc(room * sizeof *m.seen);
+  m.waiting = mem_alloc(room * sizeof *m.waiting);
+  m.joined = mem_alloc(room * sizeof *m.joined);
   m.out = mem_alloc(room * sizeof *m.out);
   m.flow = mem_zero(room, sizeof *m.flow);
-  if (!m.head || !m.next || !m.partner || !m.seen || !m.out || !m.flow) goto out;
+  if (!m.head || !m.next || !m.partner || !m.seen || !m.waiting || !m.joined || !m.out || !m.flow) goto out;
   for (int32_t j = 0; j < n; j++) {
     m.of[j] = m.head[j] = j;
     m.next[j] = -1;
@@ -137,6 +157,8 @@ out:
   mem_free(m.next);
   mem_free(m.partner);
   mem_free(m.seen);
+  mem_free(m.waiting);
+  mem_free(m.joined);
   mem_free(m.out);
   mem_free(m.flow);
   return status;

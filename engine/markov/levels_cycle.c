@@ -38,7 +38,7 @@ double cycle_dot(const float *weight, const float *a, const float *b, int32_t n)
   for (int32_t from = 0; from < n;) { /* sums of blocks, CHUNK at a time */
     double part[CHUNK] = {0};
     const int32_t left = n - from, count = left >= CHUNK * DOT_BLOCK ? CHUNK : (left + DOT_BLOCK - 1) / DOT_BLOCK;
-#pragma omp parallel for schedule(static) if (left > 4 * LEVELS_SERIAL)
+#pragma omp parallel for schedule(static) if (left > LEVELS_SERIAL)
     for (int32_t k = 0; k < count; k++) {
       const int32_t at = from + k * DOT_BLOCK, size = n - at < DOT_BLOCK ? n - at : DOT_BLOCK;
       part[k] = block_dot(weight ? weight + at : NULL, a + at, b + at, size);
@@ -295,8 +295,9 @@ static ness_status multiply_level(const multiply *self, int32_t l, bool keep, do
   if (l + 2 > LEVELS_MOST) return NESS_NUMERIC;
   double *const old = mem_alloc((size_t)a->n * sizeof *old);
   if (!old) return NESS_NOMEM;
-  ness_status status = multiply_once(self, l, keep, u, old);
-  for (int k = 1; k < (l > 1 ? 3 : l + 1) && !status; k++) status = multiply_once(self, l, true, u, old);
+  ness_status status = NESS_OK;
+  const int32_t visits = l < 2 ? l + 1 : 3; /* two would leave what is smooth as slow as one, if they were exact */
+  for (int32_t k = 0; k < visits && !status; k++) status = multiply_once(self, l, keep || k > 0, u, old);
   mem_free(old);
   return status;
 }

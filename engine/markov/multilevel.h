@@ -15,7 +15,8 @@ typedef struct multilevel_report {
 
 /* Finds p (n), positive with sum 1, and certifies it: the bound is at most `tolerance` on NESS_OK. `guess` may be NULL.
  * NESS_NUMERIC: no convergence, or no certificate below the tolerance (report->bound is then the best there was, inf
- * none); NESS_LIMIT: it would take more than `memory` bytes. The chain is borrowed until multilevel_free. */
+ * none); NESS_LIMIT: it would take more than `memory` bytes (0: no limit). The chain is borrowed until multilevel_free.
+ */
 ness_status multilevel_create(const chain *q, const double *guess, double tolerance, size_t memory,
                               multilevel_report *report, double *p, multilevel **out);
 void multilevel_free(multilevel *self);

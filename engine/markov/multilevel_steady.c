@@ -9,7 +9,7 @@
 
 #include <float.h>
 
-enum { STEADY_OUTER = 150, STEADY_IDLE = 20, STEADY_REFUSED = 8, STEADY_SWEEPS = 8, STEADY_RUNS = 3 };
+enum { STEADY_OUTER = 100, STEADY_IDLE = 5, STEADY_REFUSED = 8, STEADY_SWEEPS = 4, STEADY_RUNS = 3 };
 
 static const double STEADY_DONE = 8 * DBL_EPSILON; /* relative residual of a row that its rounding makes */
 static const double STEADY_ENOUGH = 0.1;           /* of a residual left after a run */
@@ -80,7 +80,7 @@ static ness_status steady_multiply(steady *run)
       self->p[j] *= u[j];
     }
     steady_learn(run, u);
-    run->far = least < 0.4 || most > 2.5;
+    run->far = least < 0.15 || most > 8;
     run->build = true;
     self->iterations++;
     krylov_normalize(self);
@@ -109,6 +109,7 @@ static ness_status steady_refine(steady *run)
   for (int32_t k = 0; k < STEADY_RUNS && left > STEADY_ENOUGH; k++) {
     left *= krylov_run(self, 0, fmax(1e-5, 0.1 * STEADY_DONE / size));
     for (int32_t j = 0; j < n; j++) x[j] += (double)self->x[j];
+    if (left > 0.5 && size > STEADY_NEAR) break;
   }
   for (int32_t j = 0; j < n; j++) {
     least = fmin(least, x[j]);
@@ -131,17 +132,15 @@ static ness_status steady_refine(steady *run)
 ness_status steady_find(multilevel *self)
 {
   steady run = {.self = self, .sweeps = 2, .build = true};
-  double best = HUGE_VAL, last = HUGE_VAL;
-  int32_t idle = 0, refused = 0;
-  for (int32_t outer = 0; outer < STEADY_OUTER; outer++) {
+  double last = HUGE_VAL;
+  int32_t idle = 0, refused = 0; /* refinements that helped little, and not at all */
+  for (int32_t outer = 0; outer < STEADY_OUTER && idle <= STEADY_IDLE && refused <= STEADY_REFUSED; outer++) {
     ness_status status = interrupt_pending() ? NESS_INTERRUPTED : steady_scale(&run);
     if (status) return status;
-    idle = run.residual < 0.5 * best ? 0 : idle + 1;
-    best = fmin(best, run.residual);
-    if (run.residual <= STEADY_DONE || (run.residual < STEADY_FINE && run.residual > 0.1 * last)) break;
+    const bool multiply = run.far || run.residual > 0.5, slow = run.residual > 0.1 * last;
+    if (run.residual <= STEADY_DONE || (run.residual < STEADY_FINE && slow)) break;
+    idle = multiply || run.residual < 0.5 * last ? 0 : idle + 1;
     last = run.residual;
-    const bool multiply = run.far || run.residual > 0.5;
-    if (idle > STEADY_IDLE || refused > STEADY_REFUSED) break;
     status = multiply ? steady_multiply(&run) : steady_refine(&run);
     if (status) return status;
     refused += !multiply && run.far;
