@@ -154,7 +154,7 @@ int main(void)
     }
     printf("%-6s %-10lld %11.1f  %11.1f  %8.2f  %13zu\n", jobs[j].name, (long long)events,
            1e9 * best[0] / (double)events, 1e9 * best[1] / (double)events, best[0] / best[1],
-           ssa_replica_bytes(net, ssa_kernel_find(NULL)));
+           ssa_replica_bytes(net, ssa_kernel_find(NULL, net)));
     network_free(net);
   }
   return 0;

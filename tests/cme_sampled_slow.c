@@ -129,7 +129,7 @@ static void compare_times(const ness_network *net, double slow, uint64_t seed)
 /* The events net of a step in a pair of adjacent windows. */
 static void count_pairs(const ness_network *net, int32_t step, double slow, uint64_t seed, double (*x)[2])
 {
-  const ssa_kernel *const kernel = ssa_kernel_find("direct");
+  const ssa_kernel *const kernel = ssa_kernel_find("direct", net);
   ssa_replica r;
   int32_t bad;
   CHECK(ssa_replica_init(&r, net, kernel) == NESS_OK);

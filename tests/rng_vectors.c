@@ -3,7 +3,9 @@
  * multiplier, a swapped spawn key, a logarithm off by four units. numpy's figures were printed by numpy 1.24.2. */
 #include "check.h"
 
+#include "../engine/base/simd.h"
 #include "../engine/rng/rng.h"
+#include "../engine/rng/rng_pairs.h"
 
 #include <float.h>
 #include <stdlib.h>
@@ -314,8 +316,37 @@ static void test_math(void)
   }
 }
 
+/* Blocks of pairs are the draws of the stream in turn, by every level of instructions; and a step back undoes a draw.
+ */
+static void pairs_are_draws(void)
+{
+  for (int level = 0; level <= (int)SIMD_AVX512; level++) {
+    static rng_pairs block;
+    rng_stream stream, plain;
+    int wrong = 0;
+    simd_limit((simd_level)level);
+    rng_init(&stream, 20261129, 7, 1);
+    plain = stream;
+    for (int blocks = 0; blocks < 100; blocks++) {
+      rng_pairs_best()(&stream, &block);
+      for (int k = 0; k < RNG_PAIRS; k++) {
+        const double wait = -rng_ln(rng_double_open(&plain)), choice = rng_double_open(&plain);
+        wrong += block.wait[k] != wait || block.choice[k] != choice || !(wait > 0 && wait < 37);
+      }
+      wrong += memcmp(&stream, &plain, sizeof stream) != 0;
+    }
+    CHECK(wrong == 0);
+    const rng_stream before = stream;
+    rng_next(&stream);
+    CHECK(memcmp(&stream, &before, sizeof stream) != 0);
+    rng_back(&stream);
+    CHECK(memcmp(&stream, &before, sizeof stream) == 0);
+  }
+}
+
 int main(void)
 {
+  pairs_are_draws();
   test_published();
   test_spawned();
   test_seed_sequence();

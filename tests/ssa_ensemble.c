@@ -55,7 +55,7 @@ static void by_hand(const ness_network *net)
   options.every = 0.4;
   ssa_result r;
   ssa_replica replica;
-  const ssa_kernel *kernel = ssa_kernel_find(NULL);
+  const ssa_kernel *kernel = ssa_kernel_find(NULL, net);
   CHECK(ssa_ensemble(net, &options, NULL, NULL, NULL, &r) == NESS_OK);
   CHECK(r.ngrid == 7 && r.replicas == 150 && fabs(r.grid_time[6] - 2.8) < 1e-12);
   CHECK(ssa_replica_init(&replica, net, kernel) == NESS_OK);

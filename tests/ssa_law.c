@@ -27,7 +27,7 @@ typedef struct sample {
 
 static void sample_engine(const ness_network *net, double t, int base, int samples, sample *out)
 {
-  const ssa_kernel *kernel = ssa_kernel_find("direct");
+  const ssa_kernel *kernel = ssa_kernel_find("direct", net);
   ssa_replica r;
   memset(out, 0, sizeof *out);
   CHECK(ssa_replica_init(&r, net, kernel) == NESS_OK);
@@ -200,7 +200,7 @@ static void cuts_keep_law(void)
 static void tape_entropy(void)
 {
   ness_network *net = net_tape(3);
-  const ssa_kernel *kernel = ssa_kernel_find(NULL);
+  const ssa_kernel *kernel = ssa_kernel_find(NULL, net);
   static double time[20000];
   static int32_t dir[20000];
   ssa_record record = {time, dir, 0, 20000};
@@ -240,7 +240,7 @@ int main(void)
   same_law(net_tape(3), 0.9, 12, 40000);
   same_law(net_birth(6, 0.8), 1.3, BINS, 40000);
   same_law(net_chain(20, 1), 0.5, 2, 20000);
-  fault_found(net_ring(), 0.013, 2, 160000, rate);
+  fault_found(net_ring(), 0.013, 2, 320000, rate);
   fault_found(net_fuel(), 0.3, 13, 40000, rate);
   fault_found(net_ring(), 0.013, 2, 40000, after);
   fault_found(net_pairs(), 0.8, 14, 40000, after);

@@ -4,8 +4,6 @@
 #include "engine/ssa/ssa.h"
 #include "ssa_oracle.h"
 
-static const ssa_kernel *kernel;
-
 static int same_state(const ness_network *net, const ssa_replica *a, const ssa_replica *b)
 {
   double ta, tb;
@@ -28,20 +26,21 @@ static void split_is_whole(const ness_network *net, double t_end)
   ssa_replica whole, split;
   int32_t bad;
   uint64_t mix = 12345;
-  CHECK(ssa_replica_init(&whole, net, kernel) == NESS_OK && ssa_replica_init(&split, net, kernel) == NESS_OK);
-  ssa_replica_start(&whole, net, kernel, 7, 3);
-  ssa_replica_start(&split, net, kernel, 7, 3);
-  ssa_advance(&whole, net, kernel, t_end, 0, NULL, &bad);
+  CHECK(ssa_replica_init(&whole, net, ssa_kernel_find(NULL, net)) == NESS_OK &&
+        ssa_replica_init(&split, net, ssa_kernel_find(NULL, net)) == NESS_OK);
+  ssa_replica_start(&whole, net, ssa_kernel_find(NULL, net), 7, 3);
+  ssa_replica_start(&split, net, ssa_kernel_find(NULL, net), 7, 3);
+  ssa_advance(&whole, net, ssa_kernel_find(NULL, net), t_end, 0, NULL, &bad);
   while (split.t < t_end) {
     mix = mix * UINT64_C(6364136223846793005) + 1442695040888963407u;
     const double step = t_end * 1e-3 * (double)(mix >> 60);
     ssa_record record = {time, dir, 0, 1 + (int64_t)(mix >> 55 & 31)};
     const double t_stop = fmin(t_end, split.t + step);
     switch (mix >> 52 & 3) {
-    case 0: ssa_advance(&split, net, kernel, t_stop, 0, NULL, &bad); break;
-    case 1: ssa_advance(&split, net, kernel, t_end, 1 + (int64_t)(mix >> 57), NULL, &bad); break;
-    case 2: ssa_advance(&split, net, kernel, t_end, 0, &record, &bad); break;
-    default: ssa_advance(&split, net, kernel, split.t, 0, NULL, &bad); break; /* a pause at once */
+    case 0: ssa_advance(&split, net, ssa_kernel_find(NULL, net), t_stop, 0, NULL, &bad); break;
+    case 1: ssa_advance(&split, net, ssa_kernel_find(NULL, net), t_end, 1 + (int64_t)(mix >> 57), NULL, &bad); break;
+    case 2: ssa_advance(&split, net, ssa_kernel_find(NULL, net), t_end, 0, &record, &bad); break;
+    default: ssa_advance(&split, net, ssa_kernel_find(NULL, net), split.t, 0, NULL, &bad); break; /* a pause at once */
     }
   }
   CHECK(whole.events > 1000 && same_state(net, &whole, &split));
@@ -53,18 +52,19 @@ static void split_is_whole(const ness_network *net, double t_end)
   ssa_replica other;
   double t;
   uint64_t rng[4];
-  CHECK(ssa_replica_init(&other, net, kernel) == NESS_OK);
+  CHECK(ssa_replica_init(&other, net, ssa_kernel_find(NULL, net)) == NESS_OK);
   ssa_checkpoint(&whole, &t, rng);
-  CHECK(ssa_replica_load(&other, net, kernel, t, whole.n, rng));
-  ssa_advance(&other, net, kernel, whole.t, 0, NULL, &bad);
+  CHECK(ssa_replica_load(&other, net, ssa_kernel_find(NULL, net), t, whole.n, rng));
+  ssa_advance(&other, net, ssa_kernel_find(NULL, net), whole.t, 0, NULL, &bad);
   CHECK(other.events == 0);
   ssa_clear(&other, net);
   ssa_clear(&whole, net);
-  ssa_advance(&other, net, kernel, 1.5 * t_end, 0, NULL, &bad);
-  ssa_advance(&whole, net, kernel, 1.5 * t_end, 0, NULL, &bad);
+  ssa_advance(&other, net, ssa_kernel_find(NULL, net), 1.5 * t_end, 0, NULL, &bad);
+  ssa_advance(&whole, net, ssa_kernel_find(NULL, net), 1.5 * t_end, 0, NULL, &bad);
   CHECK(same_state(net, &whole, &other));
   rng[3] &= ~UINT64_C(1);
-  CHECK(!ssa_replica_load(&other, net, kernel, t, whole.n, rng)); /* no generator has an even increment */
+  CHECK(!ssa_replica_load(&other, net, ssa_kernel_find(NULL, net), t, whole.n,
+                          rng)); /* no generator has an even increment */
   ssa_replica_free(&other);
   ssa_replica_free(&split);
   ssa_replica_free(&whole);
@@ -81,11 +81,13 @@ static void bookkeeping(const ness_network *net)
   int32_t bad;
   int64_t n[ORACLE_MAX];
   double dwell[ORACLE_MAX] = {0}, dwell2[ORACLE_MAX] = {0}, t = 0;
-  CHECK(ssa_replica_init(&r, net, kernel) == NESS_OK);
-  ssa_replica_start(&r, net, kernel, 11, 0);
-  CHECK(ssa_advance(&r, net, kernel, INFINITY, 0, &record, &bad) == SSA_RECORD_FULL && r.events == rows);
-  CHECK(ssa_advance(&r, net, kernel, INFINITY, 0, &record, &bad) == SSA_RECORD_FULL && r.events == rows);
-  ssa_advance(&r, net, kernel, r.t + 1e-9, 0, NULL, &bad);
+  CHECK(ssa_replica_init(&r, net, ssa_kernel_find(NULL, net)) == NESS_OK);
+  ssa_replica_start(&r, net, ssa_kernel_find(NULL, net), 11, 0);
+  CHECK(ssa_advance(&r, net, ssa_kernel_find(NULL, net), INFINITY, 0, &record, &bad) == SSA_RECORD_FULL &&
+        r.events == rows);
+  CHECK(ssa_advance(&r, net, ssa_kernel_find(NULL, net), INFINITY, 0, &record, &bad) == SSA_RECORD_FULL &&
+        r.events == rows);
+  ssa_advance(&r, net, ssa_kernel_find(NULL, net), r.t + 1e-9, 0, NULL, &bad);
   memcpy(n, net->slot_start, (size_t)net->nslot * sizeof *n);
   for (int i = 0; i <= rows; i++) {
     const double next = i < rows ? time[i] : r.t;
@@ -116,19 +118,20 @@ static void absorbing(void)
   ness_network *net = net_make("death", 1, (net_slot[]){{"X", 5, 0}}, 1, (net_step[]){{"die", 1, 0, 1, {0}, 0, {0}}});
   ssa_replica r;
   int32_t bad;
-  CHECK(ssa_replica_init(&r, net, kernel) == NESS_OK);
-  ssa_replica_start(&r, net, kernel, 1, 1);
-  CHECK(ssa_advance(&r, net, kernel, 1e6, 0, NULL, &bad) == SSA_ABSORBED && r.t == 1e6 && r.events == 5 && r.n[0] == 0);
-  CHECK(ssa_advance(&r, net, kernel, 2e6, 0, NULL, &bad) == SSA_ABSORBED && r.t == 2e6);
-  CHECK(ssa_advance(&r, net, kernel, INFINITY, 0, NULL, &bad) == SSA_ABSORBED && r.t == 2e6);
+  CHECK(ssa_replica_init(&r, net, ssa_kernel_find(NULL, net)) == NESS_OK);
+  ssa_replica_start(&r, net, ssa_kernel_find(NULL, net), 1, 1);
+  CHECK(ssa_advance(&r, net, ssa_kernel_find(NULL, net), 1e6, 0, NULL, &bad) == SSA_ABSORBED && r.t == 1e6 &&
+        r.events == 5 && r.n[0] == 0);
+  CHECK(ssa_advance(&r, net, ssa_kernel_find(NULL, net), 2e6, 0, NULL, &bad) == SSA_ABSORBED && r.t == 2e6);
+  CHECK(ssa_advance(&r, net, ssa_kernel_find(NULL, net), INFINITY, 0, NULL, &bad) == SSA_ABSORBED && r.t == 2e6);
   ssa_settle(&r, net);
   CHECK(r.counted == 2e6 && r.slot[0].dwell > 0 && r.slot[0].dwell < 100);
   ssa_replica_free(&r);
   network_free(net);
   net = net_make("nothing", 1, (net_slot[]){{"X", 5, 0}}, 0, NULL);
-  CHECK(ssa_replica_init(&r, net, kernel) == NESS_OK);
-  ssa_replica_start(&r, net, kernel, 1, 1);
-  CHECK(ssa_advance(&r, net, kernel, 2, 0, NULL, &bad) == SSA_ABSORBED && r.t == 2);
+  CHECK(ssa_replica_init(&r, net, ssa_kernel_find(NULL, net)) == NESS_OK);
+  ssa_replica_start(&r, net, ssa_kernel_find(NULL, net), 1, 1);
+  CHECK(ssa_advance(&r, net, ssa_kernel_find(NULL, net), 2, 0, NULL, &bad) == SSA_ABSORBED && r.t == 2);
   ssa_replica_free(&r);
   network_free(net);
 }
@@ -149,9 +152,9 @@ static void bad_rates(void)
     ness_network *net = net_finish(b);
     ssa_replica r;
     int32_t bad;
-    CHECK(ssa_replica_init(&r, net, kernel) == NESS_OK);
-    ssa_replica_start(&r, net, kernel, 1, 1);
-    CHECK(ssa_advance(&r, net, kernel, 1e6, 0, NULL, &bad) == SSA_BAD_RATE);
+    CHECK(ssa_replica_init(&r, net, ssa_kernel_find(NULL, net)) == NESS_OK);
+    ssa_replica_start(&r, net, ssa_kernel_find(NULL, net), 1, 1);
+    CHECK(ssa_advance(&r, net, ssa_kernel_find(NULL, net), 1e6, 0, NULL, &bad) == SSA_BAD_RATE);
     CHECK(bad == 2 && r.n[0] == (c ? 3 : 5) && r.t > 0 && r.t < 1e6);
     const ness_simulate_options options = {.struct_size = sizeof options, .replicas = 100, .time = 1e6};
     ssa_result result;
@@ -171,10 +174,11 @@ static void no_allocation(const ness_network *net)
 {
   ssa_replica r;
   int32_t bad;
-  CHECK(ssa_replica_init(&r, net, kernel) == NESS_OK);
+  CHECK(ssa_replica_init(&r, net, ssa_kernel_find(NULL, net)) == NESS_OK);
   mem_fail_after(0);
-  ssa_replica_start(&r, net, kernel, 1, 1);
-  CHECK(ssa_advance(&r, net, kernel, INFINITY, 100000, NULL, &bad) == SSA_AT_EVENTS && r.events == 100000);
+  ssa_replica_start(&r, net, ssa_kernel_find(NULL, net), 1, 1);
+  CHECK(ssa_advance(&r, net, ssa_kernel_find(NULL, net), INFINITY, 100000, NULL, &bad) == SSA_AT_EVENTS &&
+        r.events == 100000);
   ssa_settle(&r, net);
   ssa_rebase(&r);
   ssa_clear(&r, net);
@@ -187,10 +191,10 @@ int main(void)
   ness_network *nets[] = {net_ring(),        net_fuel(),  net_pairs(),     net_exclusion(),
                           net_birth(6, 0.8), net_tape(3), net_chain(20, 3)};
   const double ends[] = {20, 100, 300, 300, 300, 300, 40};
-  kernel = ssa_kernel_find("direct");
-  CHECK(kernel && kernel == ssa_kernel_find(NULL) && !ssa_kernel_find("first"));
-  CHECK_STR(ssa_kernel_name(kernel), "direct");
   for (int i = 0; i < 7; i++) {
+    const ssa_kernel *const kernel = ssa_kernel_find("direct", nets[i]);
+    CHECK(kernel && kernel == ssa_kernel_find(NULL, nets[i]) && !ssa_kernel_find("first", nets[i]));
+    CHECK_STR(ssa_kernel_name(kernel), "direct");
     split_is_whole(nets[i], ends[i]);
     bookkeeping(nets[i]);
     no_allocation(nets[i]);

@@ -77,10 +77,10 @@ static void chunks_repeat(const char *path, int timed)
   dump_frame frame = {0};
   dump_buffer buffer = {0};
   ssa_replica r;
-  const ssa_kernel *kernel = ssa_kernel_find(NULL);
   int chunks = 0;
   CHECK(dump_open(path, NULL, &reader) == NESS_OK);
   const ness_network *net = dump_network(reader);
+  const ssa_kernel *kernel = ssa_kernel_find(NULL, net);
   CHECK(ssa_replica_init(&r, net, kernel) == NESS_OK);
   while (dump_next(reader, &frame, NULL) == NESS_OK && frame.bytes > 0) {
     dump_chunk c;

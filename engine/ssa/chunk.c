@@ -205,36 +205,6 @@ static void lane_keep(ssa_lane *lane, const ssa_worker *self, const ness_network
   memcpy(lane->n, self->replica.n, (size_t)net->nslot * sizeof *lane->n);
 }
 
-/* The replica at the start of its chunk; false with *end set when it does not come there. */
-static bool chunk_start(ssa_run *run, ssa_worker *self, ssa_lane *lane, ssa_chunk_end *end)
-{
-  const ssa_plan *plan = &run->plan;
-  const ness_network *net = plan->net;
-  ssa_replica *replica = &self->replica;
-  if (!lane->fresh) {
-    *end = SSA_CHUNK_DIFFERS;
-    return ssa_replica_load(replica, net, plan->kernel, lane->t, lane->n, lane->rng);
-  }
-  ssa_replica_start(replica, net, plan->kernel, plan->seed, lane->index);
-  ssa_pause pause = SSA_AT_EVENTS;
-  while (plan->warmup > 0 && pause == SSA_AT_EVENTS) {
-    pause = ssa_advance(replica, net, plan->kernel, plan->warmup, SSA_BURST, NULL, &lane->bad_dir);
-    ssa_tick(run, lane, replica->t, 0, pause == SSA_AT_EVENTS ? SSA_BURST : 0);
-    if (atomic_load_explicit(&run->stop, memory_order_relaxed)) {
-      *end = SSA_CHUNK_STOPPED;
-      return false;
-    }
-  }
-  if (pause == SSA_BAD_RATE) {
-    lane_keep(lane, self, net);
-    *end = SSA_CHUNK_BAD_RATE;
-    return false;
-  }
-  ssa_rebase(replica);
-  ssa_clear(replica, net);
-  return true;
-}
-
 static void chunk_open(ssa_worker *self, const ssa_plan *plan, const ssa_lane *lane)
 {
   const ness_network *net = plan->net;
@@ -264,6 +234,43 @@ static void chunk_open(ssa_worker *self, const ssa_plan *plan, const ssa_lane *l
   memset(self->dwell2, 0, (size_t)net->nslot * sizeof *self->dwell2);
 }
 
+/* The chunk begins where the replica stands. */
+static void chunk_count(ssa_worker *self, const ssa_plan *plan)
+{
+  chunk_open(self, plan, self->lane);
+  if (self->lane->fresh) {
+    self->lane->energy_start = network_free_energy(plan->net, self->n0);
+  }
+  self->warming = false;
+  self->in_chunk = 0;
+  self->record = (ssa_record){self->row_time, self->row_dir, 0, plan->chunk_rows};
+}
+
+/* The replica at the start of its chunk, or of its warmup. */
+static bool chunk_begin(ssa_run *run, ssa_worker *self)
+{
+  const ssa_plan *plan = &run->plan;
+  const ssa_lane *lane = self->lane;
+  self->end = SSA_CHUNK_DONE;
+  self->warming = lane->fresh && plan->warmup > 0;
+  if (lane->fresh) {
+    ssa_replica_start(&self->replica, plan->net, plan->kernel, plan->seed, lane->index);
+  } else if (!ssa_replica_load(&self->replica, plan->net, plan->kernel, lane->t, lane->n, lane->rng)) {
+    self->end = SSA_CHUNK_DIFFERS;
+    return false;
+  }
+  if (!self->warming) {
+    chunk_count(self, plan);
+  }
+  return true;
+}
+
+bool ssa_chunk_begin(ssa_run *run, ssa_worker *self, ssa_lane *lane)
+{
+  self->lane = lane;
+  return chunk_begin(run, self);
+}
+
 /* Events until something ends: the burst, the chunk, the replica. */
 static int64_t chunk_burst(const ssa_plan *plan, int64_t in_chunk, int64_t in_all)
 {
@@ -274,112 +281,154 @@ static int64_t chunk_burst(const ssa_plan *plan, int64_t in_chunk, int64_t in_al
   return plan->events > 0 && plan->events - in_all < burst ? plan->events - in_all : burst;
 }
 
-/* From where the replica stands to the cut. One loop over pauses: each is the nearest of burst, window end, grid time,
- * limit of events and end time. */
-static ssa_chunk_end chunk_fill(ssa_run *run, ssa_worker *self, ssa_lane *lane)
+static double next_window(const ssa_plan *plan, const ssa_lane *lane)
+{
+  return lane->windows < plan->windows ? ssa_plan_window_end(plan, lane->windows + 1) : INFINITY;
+}
+
+static double next_grid(const ssa_plan *plan, const ssa_lane *lane)
+{
+  return lane->grids < plan->grids ? ssa_plan_grid_time(plan, lane->grids + 1) : INFINITY;
+}
+
+void ssa_chunk_target(const ssa_run *run, ssa_worker *self, double *t_stop, int64_t *max_events)
 {
   const ssa_plan *plan = &run->plan;
-  const ness_network *net = plan->net;
-  ssa_replica *replica = &self->replica;
-  const bool keep = plan->stored && !lane->redo, timed = plan->level == DUMP_FLUX || plan->level == DUMP_GRID;
-  ssa_record record = {self->row_time, self->row_dir, 0, plan->chunk_rows};
-  int64_t in_chunk = 0;
-
-  for (bool cut = false; !cut && !lane->ended;) {
-    const double next_window = lane->windows < plan->windows ? ssa_plan_window_end(plan, lane->windows + 1) : INFINITY;
-    const double next_grid = lane->grids < plan->grids ? ssa_plan_grid_time(plan, lane->grids + 1) : INFINITY;
-    const double t_stop = fmin(plan->time, fmin(next_window, next_grid));
-    const int64_t before = replica->events;
-    const ssa_pause pause = ssa_advance(replica, net, plan->kernel, t_stop, chunk_burst(plan, in_chunk, lane->events),
-                                        keep && plan->level == DUMP_EVENTS ? &record : NULL, &lane->bad_dir);
-    const int64_t fired = replica->events - before;
-    in_chunk += fired;
-    lane->events += fired;
-    ssa_tick(run, lane, replica->t, lane->events, fired);
-    if (pause == SSA_BAD_RATE) {
-      return SSA_CHUNK_BAD_RATE;
-    }
-    if (atomic_load_explicit(&run->stop, memory_order_relaxed)) {
-      return SSA_CHUNK_STOPPED;
-    }
-    if (pause == SSA_AT_EVENTS || pause == SSA_RECORD_FULL) {
-      lane->ended = plan->events > 0 && lane->events == plan->events;
-      lane->stop = NESS_STOP_EVENTS;
-      cut = !timed && in_chunk >= plan->chunk_events;
-      continue;
-    }
-    lane->stop = pause == SSA_ABSORBED ? NESS_STOP_ABSORBED : NESS_STOP_TIME;
-    lane->ended = replica->t >= plan->time || (pause == SSA_ABSORBED && plan->time == INFINITY);
-    if (replica->t >= next_grid) {
-      lane->grids++;
-      if (!lane->redo) {
-        ssa_grid_add(self, plan, lane->index, lane->grids, replica->n);
-      }
-      if (plan->level == DUMP_GRID) {
-        row_counts(self, net, keep);
-        self->chunk.rows++;
-        cut = true;
-      }
-    }
-    if (replica->t >= next_window) {
-      lane->windows++;
-      row_window(self, plan, keep);
-      cut = true;
-    }
-    cut = cut && (self->chunk.rows >= plan->chunk_rows || in_chunk >= plan->chunk_events);
+  const ssa_lane *lane = self->lane;
+  self->events_before = self->replica.events;
+  if (self->warming) {
+    *t_stop = plan->warmup;
+    *max_events = SSA_BURST;
+    return;
   }
-  /* The window that the limit of events has ended. */
-  if (lane->ended && plan->level == DUMP_FLUX && (replica->events > 0 || replica->t > replica->settled)) {
+  *t_stop = fmin(plan->time, fmin(next_window(plan, lane), next_grid(plan, lane)));
+  *max_events = chunk_burst(plan, self->in_chunk, lane->events);
+}
+
+/* The end of the warmup, or another burst of it. */
+static void warmup_pause(ssa_worker *self, const ssa_plan *plan, ssa_pause pause)
+{
+  if (pause != SSA_AT_EVENTS) {
+    ssa_rebase(&self->replica);
+    ssa_clear(&self->replica, plan->net);
+    chunk_count(self, plan);
+  }
+}
+
+/* A time that something ends at has come: rows and grids, and whether the chunk is cut here. */
+static bool time_pause(const ssa_plan *plan, ssa_worker *self, ssa_pause pause)
+{
+  ssa_lane *lane = self->lane;
+  const double t = self->replica.t;
+  const bool window = t >= next_window(plan, lane), grid = t >= next_grid(plan, lane);
+  lane->stop = pause == SSA_ABSORBED ? NESS_STOP_ABSORBED : NESS_STOP_TIME;
+  lane->ended = t >= plan->time || (pause == SSA_ABSORBED && plan->time == INFINITY);
+  const bool keep = plan->stored && !lane->redo;
+  if (grid) {
+    lane->grids++;
+    if (!lane->redo) {
+      ssa_grid_add(self, plan, lane->index, lane->grids, self->replica.n);
+    }
+    if (plan->level == DUMP_GRID) {
+      row_counts(self, plan->net, keep);
+      self->chunk.rows++;
+    }
+  }
+  if (window) {
     lane->windows++;
     row_window(self, plan, keep);
   }
+  return (window || (grid && plan->level == DUMP_GRID)) &&
+         (self->chunk.rows >= plan->chunk_rows || self->in_chunk >= plan->chunk_events);
+}
+
+/* Closes the chunk where the replica stands. */
+static void chunk_close(const ssa_plan *plan, ssa_worker *self)
+{
+  const ness_network *net = plan->net;
+  ssa_replica *replica = &self->replica;
+  ssa_lane *lane = self->lane;
+  /* The window that the limit of events has ended. */
+  if (lane->ended && plan->level == DUMP_FLUX && (replica->events > 0 || replica->t > replica->settled)) {
+    lane->windows++;
+    row_window(self, plan, plan->stored && !lane->redo);
+  }
   if (plan->level == DUMP_EVENTS) {
-    self->chunk.rows = in_chunk;
+    self->chunk.rows = self->in_chunk;
   }
-  return SSA_CHUNK_DONE;
-}
-
-static ssa_chunk_end chunk_once(ssa_run *run, ssa_worker *self, ssa_lane *lane)
-{
-  const ness_network *net = run->plan.net;
-  ssa_chunk_end end;
-  if (!chunk_start(run, self, lane, &end)) {
-    return end;
-  }
-  chunk_open(self, &run->plan, lane);
-  if (lane->fresh) {
-    lane->energy_start = network_free_energy(net, self->n0);
-  }
-  end = chunk_fill(run, self, lane);
-  if (end == SSA_CHUNK_DONE) {
-    ssa_settle(&self->replica, net);
-    chunk_gather(self, net);
-    self->chunk.t1 = self->replica.t;
-    self->chunk.last = lane->ended;
-    self->chunk.stop = lane->ended ? lane->stop : 0;
-    lane->fresh = false;
-    rng_save(&self->replica.rng, lane->rng); /* behind the pending draw, which is given up */
-  }
+  ssa_settle(replica, net);
+  chunk_gather(self, net);
+  self->chunk.t1 = replica->t;
+  self->chunk.last = lane->ended;
+  self->chunk.stop = lane->ended ? lane->stop : 0;
+  lane->fresh = false;
+  rng_save(&replica->rng, lane->rng); /* behind the pending draw, which is given up */
   lane_keep(lane, self, net);
-  return end;
 }
 
-ssa_chunk_end ssa_chunk_run(ssa_run *run, ssa_worker *self, ssa_lane *lane)
+/* After a chunk is closed: false when the lane has come as far as it should. */
+static bool chunk_next(ssa_run *run, ssa_worker *self)
 {
+  ssa_lane *lane = self->lane;
   if (lane->redo) {
-    const ssa_chunk_end end = chunk_once(run, self, lane);
-    if (end != SSA_CHUNK_DONE) {
-      return end;
-    }
-    if (ssa_chunk_digest(run->plan.net, &self->chunk) != lane->digest) {
-      return SSA_CHUNK_DIFFERS;
-    }
     lane->redo = false;
+    if (ssa_chunk_digest(run->plan.net, &self->chunk) == lane->digest) {
+      return chunk_begin(run, self);
+    }
+    self->end = SSA_CHUNK_DIFFERS;
+    return false;
   }
-  const ssa_chunk_end end = chunk_once(run, self, lane);
-  if (end == SSA_CHUNK_DONE) {
-    lane->chunks++;
-    ssa_lane_add(lane, run->plan.net, &self->chunk);
+  lane->chunks++;
+  ssa_lane_add(lane, run->plan.net, &self->chunk);
+  return false;
+}
+
+bool ssa_chunk_pause(ssa_run *run, ssa_worker *self, ssa_pause pause)
+{
+  const ssa_plan *plan = &run->plan;
+  ssa_lane *lane = self->lane;
+  const bool timed = plan->level == DUMP_FLUX || plan->level == DUMP_GRID;
+  const int64_t fired = self->replica.events - self->events_before;
+  bool cut = false;
+  if (!self->warming) {
+    self->in_chunk += fired;
+    lane->events += fired;
   }
-  return end;
+  ssa_tick(run, lane, self->replica.t, self->warming ? 0 : lane->events, fired);
+  if (pause == SSA_BAD_RATE || atomic_load_explicit(&run->stop, memory_order_relaxed)) {
+    self->end = pause == SSA_BAD_RATE ? SSA_CHUNK_BAD_RATE : SSA_CHUNK_STOPPED;
+    lane_keep(lane, self, plan->net);
+    return false;
+  }
+  if (self->warming) {
+    warmup_pause(self, plan, pause);
+    return true;
+  }
+  if (pause == SSA_AT_EVENTS || pause == SSA_RECORD_FULL) {
+    lane->ended = plan->events > 0 && lane->events == plan->events;
+    lane->stop = NESS_STOP_EVENTS;
+    cut = !timed && self->in_chunk >= plan->chunk_events;
+  } else {
+    cut = time_pause(plan, self, pause);
+  }
+  if (!cut && !lane->ended) {
+    return true;
+  }
+  chunk_close(plan, self);
+  return chunk_next(run, self);
+}
+
+void ssa_chunk_finish(ssa_run *run, ssa_worker *self)
+{
+  const ssa_plan *plan = &run->plan;
+  const ssa_lane *lane = self->lane;
+  const bool recorded = plan->stored && plan->level == DUMP_EVENTS;
+  ssa_pause pause;
+  do {
+    double t_stop;
+    int64_t max_events;
+    ssa_chunk_target(run, self, &t_stop, &max_events);
+    pause = ssa_advance(&self->replica, plan->net, plan->kernel, t_stop, max_events,
+                        recorded && !lane->redo && !self->warming ? &self->record : NULL, &self->lane->bad_dir);
+  } while (ssa_chunk_pause(run, self, pause));
 }

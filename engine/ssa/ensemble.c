@@ -13,6 +13,7 @@
 #include <time.h>
 
 #define RUN_TICK 0.2 /* s between two calls of progress */
+#define RUN_FEW 2    /* lanes that are not worth a step of all */
 
 #define RUN_STRING_(x) #x
 #define RUN_STRING(x) RUN_STRING_(x)
@@ -74,6 +75,21 @@ void ssa_tick(ssa_run *self, ssa_lane *lane, double t, int64_t events, int64_t d
 
 /* --- the parts of a run --- */
 
+static ness_status run_init_lockstep(ssa_run *self)
+{
+  const size_t size = (lockstep_size() + CARVE_LINE - 1) / CARVE_LINE * CARVE_LINE;
+  self->lockstep = mem_zero((size_t)self->threads, sizeof *self->lockstep);
+  char *const memory = carve_block(size * (size_t)self->threads, &self->lockstep_block);
+  if (!self->lockstep || !memory) {
+    return NESS_NOMEM;
+  }
+  small_compile(self->plan.net, &self->small);
+  for (int32_t i = 0; i < self->threads; i++) {
+    lockstep_init(&self->lockstep[i], &self->small, memory + size * (size_t)i);
+  }
+  return NESS_OK;
+}
+
 ness_status ssa_run_init(ssa_run *self, const ness_simulate_options *options, ssa_result *result)
 {
   const ssa_plan *plan = &self->plan;
@@ -91,10 +107,15 @@ ness_status ssa_run_init(ssa_run *self, const ness_simulate_options *options, ss
   self->clock_start = self->clock_last = run_clock();
   self->result = result;
 
+  /* Steps of several replicas at once pay as soon as there are some for every thread. The bits are the same. */
+  const bool several = plan->kernel == &ssa_kernel_small && plan->level != DUMP_EVENTS && lanes >= 4 * self->threads;
+  self->seats = several ? LOCKSTEP_LANES : 1;
+  const int32_t workers = self->threads * self->seats;
+
   ssa_lane measured;
   size_t bytes;
   const size_t lane_bytes = ssa_lane_layout(&measured, NULL, plan->net);
-  self->worker = mem_zero((size_t)self->threads, sizeof *self->worker);
+  self->worker = mem_zero((size_t)workers, sizeof *self->worker);
   self->lane = mem_zero((size_t)lanes, sizeof *self->lane);
   self->list = mem_zero((size_t)lanes, sizeof *self->list);
   char *memory = size_mul((size_t)lanes, lane_bytes, &bytes) ? carve_block(bytes, &self->lane_block) : NULL;
@@ -104,18 +125,21 @@ ness_status ssa_run_init(ssa_run *self, const ness_simulate_options *options, ss
   for (int64_t i = 0; i < lanes; i++) {
     ssa_lane_layout(&self->lane[i], memory + (size_t)i * lane_bytes, plan->net);
   }
-  for (int32_t i = 0; i < self->threads; i++) {
-    const ness_status status = ssa_worker_init(&self->worker[i], plan, result != NULL);
+  for (int32_t i = 0; i < workers; i++) {
+    ssa_worker *const first = &self->worker[i / self->seats * self->seats], *const worker = &self->worker[i];
+    const ness_status status = ssa_worker_init(worker, plan, result != NULL && worker == first);
     if (status) {
       return status;
     }
+    worker->grid = first->grid; /* one a thread */
+    worker->grid_replicas = first->grid_replicas;
   }
-  return NESS_OK;
+  return several ? run_init_lockstep(self) : NESS_OK;
 }
 
 void ssa_run_free(ssa_run *self)
 {
-  for (int32_t i = 0; self->worker && i < self->threads; i++) {
+  for (int32_t i = 0; self->worker && i < self->threads * self->seats; i++) {
     ssa_worker_free(&self->worker[i]);
   }
   for (int64_t i = 0; self->lane && i < self->lanes; i++) {
@@ -123,6 +147,8 @@ void ssa_run_free(ssa_run *self)
   }
   dump_abandon(self->writer);
   mem_free(self->worker);
+  mem_free(self->lockstep);
+  mem_free(self->lockstep_block);
   mem_free(self->lane);
   mem_free(self->list);
   mem_free(self->lane_block);
@@ -167,16 +193,18 @@ int32_t ssa_block_round(ssa_run *self)
 
 typedef struct run_round {
   int32_t count;
-  int32_t next;       /* frames before this one are in the file */
-  atomic_int failed;  /* the first place in the list that failed, or count */
-  ness_status status; /* of appending */
-  omp_lock_t append;
+  atomic_int taken;    /* places of the list that someone has in hand or has finished */
+  int32_t next;        /* frames before this one are in the file */
+  int32_t failed;      /* the first place in the list that failed, or count */
+  ness_status failure; /* of that place */
+  ness_status status;  /* of appending */
+  omp_lock_t lock;     /* for all of the above but taken */
 } run_round;
 
 /* Under the lock: this place is ready, and whatever is ready from the front on goes to the file. */
 static void round_append(ssa_run *self, run_round *round, ssa_lane *lane)
 {
-  omp_set_lock(&round->append);
+  omp_set_lock(&round->lock);
   lane->ready = true;
   while (!round->status && round->next < round->count && self->lane[self->list[round->next]].ready) {
     ssa_lane *first = &self->lane[self->list[round->next++]];
@@ -187,27 +215,114 @@ static void round_append(ssa_run *self, run_round *round, ssa_lane *lane)
   if (round->status) {
     atomic_store(&self->stop, true);
   }
-  omp_unset_lock(&round->append);
+  omp_unset_lock(&round->lock);
 }
 
-static ness_status round_place(ssa_run *self, run_round *round, ssa_lane *lane)
+/* A lane's chunk is over: to the file with it, or a failure is kept. */
+static void round_end(ssa_run *self, run_round *round, ssa_worker *worker)
 {
-  ssa_worker *worker = &self->worker[omp_get_thread_num()];
-  switch (ssa_chunk_run(self, worker, lane)) {
-  case SSA_CHUNK_STOPPED: return NESS_STOPPED;
-  case SSA_CHUNK_BAD_RATE: return NESS_NUMERIC;
-  case SSA_CHUNK_DIFFERS: return NESS_FORMAT;
-  case SSA_CHUNK_DONE: break;
+  static const ness_status ends[] = {[SSA_CHUNK_DONE] = NESS_OK,
+                                     [SSA_CHUNK_STOPPED] = NESS_STOPPED,
+                                     [SSA_CHUNK_BAD_RATE] = NESS_NUMERIC,
+                                     [SSA_CHUNK_DIFFERS] = NESS_FORMAT};
+  ssa_lane *const lane = worker->lane;
+  ness_status status = ends[worker->end];
+  if (status == NESS_OK && self->writer) {
+    status = dump_pack(self->plan.net, self->plan.level, &worker->chunk, &lane->frame, &lane->frame_bytes);
   }
-  if (self->writer) {
-    const ness_status status =
-        dump_pack(self->plan.net, self->plan.level, &worker->chunk, &lane->frame, &lane->frame_bytes);
-    if (status) {
-      return status;
-    }
+  if (status == NESS_OK && self->writer) {
     round_append(self, round, lane);
+  } else if (status != NESS_OK && status != NESS_STOPPED) {
+    const int32_t *place = self->list;
+    while (&self->lane[*place] != lane) place++;
+    omp_set_lock(&round->lock);
+    if (place - self->list < round->failed) {
+      round->failed = (int32_t)(place - self->list);
+      round->failure = status;
+    }
+    omp_unset_lock(&round->lock);
   }
-  return NESS_OK;
+}
+
+/* The next lane that nobody has, NULL when there is none. Behind a failure none is begun: it was the first. */
+static ssa_lane *round_take(ssa_run *self, run_round *round)
+{
+  const int32_t place = atomic_fetch_add(&round->taken, 1);
+  omp_set_lock(&round->lock);
+  const int32_t failed = round->failed;
+  omp_unset_lock(&round->lock);
+  return place < failed && !atomic_load(&self->stop) ? &self->lane[self->list[place]] : NULL;
+}
+
+/* One replica after another. */
+static void round_single(ssa_run *self, run_round *round, ssa_worker *worker)
+{
+  for (ssa_lane *lane = round_take(self, round); lane; lane = round_take(self, round)) {
+    if (ssa_chunk_begin(self, worker, lane)) {
+      ssa_chunk_finish(self, worker);
+    }
+    round_end(self, round, worker);
+  }
+}
+
+/* A replica goes into its seat, or back to it. */
+static void round_seat(ssa_run *self, lockstep *steps, ssa_worker *worker, int32_t seat)
+{
+  double t_stop;
+  int64_t max_events;
+  ssa_chunk_target(self, worker, &t_stop, &max_events);
+  lockstep_seat(steps, seat, &worker->replica, t_stop, max_events);
+}
+
+/* The next lane whose chunk goes on, in a seat. */
+static void round_fill(ssa_run *self, run_round *round, lockstep *steps, ssa_worker *worker, int32_t seat)
+{
+  for (ssa_lane *lane = round_take(self, round); lane; lane = round_take(self, round)) {
+    if (ssa_chunk_begin(self, worker, lane)) {
+      round_seat(self, steps, worker, seat);
+      return;
+    }
+    round_end(self, round, worker);
+  }
+}
+
+/* Few are left and no more will come: one after another is quicker. */
+static void round_empty(ssa_run *self, run_round *round, lockstep *steps, ssa_worker *workers)
+{
+  for (int32_t seat = 0; seat < LOCKSTEP_LANES; seat++) {
+    if (!steps->seat[seat]) {
+      continue;
+    }
+    lockstep_leave(steps, seat);
+    if (ssa_chunk_pause(self, &workers[seat], SSA_AT_EVENTS)) {
+      ssa_chunk_finish(self, &workers[seat]);
+    }
+    round_end(self, round, &workers[seat]);
+  }
+}
+
+/* Several replicas in step: whoever pauses goes on, or makes room for the next. */
+static void round_several(ssa_run *self, run_round *round, lockstep *steps, ssa_worker *workers)
+{
+  for (int32_t seat = 0; seat < LOCKSTEP_LANES; seat++) {
+    round_fill(self, round, steps, &workers[seat], seat);
+  }
+  while (steps->taken > RUN_FEW) {
+    ssa_pause pause;
+    const int32_t seat = lockstep_next(steps, &pause);
+    ssa_worker *const worker = &workers[seat];
+    if (pause == SSA_BAD_RATE) { /* says which */
+      pause =
+          ssa_advance(&worker->replica, self->plan.net, self->plan.kernel, INFINITY, 1, NULL, &worker->lane->bad_dir);
+    }
+    if (ssa_chunk_pause(self, worker, pause)) {
+      round_seat(self, steps, worker, seat);
+    } else {
+      round_end(self, round, worker);
+      round_fill(self, round, steps, worker, seat);
+    }
+  }
+  round_empty(self, round, steps, workers);
 }
 
 /* Why the lane failed, for people. */
@@ -244,31 +359,24 @@ static void round_explain(ssa_run *self, const ssa_lane *lane, ness_status statu
 static ness_status round_run(ssa_run *self, int32_t count)
 {
   run_round round = {.count = count, .failed = count};
-  ness_status failure = NESS_OK; /* of the place in round.failed; guarded by the lock */
-  omp_init_lock(&round.append);
-#pragma omp parallel for schedule(dynamic, 1) num_threads(self->threads) default(none)                                 \
-    shared(self, round, failure, count)
-  for (int32_t i = 0; i < count; i++) {
-    if (atomic_load(&self->stop) || i > atomic_load(&round.failed)) {
-      continue;
-    }
-    const ness_status status = round_place(self, &round, &self->lane[self->list[i]]);
-    if (status && status != NESS_STOPPED) {
-      omp_set_lock(&round.append);
-      if (i < atomic_load(&round.failed)) {
-        atomic_store(&round.failed, i);
-        failure = status;
-      }
-      omp_unset_lock(&round.append);
+  omp_init_lock(&round.lock);
+#pragma omp parallel num_threads(self->threads) default(none) shared(self, round)
+  {
+    const int32_t thread = omp_get_thread_num();
+    ssa_worker *const workers = &self->worker[thread * self->seats];
+    if (self->lockstep) {
+      round_several(self, &round, &self->lockstep[thread], workers);
+    } else {
+      round_single(self, &round, workers);
     }
   }
-  omp_destroy_lock(&round.append);
+  omp_destroy_lock(&round.lock);
   if (round.status) {
     return round.status;
   }
-  if (failure) {
-    round_explain(self, &self->lane[self->list[atomic_load(&round.failed)]], failure);
-    return failure;
+  if (round.failure) {
+    round_explain(self, &self->lane[self->list[round.failed]], round.failure);
+    return round.failure;
   }
   return atomic_load(&self->stop) ? NESS_STOPPED : NESS_OK;
 }
@@ -289,7 +397,7 @@ ness_status ssa_run_all(ssa_run *self)
     ssa_block_begin(self, self->first + self->lanes);
   }
   if (!status && self->result && self->plan.grids > 0) {
-    ssa_result_grid(self->result, &self->plan, self->worker, self->threads);
+    ssa_result_grid(self->result, &self->plan, self->worker, self->threads, self->seats);
   }
   if (self->writer && status != NESS_IO) {
     const ness_status closed = dump_close(self->writer, status == NESS_OK, self->diags);

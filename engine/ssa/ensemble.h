@@ -2,7 +2,7 @@
 #ifndef ENGINE_SSA_ENSEMBLE_H
 #define ENGINE_SSA_ENSEMBLE_H
 
-#include "engine/ssa/kernel.h"
+#include "engine/ssa/lockstep.h"
 
 #include <stdatomic.h>
 
@@ -57,9 +57,16 @@ typedef struct ssa_grid_sum {
   rng_u128 n2;
 } ssa_grid_sum;
 
-/* What a thread works with. */
+typedef enum ssa_chunk_end { SSA_CHUNK_DONE, SSA_CHUNK_STOPPED, SSA_CHUNK_BAD_RATE, SSA_CHUNK_DIFFERS } ssa_chunk_end;
+
+/* What a thread works with, one of these for each replica that it has in hand. */
 typedef struct ssa_worker {
   ssa_replica replica;
+  ssa_lane *lane; /* whose chunk this is */
+  bool warming;
+  int64_t in_chunk, events_before; /* events of the chunk; of the replica at the last target */
+  ssa_record record;
+  ssa_chunk_end end;
   dump_chunk chunk; /* points into the arrays below */
   int64_t *n0, *fwd, *bwd;
   double *dwell, *dwell2;
@@ -76,10 +83,13 @@ typedef struct ssa_run {
   ssa_plan plan;
   dump_writer *writer; /* NULL: nothing is stored */
   ness_diags *diags;
-  ssa_result *result; /* may be NULL */
-  int32_t threads;
-  ssa_worker *worker; /* (threads) */
-  ssa_lane *lane;     /* (plan.block) */
+  ssa_result *result;     /* may be NULL */
+  int32_t threads, seats; /* replicas that a thread has in hand: 1, or LOCKSTEP_LANES */
+  ssa_worker *worker;     /* (threads x seats) */
+  small_net small;        /* with more than one seat */
+  lockstep *lockstep;     /* (threads) with more than one seat, else NULL */
+  void *lockstep_block;
+  ssa_lane *lane; /* (plan.block) */
   void *lane_block;
   int64_t first, lanes; /* the present block: its first replica and its size */
   int32_t *list;        /* (plan.block) lanes of the round */
@@ -89,8 +99,6 @@ typedef struct ssa_run {
   atomic_bool stop;               /* asked to stop, or failed */
   atomic_int_fast64_t events_done, units_done;
 } ssa_run;
-
-typedef enum ssa_chunk_end { SSA_CHUNK_DONE, SSA_CHUNK_STOPPED, SSA_CHUNK_BAD_RATE, SSA_CHUNK_DIFFERS } ssa_chunk_end;
 
 /* plan.c */
 ness_status ssa_plan_options(ssa_plan *self, const ness_network *net, const ness_simulate_options *options,
@@ -102,11 +110,18 @@ double ssa_plan_grid_time(const ssa_plan *self, int64_t k);
 
 /* chunk.c */
 size_t ssa_lane_layout(ssa_lane *self, char *base, const ness_network *net);
+/* `grid`: sums over grid times have a place here. */
 ness_status ssa_worker_init(ssa_worker *self, const ssa_plan *plan, bool grid);
 void ssa_worker_free(ssa_worker *self);
 void ssa_lane_begin(ssa_lane *self, const ness_network *net, int64_t index);
-/* Advances the lane by a chunk, and before that repeats the chunk of a redo. self->chunk holds what was counted. */
-ssa_chunk_end ssa_chunk_run(ssa_run *run, ssa_worker *self, ssa_lane *lane);
+/* Advances the lane by a chunk, and before that repeats the chunk of a redo: begin; then as long as true comes back
+ * advance self->replica to the target and tell why it paused. At the end self->end says how it went, and self->chunk
+ * holds what was counted. A pause may come early (SSA_AT_EVENTS). */
+bool ssa_chunk_begin(ssa_run *run, ssa_worker *self, ssa_lane *lane);
+void ssa_chunk_target(const ssa_run *run, ssa_worker *self, double *t_stop, int64_t *max_events);
+bool ssa_chunk_pause(ssa_run *run, ssa_worker *self, ssa_pause pause);
+/* All targets and pauses up to the end. */
+void ssa_chunk_finish(ssa_run *run, ssa_worker *self);
 void ssa_lane_add(ssa_lane *self, const ness_network *net, const dump_chunk *chunk);
 uint64_t ssa_chunk_digest(const ness_network *net, const dump_chunk *chunk);
 void ssa_grid_add(ssa_worker *self, const ssa_plan *plan, int64_t replica, int64_t k, const int64_t *n);
@@ -114,7 +129,8 @@ void ssa_grid_add(ssa_worker *self, const ssa_plan *plan, int64_t replica, int64
 /* fold.c */
 ness_status ssa_result_init(ssa_result *self, const ssa_plan *plan);
 void ssa_result_fold(ssa_result *self, const ssa_plan *plan, const ssa_lane *lane);
-void ssa_result_grid(ssa_result *self, const ssa_plan *plan, const ssa_worker *worker, int32_t workers);
+/* The sums of all threads: those of the first of each `seats` workers. */
+void ssa_result_grid(ssa_result *self, const ssa_plan *plan, const ssa_worker *worker, int32_t threads, int32_t seats);
 
 /* ensemble.c */
 ness_status ssa_run_init(ssa_run *self, const ness_simulate_options *options, ssa_result *result);

@@ -75,19 +75,19 @@ void ssa_result_fold(ssa_result *self, const ssa_plan *plan, const ssa_lane *lan
   self->absorbed += lane->stop == NESS_STOP_ABSORBED;
 }
 
-void ssa_result_grid(ssa_result *self, const ssa_plan *plan, const ssa_worker *worker, int32_t workers)
+void ssa_result_grid(ssa_result *self, const ssa_plan *plan, const ssa_worker *worker, int32_t threads, int32_t seats)
 {
   const int64_t slots = plan->net->nslot;
   for (int64_t k = 0; k < self->ngrid; k++) {
     self->grid_time[k] = ssa_plan_grid_time(plan, k + 1);
   }
   for (int64_t k = 0; k < (int64_t)self->ngrid * self->grid_batches; k++) {
-    for (int32_t w = 0; w < workers; w++) {
+    for (int32_t w = 0; w < threads * seats; w += seats) {
       self->grid_replicas[k] += worker[w].grid_replicas[k];
     }
     for (int64_t i = k * slots; i < (k + 1) * slots; i++) {
       ssa_grid_sum sum = {0, 0};
-      for (int32_t w = 0; w < workers; w++) {
+      for (int32_t w = 0; w < threads * seats; w += seats) {
         sum.n += worker[w].grid[i].n;
         sum.n2 += worker[w].grid[i].n2;
       }

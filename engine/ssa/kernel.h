@@ -35,7 +35,8 @@ static inline char *carve_block(size_t bytes, void **block)
 }
 
 struct ssa_kernel {
-  const char *name;
+  const char *name; /* of the method: the law and, for one network, the bits */
+  const char *form; /* how it is carried out, for people */
   /* Bytes of work memory; SIZE_MAX when they do not fit. */
   size_t (*size)(const ness_network *net);
   /* Compiles the network into zeroed work memory, which begins on a cache line. */
@@ -46,6 +47,7 @@ struct ssa_kernel {
                        ssa_record *record, int32_t *bad_dir);
 };
 
-extern const ssa_kernel ssa_kernel_direct;
+/* The direct method for networks that small.h takes, and for all others. */
+extern const ssa_kernel ssa_kernel_small, ssa_kernel_tree;
 
 #endif

@@ -108,10 +108,10 @@ ness_status ssa_plan_options(ssa_plan *self, const ness_network *net, const ness
   }
   memcpy(&options, given, given->struct_size < sizeof options ? given->struct_size : sizeof options);
   self->net = net;
-  self->kernel = ssa_kernel_find(options.method);
+  self->kernel = ssa_kernel_find(options.method, net);
   if (!self->kernel) {
     diag_add(diags, NESS_ERROR, "there is no simulation method \"%s\"", options.method);
-    diag_hint(diags, "the method is \"%s\"", ssa_kernel_name(ssa_kernel_find(NULL)));
+    diag_hint(diags, "the method is \"%s\"", ssa_kernel_name(ssa_kernel_find(NULL, net)));
     return NESS_USAGE;
   }
   self->level = options.level ? -1 : DUMP_FLUX;
@@ -150,7 +150,7 @@ ness_status ssa_plan_dump(ssa_plan *self, const ness_network *net, const dump_ru
 {
   memset(self, 0, sizeof *self);
   self->net = net;
-  self->kernel = ssa_kernel_find(run->method ? run->method : "");
+  self->kernel = ssa_kernel_find(run->method ? run->method : "", net);
   self->level = run->level;
   self->seed = run->seed;
   self->replicas = run->replicas;

@@ -4,25 +4,27 @@
  * The integrals are lazy: a slot's term n (t - since) is added when its count changes, so an event costs as much as
  * it changes. Settling and clearing cost O(nslot), a start or load O(directions). */
 #include "engine/ssa/kernel.h"
+#include "engine/ssa/small.h"
 
 #include <math.h>
 #include <string.h>
 
-static const ssa_kernel *const replica_kernels[] = {&ssa_kernel_direct};
-
-const ssa_kernel *ssa_kernel_find(const char *name)
+const ssa_kernel *ssa_kernel_find(const char *name, const ness_network *net)
 {
-  for (size_t i = 0; i < sizeof replica_kernels / sizeof replica_kernels[0]; i++) {
-    if (!name || strcmp(name, replica_kernels[i]->name) == 0) {
-      return replica_kernels[i];
-    }
+  if (name && strcmp(name, ssa_kernel_tree.name) != 0) {
+    return NULL;
   }
-  return NULL;
+  return small_fits(net) ? &ssa_kernel_small : &ssa_kernel_tree;
 }
 
 const char *ssa_kernel_name(const ssa_kernel *kernel)
 {
   return kernel->name;
+}
+
+const char *ssa_kernel_form(const ssa_kernel *kernel)
+{
+  return kernel->form;
 }
 
 /* The parts of a replica, laid into memory or only measured. */

@@ -13,7 +13,7 @@
 
 /* --- one replica --- */
 
-typedef struct ssa_kernel ssa_kernel; /* operations of a method: direct, and others later (kernel.h) */
+typedef struct ssa_kernel ssa_kernel; /* operations of a method (kernel.h) */
 
 /* A slot's integrals of counted time, brought up to date only when its count changes: the count has been as it is since
  * `since`. ssa_settle brings all of them to the present. */
@@ -58,8 +58,10 @@ typedef struct ssa_record { /* events as they fire */
   int64_t rows, capacity;
 } ssa_record;
 
-const ssa_kernel *ssa_kernel_find(const char *name); /* NULL: "direct"; returns NULL for an unknown name */
+/* The kernel of a method for a network. NULL: "direct"; returns NULL for an unknown name. */
+const ssa_kernel *ssa_kernel_find(const char *name, const ness_network *net);
 const char *ssa_kernel_name(const ssa_kernel *kernel);
+const char *ssa_kernel_form(const ssa_kernel *kernel); /* how it is carried out: "tree of sums", ... */
 
 /* One allocation; the replica may be freed after a failure. It serves one trajectory after another by start or load. */
 ness_status ssa_replica_init(ssa_replica *self, const ness_network *net, const ssa_kernel *kernel);

@@ -6,6 +6,7 @@
  * of propensity zero is never selected, however the sums round. Cost of an event: two draws, the propensities and the
  * sums that the step touches, a descent of log8(directions). */
 #include "engine/ssa/kernel.h"
+#include "engine/ssa/rate.h"
 
 #include <float.h>
 #include <math.h>
@@ -16,79 +17,52 @@
 #define LEVELS_MAX 12 /* 8^11 > 2^32 */
 
 #if defined(__GNUC__)
-#define DIRECT_INLINE static inline __attribute__((always_inline))
+#define TREE_INLINE static inline __attribute__((always_inline))
 #else
-#define DIRECT_INLINE static inline
+#define TREE_INLINE static inline
 #endif
 
-/* How a propensity is computed. QUAD holds all mass action up to second order, without a branch: k n_a (n_b + shift_b),
- * where a missing reactant is the constant 1 behind the counts, and a pair of equals has shift -1. */
-typedef enum rate_kind {
-  RATE_QUAD,
-  RATE_GATED, /* QUAD while low <= n_c <= high: a site that holds at most so many, a loss that needs something to lose
-               */
-  RATE_CUBE,  /* k n_a (n_b + shift_b) (n_c + shift_c) */
-  RATE_CALL   /* all others: network_propensity */
-} rate_kind;
-
-/* All that QUAD needs, in 24 bytes; every step has its own copies, one behind the other, of the rates that it touches.
- */
-typedef struct direct_quad {
-  double k;
-  int32_t a, b;
-  int32_t leaf;
-  int16_t shift_b;
-  int16_t kind;
-} direct_quad;
-
-typedef struct direct_rate {
-  direct_quad quad;
-  int32_t dir;
-  int32_t c, shift_c;
-  int64_t low, high;
-} direct_rate;
-
 /* What firing an open direction does: ranges in change, dep and sum. */
-typedef struct direct_event {
+typedef struct tree_event {
   int32_t change_start, change_end;
   int32_t dep_start, dep_end;
   int32_t sum_start, sum_end;
   int32_t count;   /* index in fwd:bwd */
   int32_t reverse; /* leaf of the way back when the step is reversible with a tape, else -1 */
-} direct_event;
+} tree_event;
 
-typedef struct direct_change {
+typedef struct tree_change {
   int32_t slot, by;
-} direct_change;
+} tree_change;
 
-typedef struct direct_sum {
+typedef struct tree_sum {
   int32_t to, from; /* node `to` is the sum of the eight nodes at `from` */
-} direct_sum;
+} tree_sum;
 
-typedef struct direct_work {
+typedef struct tree_work {
   int32_t leaves;           /* open directions, in order of their ids */
   int32_t levels;           /* of groups of eight */
   bool plain;               /* all rates QUAD and no tape entropy */
   int32_t base[LEVELS_MAX]; /* (levels) first node of a level; level 0 are the leaves */
   double *node;             /* (nodes) padded with zeros to whole groups */
-  direct_rate *rate;        /* (leaves) */
-  direct_event *event;      /* (leaves) */
-  direct_change *change;
-  direct_quad *dep; /* rates to compute anew */
-  direct_sum *sum;  /* sums to compute anew, lower levels first */
-  double *scratch;  /* (tape_max) */
-} direct_work;
+  rate_law *rate;           /* (leaves) */
+  tree_event *event;        /* (leaves) */
+  tree_change *change;
+  quad_law *dep;   /* rates to compute anew */
+  tree_sum *sum;   /* sums to compute anew, lower levels first */
+  double *scratch; /* (tape_max) */
+} tree_work;
 
 /* --- the tree --- */
 
-DIRECT_INLINE double group_sum(const double *x)
+TREE_INLINE double group_sum(const double *x)
 {
   return ((x[0] + x[1]) + (x[2] + x[3])) + ((x[4] + x[5]) + (x[6] + x[7]));
 }
 
 /* The child in which the point *x of a group of positive sum falls, and the point within it. A child of zero is never
  * entered, and a point that rounding left behind the end goes to the last positive child. */
-DIRECT_INLINE int32_t group_pick(const double *x, double *point)
+TREE_INLINE int32_t group_pick(const double *x, double *point)
 {
   double p = *point;
   int32_t at = 0;
@@ -104,7 +78,7 @@ DIRECT_INLINE int32_t group_pick(const double *x, double *point)
   return at;
 }
 
-DIRECT_INLINE int32_t tree_pick(const double *node, const int32_t *base, int32_t levels, double point)
+TREE_INLINE int32_t tree_pick(const double *node, const int32_t *base, int32_t levels, double point)
 {
   int32_t at = 0;
   for (int32_t level = levels - 1; level >= 0; level--) {
@@ -115,12 +89,12 @@ DIRECT_INLINE int32_t tree_pick(const double *node, const int32_t *base, int32_t
 
 /* --- rates --- */
 
-DIRECT_INLINE double rate_quad(const direct_quad *r, const int64_t *n)
+TREE_INLINE double rate_quad(const quad_law *r, const int64_t *n)
 {
   return r->k * (double)n[r->a] * (double)(n[r->b] + r->shift_b);
 }
 
-static double rate_other(const direct_rate *r, const ness_network *net, const int64_t *n, double *scratch)
+static double rate_other(const rate_law *r, const ness_network *net, const int64_t *n, double *scratch)
 {
   switch (r->quad.kind) {
   case RATE_QUAD: return rate_quad(&r->quad, n);
@@ -130,71 +104,17 @@ static double rate_other(const direct_rate *r, const ness_network *net, const in
   }
 }
 
-/* Mass action up to third order with at most one guard that says more than the reactants do gets a kind of its own. */
-static direct_rate rate_compile(const ness_network *net, int32_t dir, int32_t leaf)
-{
-  direct_rate r = {{net->dir_k[dir], net->nslot, net->nslot, leaf, 0, RATE_CALL}, dir, net->nslot, 0, 0, MODEL_NO_MAX};
-  int32_t slot[3] = {net->nslot, net->nslot, net->nslot}, shift[3] = {0, 0, 0}, order = 0;
-  if (net->dir_law[dir] != LAW_MASS) {
-    return r;
-  }
-  for (int32_t i = net->react_start[dir]; i < net->react_start[dir + 1]; i++) {
-    for (int32_t m = 0; m < net->react_mult[i]; m++) {
-      if (order == 3) {
-        return r;
-      }
-      slot[order] = net->react_slot[i];
-      shift[order++] = -m;
-    }
-  }
-  int32_t guards = 0, guard = -1;
-  for (int32_t g = net->guard_start[dir]; g < net->guard_start[dir + 1]; g++) {
-    int32_t taken = 0;
-    for (int32_t j = 0; j < order; j++) {
-      taken += slot[j] == net->guard_slot[g];
-    }
-    if (net->guard_low[g] > taken || net->guard_high[g] < MODEL_NO_MAX) {
-      guards++;
-      guard = g;
-    }
-  }
-  if (guards > 1 || (guards == 1 && order == 3)) {
-    return r;
-  }
-  /* Of the factors the first has shift 0: the multiplicities of a slot follow each other from 0 on. */
-  r.quad.a = slot[0];
-  r.quad.b = slot[1];
-  r.quad.shift_b = (int16_t)shift[1];
-  r.quad.kind = order == 3 ? RATE_CUBE : RATE_QUAD;
-  if (order == 3) {
-    r.c = slot[2];
-    r.shift_c = shift[2];
-  }
-  if (guards == 1) {
-    r.quad.kind = RATE_GATED;
-    r.c = net->guard_slot[guard];
-    r.low = net->guard_low[guard];
-    r.high = net->guard_high[guard];
-  }
-  return r;
-}
-
 /* --- compiling --- */
 
-static bool dir_open(const ness_network *net, int32_t dir)
-{
-  return net->dir_law[dir] == LAW_TAPE || (net->dir_law[dir] == LAW_MASS && net->dir_k[dir] != 0);
-}
-
 /* Lays the parts out behind the work's own head; with base NULL it only measures. SIZE_MAX when they do not fit. */
-static size_t work_layout(const ness_network *net, char *base, direct_work *w)
+static size_t work_layout(const ness_network *net, char *base, tree_work *w)
 {
   carve memory = {base, 0, false};
   size_t nodes = 0, leaves = 0;
   int32_t levels = 0;
   carve_take(&memory, 1, sizeof *w);
   for (int32_t dir = 0; dir < 2 * net->nstep; dir++) {
-    leaves += dir_open(net, dir);
+    leaves += rate_open(net, dir);
   }
   for (size_t width = leaves;; width = (width + FAN - 1) / FAN) {
     w->base[levels++] = (int32_t)nodes;
@@ -219,21 +139,21 @@ static size_t work_layout(const ness_network *net, char *base, direct_work *w)
   return memory.failed || sums > INT32_MAX ? SIZE_MAX : memory.end;
 }
 
-static size_t direct_size(const ness_network *net)
+static size_t tree_size(const ness_network *net)
 {
-  direct_work measured;
+  tree_work measured;
   return work_layout(net, NULL, &measured);
 }
 
 /* The sums above the leaves dep_start ... dep_end, level by level, each once. Returns their end. */
-static int32_t sums_compile(direct_work *w, int32_t dep_start, int32_t dep_end, int32_t sum_start)
+static int32_t sums_compile(tree_work *w, int32_t dep_start, int32_t dep_end, int32_t sum_start)
 {
   int32_t end = sum_start;
   for (int32_t level = 1; level < w->levels; level++) {
     const int32_t level_start = end;
     for (int32_t i = dep_start; i < dep_end; i++) {
       const int32_t at = w->dep[i].leaf >> (FAN_BITS * level);
-      const direct_sum sum = {w->base[level] + at, w->base[level - 1] + at * FAN};
+      const tree_sum sum = {w->base[level] + at, w->base[level - 1] + at * FAN};
       int32_t j = end - 1; /* deps come in ascending order, so a repeat is the newest */
       while (j >= level_start && w->sum[j].to > sum.to) {
         j--;
@@ -246,24 +166,24 @@ static int32_t sums_compile(direct_work *w, int32_t dep_start, int32_t dep_end, 
   return end;
 }
 
-static void direct_start(void *work, const ness_network *net)
+static void tree_start(void *work, const ness_network *net)
 {
-  direct_work *w = work;
+  tree_work *w = work;
   work_layout(net, work, w);
   w->plain = true;
   int32_t leaf = 0, change = 0, dep = 0, sum = 0;
   for (int32_t step = 0; step < net->nstep; step++) {
-    const bool open[2] = {dir_open(net, 2 * step), dir_open(net, 2 * step + 1)};
+    const bool open[2] = {rate_open(net, 2 * step), rate_open(net, 2 * step + 1)};
     const bool tape = net->dir_law[2 * step] == LAW_TAPE || net->dir_law[2 * step + 1] == LAW_TAPE;
     for (int32_t way = 0; way < 2; way++) {
       if (!open[way]) {
         continue;
       }
-      direct_event *event = &w->event[leaf];
+      tree_event *event = &w->event[leaf];
       w->rate[leaf] = rate_compile(net, 2 * step + way, leaf);
       event->change_start = change;
       for (int32_t i = net->change_start[step]; i < net->change_start[step + 1]; i++) {
-        w->change[change++] = (direct_change){net->change_slot[i], way ? -net->change_by[i] : net->change_by[i]};
+        w->change[change++] = (tree_change){net->change_slot[i], way ? -net->change_by[i] : net->change_by[i]};
       }
       event->change_end = change;
       event->count = step + (way ? net->nstep : 0);
@@ -303,9 +223,9 @@ static void direct_start(void *work, const ness_network *net)
   }
 }
 
-static void direct_load(ssa_replica *self, const ness_network *net)
+static void tree_load(ssa_replica *self, const ness_network *net)
 {
-  direct_work *w = self->work;
+  tree_work *w = self->work;
   for (int32_t i = 0; i < w->leaves; i++) {
     w->node[i] = rate_other(&w->rate[i], net, self->n, w->scratch);
   }
@@ -321,7 +241,7 @@ static void direct_load(ssa_replica *self, const ness_network *net)
 /* --- advancing --- */
 
 /* No total to draw from: nothing is open, or a rate is bad. */
-static ssa_pause direct_stuck(ssa_replica *self, const direct_work *w, double total, double t_stop, int32_t *bad_dir)
+static ssa_pause tree_stuck(ssa_replica *self, const tree_work *w, double total, double t_stop, int32_t *bad_dir)
 {
   if (total == 0) {
     if (t_stop < INFINITY) {
@@ -341,17 +261,17 @@ static ssa_pause direct_stuck(ssa_replica *self, const direct_work *w, double to
   return SSA_BAD_RATE;
 }
 
-/* One body for all networks, compiled for one group of leaves, for two, and for a tree (groups = 0), and for plain
- * rates. Generator and time live in registers; everything else is touched where the event reaches. What bounds the
- * speed is the chain from a mispredicted choice over counts, rates and sums to the next choice, so it is kept short. */
-DIRECT_INLINE ssa_pause direct_run(ssa_replica *self, const ness_network *net, double t_stop, int64_t max_events,
-                                   ssa_record *record, int32_t *bad_dir, int32_t groups, bool plain)
+/* One body, compiled for all networks and for those with plain rates. Generator and time live in registers; everything
+ * else is touched where the event reaches. What bounds the speed is the chain from a mispredicted choice over counts,
+ * rates and sums to the next choice, so it is kept short. */
+TREE_INLINE ssa_pause tree_run(ssa_replica *self, const ness_network *net, double t_stop, int64_t max_events,
+                               ssa_record *record, int32_t *bad_dir, bool plain)
 {
-  const direct_work *const w = self->work;
-  const direct_event *const events = w->event;
-  const direct_change *const changes = w->change;
-  const direct_quad *const deps = w->dep;
-  const direct_sum *const sums = w->sum;
+  const tree_work *const w = self->work;
+  const tree_event *const events = w->event;
+  const tree_change *const changes = w->change;
+  const quad_law *const deps = w->dep;
+  const tree_sum *const sums = w->sum;
   const int32_t *const base = w->base, levels = w->levels;
   double *const node = w->node;
   const double *const top = node + base[levels - 1];
@@ -362,7 +282,7 @@ DIRECT_INLINE ssa_pause direct_run(ssa_replica *self, const ness_network *net, d
   rng_stream rng = self->rng;
   uint64_t before_hi = self->rng_event.hi, before_lo = self->rng_event.lo;
   double t = self->t_event, t_next = self->t_next;
-  double first = group_sum(groups == 2 ? node : top), total = groups == 2 ? first + group_sum(node + FAN) : first;
+  double total = group_sum(top);
   bool pending = self->pending;
   int64_t fired = 0;
   ssa_pause pause;
@@ -371,7 +291,7 @@ DIRECT_INLINE ssa_pause direct_run(ssa_replica *self, const ness_network *net, d
     if (!pending) {
       if (!(total > 0 && total <= DBL_MAX)) {
         self->t = self->t_event = t;
-        pause = direct_stuck(self, w, total, t_stop, bad_dir);
+        pause = tree_stuck(self, w, total, t_stop, bad_dir);
         break;
       }
       before_hi = rng.hi;
@@ -386,24 +306,12 @@ DIRECT_INLINE ssa_pause direct_run(ssa_replica *self, const ness_network *net, d
       break;
     }
     t = t_next;
-    double point = rng_double(&rng) * total;
-    int32_t leaf;
-    if (groups == 1) {
-      leaf = group_pick(node, &point);
-    } else if (groups == 2) {
-      leaf = 0;
-      if (point >= first && total > first) { /* a branch: often predicted, and then the choice costs nothing */
-        point -= first;
-        leaf = FAN;
-      }
-      leaf += group_pick(node + leaf, &point);
-    } else {
-      leaf = tree_pick(node, base, levels, point);
-    }
-    const direct_event *const event = &events[leaf];
+    const double point = rng_double(&rng) * total;
+    const int32_t leaf = tree_pick(node, base, levels, point);
+    const tree_event *const event = &events[leaf];
     const double rate = plain ? 0 : node[leaf];
     for (int32_t i = event->change_start; i < event->change_end; i++) {
-      const direct_change change = changes[i];
+      const tree_change change = changes[i];
       ssa_slot *const slot = &slots[change.slot];
       const int64_t had = n[change.slot];
       const double x = (double)had, area = x * (t - slot->since);
@@ -413,17 +321,14 @@ DIRECT_INLINE ssa_pause direct_run(ssa_replica *self, const ness_network *net, d
       slot->since = t;
     }
     for (int32_t i = event->dep_start; i < event->dep_end; i++) {
-      const direct_quad *const dep = &deps[i];
+      const quad_law *const dep = &deps[i];
       node[dep->leaf] =
           plain || dep->kind == RATE_QUAD ? rate_quad(dep, n) : rate_other(&w->rate[dep->leaf], net, n, w->scratch);
     }
-    if (groups == 0) {
-      for (int32_t i = event->sum_start; i < event->sum_end; i++) {
-        node[sums[i].to] = group_sum(node + sums[i].from);
-      }
+    for (int32_t i = event->sum_start; i < event->sum_end; i++) {
+      node[sums[i].to] = group_sum(node + sums[i].from);
     }
-    first = group_sum(groups == 2 ? node : top);
-    total = groups == 2 ? first + group_sum(node + FAN) : first;
+    total = group_sum(top);
     count[event->count]++;
     fired++;
     if (!plain && event->reverse >= 0) {
@@ -447,20 +352,12 @@ DIRECT_INLINE ssa_pause direct_run(ssa_replica *self, const ness_network *net, d
   return pause;
 }
 
-static ssa_pause direct_advance(ssa_replica *self, const ness_network *net, double t_stop, int64_t max_events,
-                                ssa_record *record, int32_t *bad_dir)
+static ssa_pause tree_advance(ssa_replica *self, const ness_network *net, double t_stop, int64_t max_events,
+                              ssa_record *record, int32_t *bad_dir)
 {
-  const direct_work *const w = self->work;
-  if (!w->plain) {
-    return direct_run(self, net, t_stop, max_events, record, bad_dir, 0, false);
-  }
-  if (w->leaves <= FAN) {
-    return direct_run(self, net, t_stop, max_events, record, bad_dir, 1, true);
-  }
-  if (w->leaves <= 2 * FAN) {
-    return direct_run(self, net, t_stop, max_events, record, bad_dir, 2, true);
-  }
-  return direct_run(self, net, t_stop, max_events, record, bad_dir, 0, true);
+  const tree_work *const w = self->work;
+  return w->plain ? tree_run(self, net, t_stop, max_events, record, bad_dir, true)
+                  : tree_run(self, net, t_stop, max_events, record, bad_dir, false);
 }
 
-const ssa_kernel ssa_kernel_direct = {"direct", direct_size, direct_start, direct_load, direct_advance};
+const ssa_kernel ssa_kernel_tree = {"direct", "tree of sums", tree_size, tree_start, tree_load, tree_advance};

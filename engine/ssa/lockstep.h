@@ -1,0 +1,60 @@
+/* Inside the room: replicas of a small network side by side, one a lane, all of them an event further at every step.
+ * What a lane does is what small.h says, so its bits are those of small.c; only integrals and counts are kept apart and
+ * taken over when a lane leaves. A lane stands in a seat, and whoever drives gives it the next replica when it has
+ * paused: the lanes stay full. */
+#ifndef ENGINE_SSA_LOCKSTEP_H
+#define ENGINE_SSA_LOCKSTEP_H
+
+#include "engine/ssa/small.h"
+
+enum {
+  LOCKSTEP_LANES = 8,
+  LOCKSTEP_PACKED = SMALL_LEAVES / 8 /* words of counters, eight to a word */
+};
+
+typedef double lockstep_row[LOCKSTEP_LANES];
+typedef uint64_t lockstep_words[LOCKSTEP_LANES];
+
+/* Everything of the loop, a row a number: (… x lanes). An empty seat has counts of 0 and the constant 0, so nothing is
+ * open and nothing fires there. */
+typedef struct lockstep_state {
+  _Alignas(64) lockstep_words hi, lo, inc_hi, inc_lo; /* the streams */
+  lockstep_row t, since, horizon;
+  lockstep_row n[SMALL_SLOTS]; /* counts, behind them the constant 1 */
+  lockstep_row dwell[SMALL_SLOTS], dwell2[SMALL_SLOTS];
+  lockstep_row c[SMALL_LEAVES];
+  lockstep_words fired[SMALL_LEAVES];     /* -1 where the leaf fires */
+  lockstep_words packed[LOCKSTEP_PACKED]; /* events since they were last emptied, a byte a leaf */
+  lockstep_words stay;                    /* out: 0 for lanes that cannot make the next step, else -1 */
+} lockstep_state;
+
+/* At most `steps` events in every lane; ends before the step that some lane cannot make. Returns the events made. All
+ * indices of slots and leaves in the net are times LOCKSTEP_LANES: places in the rows. */
+typedef int32_t (*lockstep_run)(const small_net *net, lockstep_state *state, int32_t steps);
+
+typedef struct lockstep {
+  const small_net *net;
+  small_net scaled; /* for the loop */
+  lockstep_run run;
+  lockstep_state *state;
+  ssa_replica *seat[LOCKSTEP_LANES]; /* NULL: empty */
+  double t_stop[LOCKSTEP_LANES];
+  int64_t left[LOCKSTEP_LANES]; /* events until the lane pauses */
+  int32_t taken;                /* seats that are not empty */
+} lockstep;
+
+/* Bytes of work memory that begins on a cache line. */
+size_t lockstep_size(void);
+void lockstep_init(lockstep *self, const small_net *net, void *memory);
+/* Puts a replica into an empty seat; it is borrowed until it has paused. */
+void lockstep_seat(lockstep *self, int32_t lane, ssa_replica *replica, double t_stop, int64_t max_events);
+/* Runs until at least one lane pauses, as ssa_advance would have: *pause says why, and its seat is empty again. Returns
+ * the lane. */
+int32_t lockstep_next(lockstep *self, ssa_pause *pause);
+/* Takes the replica out of its seat as it is, before its next event. */
+void lockstep_leave(lockstep *self, int32_t lane);
+
+/* The body for each level of instructions (lockstep_run.h); the last two on x86-64 alone. */
+extern const lockstep_run lockstep_run_plain, lockstep_run_avx2, lockstep_run_avx512;
+
+#endif

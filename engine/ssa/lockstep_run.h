@@ -1,0 +1,181 @@
+/* The loop of lockstep.h, compiled once for each level of instructions: LOCKSTEP_LANES lanes as PARTS vectors, which
+ * also fill each other's waits. Nothing in it depends on chance but its end. */
+#include "engine/rng/rng_vector.h"
+#include "engine/ssa/lockstep.h"
+
+#include <float.h>
+
+#define PARTS (LOCKSTEP_LANES / RNG_WIDTH)
+#define EACH(k) _Pragma("GCC unroll 4") for (int k = 0; k < PARTS; k++) /* part of a row */
+
+/* Part k of a row. */
+RNG_INLINE rng_reals *real_at(double *row, int k)
+{
+  return (rng_reals *)(void *)row + k;
+}
+
+RNG_INLINE rng_words *word_at(uint64_t *row, int k)
+{
+  return (rng_words *)(void *)row + k;
+}
+
+RNG_INLINE rng_reals real_and(rng_reals a, rng_masks mask)
+{
+  return (rng_reals)((rng_masks)a & mask);
+}
+
+/* --- propensities and sums --- */
+
+RNG_INLINE rng_reals rate_first(const small_rate *r, lockstep_state *s, int k)
+{
+  return r->k * *real_at(s->n[0] + r->a, k);
+}
+
+RNG_INLINE rng_reals rate_second(const small_rate *r, lockstep_state *s, int k)
+{
+  return rate_first(r, s, k) * (*real_at(s->n[0] + r->b, k) + r->shift_b);
+}
+
+RNG_INLINE rng_reals rate_third(const small_rate *r, lockstep_state *s, int k)
+{
+  const rng_reals bound = *real_at(s->n[0] + r->d, k);
+  const rng_masks open = (bound >= r->low) & (bound <= r->high);
+  return real_and(rate_second(r, s, k) * (*real_at(s->n[0] + r->c, k) + r->shift_c), open);
+}
+
+/* Sums of the four leaves from j on, whose propensities are p (4 rows), behind those before them. */
+RNG_INLINE void group_sum(lockstep_state *s, int32_t j, int k, const rng_reals p[SMALL_GROUP], rng_reals *before)
+{
+  const rng_reals p1 = p[0] + p[1], p2 = p1 + p[2], p3 = p2 + p[3];
+  *real_at(s->c[j], k) = *before + p[0];
+  *real_at(s->c[j + 1], k) = *before + p1;
+  *real_at(s->c[j + 2], k) = *before + p2;
+  *real_at(s->c[j + 3], k) = *before += p3;
+}
+
+/* All propensities and their sums, four leaves at a time. */
+RNG_INLINE void sums_make(const small_net *net, lockstep_state *s)
+{
+  const rng_reals zero = {0};
+  rng_reals before[PARTS];
+  EACH(k) before[k] = zero;
+  int32_t j = 0;
+  for (; j + SMALL_GROUP <= net->linear; j += SMALL_GROUP) {
+    const small_rate *const r = &net->rate[j];
+    EACH(k)
+    {
+      const rng_reals p[] = {rate_first(r, s, k), rate_first(r + 1, s, k), rate_first(r + 2, s, k),
+                             rate_first(r + 3, s, k)};
+      group_sum(s, j, k, p, &before[k]);
+    }
+  }
+  for (; j + SMALL_GROUP <= net->quads; j += SMALL_GROUP) {
+    const small_rate *const r = &net->rate[j];
+    EACH(k)
+    {
+      const rng_reals p[] = {rate_second(r, s, k), rate_second(r + 1, s, k), rate_second(r + 2, s, k),
+                             rate_second(r + 3, s, k)};
+      group_sum(s, j, k, p, &before[k]);
+    }
+  }
+  for (; j < net->padded; j += SMALL_GROUP) {
+    EACH(k)
+    {
+      rng_reals p[SMALL_GROUP];
+      for (int32_t i = 0; i < SMALL_GROUP; i++) {
+        const small_rate *const r = &net->rate[j + i];
+        p[i] = j + i < net->quads ? rate_second(r, s, k) : j + i < net->leaves ? rate_third(r, s, k) : zero;
+      }
+      group_sum(s, j, k, p, &before[k]);
+    }
+  }
+}
+
+/* --- an event --- */
+
+/* fired[j]: lanes whose point lies beyond the sum before leaf j and not beyond its own. A lane without open leaves
+ * fires none. Adds one to the counter of the leaf. */
+RNG_INLINE void leaves_pick(const small_net *net, lockstep_state *s, const rng_reals *point)
+{
+  rng_masks beyond[PARTS], index[PARTS];
+  EACH(k)
+  {
+    beyond[k] = (rng_masks){0} - 1;
+    index[k] = (rng_masks){0};
+  }
+  for (int32_t j = 0; j < net->leaves; j++) {
+    EACH(k)
+    {
+      const rng_masks now = point[k] >= *real_at(s->c[j], k);
+      *word_at(s->fired[j], k) = (rng_words)(beyond[k] & ~now);
+      index[k] -= now;
+      beyond[k] = now;
+    }
+  }
+  for (int32_t word = 0; 8 * word < net->leaves; word++) {
+    EACH(k) * word_at(s->packed[word], k) += rng_shifted_one((rng_words)(index[k] - 8 * word) << 3);
+  }
+}
+
+/* Integrals until now, then the counts after the event. */
+RNG_INLINE void slots_change(const small_net *net, lockstep_state *s, const rng_reals *time)
+{
+  for (int32_t m = 0; m < net->moving; m++) {
+    double *const row = s->n[0] + net->slot[m];
+    rng_reals x[PARTS];
+    EACH(k)
+    {
+      x[k] = *real_at(row, k);
+      const rng_reals area = x[k] * time[k];
+      *real_at(s->dwell[m], k) += area;
+      *real_at(s->dwell2[m], k) += x[k] * area;
+    }
+    for (int32_t i = net->start[m]; i < net->start[m + 1]; i++) {
+      const small_change *const change = &net->change[i];
+      EACH(k) x[k] += real_and(change->by - (rng_reals){0}, (rng_masks)*word_at(s->fired[0] + change->leaf, k));
+    }
+    EACH(k) * real_at(row, k) = x[k];
+  }
+}
+
+static int32_t lockstep_loop(const small_net *net, lockstep_state *s, int32_t steps)
+{
+  rng_lanes stream[PARTS];
+  rng_reals t[PARTS], since[PARTS];
+  EACH(k)
+  {
+    stream[k] = (rng_lanes){*word_at(s->hi, k), *word_at(s->lo, k), *word_at(s->inc_hi, k), *word_at(s->inc_lo, k)};
+    t[k] = *real_at(s->t, k);
+    since[k] = *real_at(s->since, k);
+  }
+  sums_make(net, s);
+  int32_t done = 0;
+  for (;; done++) {
+    rng_reals next[PARTS], point[PARTS], time[PARTS];
+    rng_masks all = (rng_masks){0} - 1;
+    EACH(k)
+    {
+      const rng_reals wait = rng_minus_ln(rng_open(rng_lanes_next(&stream[k])));
+      const rng_reals total = *real_at(s->c[net->padded - 1], k);
+      point[k] = rng_open(rng_lanes_next(&stream[k])) * total;
+      next[k] = t[k] + wait / total;
+      time[k] = next[k] - since[k];
+      const rng_masks stay = (next[k] <= *real_at(s->horizon, k)) & (total <= DBL_MAX);
+      *word_at(s->stay, k) = (rng_words)stay;
+      all &= stay;
+    }
+    if (!rng_all(all) || done == steps) break;
+    leaves_pick(net, s, point);
+    slots_change(net, s, time);
+    EACH(k) t[k] = since[k] = next[k];
+    sums_make(net, s);
+  }
+  EACH(k)
+  {
+    *real_at(s->t, k) = t[k];
+    *real_at(s->since, k) = since[k];
+    *word_at(s->hi, k) = stream[k].hi;
+    *word_at(s->lo, k) = stream[k].lo;
+  }
+  return done;
+}

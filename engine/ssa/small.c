@@ -1,0 +1,333 @@
+/* The direct method for small networks, one replica at a time (small.h says what an event is). All propensities are
+ * computed anew at every event, all sums made, and all sums compared: more work than a search, but nothing to predict.
+ * Waits and choices come in blocks. Invariant: a pause leaves no trace; the stream stands before the pair of the next
+ * event, or, with a wait pending, rng_event does. Cost: 8 ns an event for 4 leaves, 20 for 16, on 3.5 GHz. */
+#include "engine/ssa/small.h"
+#include "engine/ssa/rate.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+enum { STEP_CHANGES = 8 }; /* of one leaf, at most */
+
+static const int64_t COUNT_MOST = INT64_C(1) << 51; /* counts are doubles here, and grow by one a step */
+
+typedef struct small_step { /* what the firing of a leaf changes, filled up with changes of nothing */
+  int64_t slot[STEP_CHANGES];
+  double by[STEP_CHANGES];
+} small_step;
+
+typedef struct small_work {
+  small_net net;
+  rng_pairs_fill fill;
+  int32_t changes;              /* the most that any leaf has */
+  int32_t at;                   /* next pair of the block */
+  rng_stream block, end, stood; /* the stream before and behind the block, and before pair `at` at the last pause */
+  small_step step[SMALL_LEAVES];
+  double n[SMALL_SLOTS + 1]; /* counts, the constant 1, and a place that nobody reads */
+  double a[SMALL_LEAVES], c[SMALL_LEAVES], dwell[SMALL_SLOTS], dwell2[SMALL_SLOTS];
+  rng_pairs pairs;
+} small_work;
+
+/* --- compiling --- */
+
+/* Leaves of a class: linear, of second order, all others. */
+static int32_t rate_class(const rate_law *law, int32_t one)
+{
+  return law->quad.kind == RATE_QUAD ? law->quad.b != one : 2;
+}
+
+bool small_fits(const ness_network *net)
+{
+  int32_t leaves = 0, changes = 0;
+  if (net->nslot >= SMALL_SLOTS || net->nstep > SMALL_LEAVES) {
+    return false;
+  }
+  for (int32_t dir = 0; dir < 2 * net->nstep; dir++) {
+    if (net->dir_law[dir] == LAW_TAPE) {
+      return false;
+    }
+    const int32_t own = net->change_start[dir / 2 + 1] - net->change_start[dir / 2];
+    if (!rate_open(net, dir)) {
+      continue;
+    }
+    if (++leaves > SMALL_LEAVES || own > STEP_CHANGES || rate_compile(net, dir, 0).quad.kind == RATE_CALL) {
+      return false;
+    }
+    changes += own;
+  }
+  for (int32_t i = 0; i < net->nslot; i++) {
+    if (net->slot_start[i] > COUNT_MOST) {
+      return false;
+    }
+  }
+  return changes <= SMALL_CHANGES;
+}
+
+static small_rate rate_small(const rate_law *law, int32_t one)
+{
+  small_rate rate = {.k = law->quad.k, .a = law->quad.a, .b = law->quad.b, .c = one, .d = one};
+  rate.shift_b = law->quad.shift_b;
+  rate.high = INFINITY;
+  if (law->quad.kind == RATE_CUBE) {
+    rate.c = law->c;
+    rate.shift_c = law->shift_c;
+  } else if (law->quad.kind == RATE_GATED) {
+    rate.d = law->c;
+    rate.low = (double)law->low;
+    rate.high = law->high == MODEL_NO_MAX ? INFINITY : (double)law->high;
+  }
+  return rate;
+}
+
+/* The changes of all slots by leaf, in the order of leaves. */
+static void changes_compile(const ness_network *net, small_net *out)
+{
+  int32_t end = 0;
+  for (int32_t slot = 0; slot < net->nslot; slot++) {
+    out->slot[out->moving] = slot;
+    out->start[out->moving] = end;
+    for (int32_t leaf = 0; leaf < out->leaves; leaf++) {
+      const int32_t dir = out->dir[leaf], step = dir / 2;
+      for (int32_t i = net->change_start[step]; i < net->change_start[step + 1]; i++) {
+        if (net->change_slot[i] == slot) {
+          out->change[end++] = (small_change){dir % 2 ? -net->change_by[i] : net->change_by[i], leaf};
+        }
+      }
+    }
+    out->moving += end > out->start[out->moving];
+  }
+  out->start[out->moving] = end;
+}
+
+void small_compile(const ness_network *net, small_net *out)
+{
+  int32_t *const ends[3] = {&out->linear, &out->quads, &out->leaves};
+  memset(out, 0, sizeof *out);
+  out->slots = net->nslot;
+  for (int32_t kind = 0, leaf = 0; kind < 3; kind++) {
+    for (int32_t d = 0; d < 2 * net->nstep; d++) {
+      const rate_law law = rate_compile(net, d, 0);
+      if (rate_open(net, d) && rate_class(&law, net->nslot) == kind) {
+        out->rate[leaf] = rate_small(&law, net->nslot);
+        out->count[leaf] = d / 2 + (d % 2 ? net->nstep : 0);
+        out->dir[leaf++] = d;
+      }
+    }
+    *ends[kind] = leaf;
+  }
+  out->padded = (out->leaves + SMALL_GROUP - 1) / SMALL_GROUP * SMALL_GROUP;
+  out->padded += out->padded ? 0 : SMALL_GROUP;
+  changes_compile(net, out);
+}
+
+static size_t small_size(const ness_network *net)
+{
+  (void)net;
+  return sizeof(small_work);
+}
+
+static void small_start(void *work, const ness_network *net)
+{
+  small_work *const w = work;
+  small_net *const s = &w->net;
+  int32_t used[SMALL_LEAVES] = {0};
+  small_compile(net, s);
+  w->fill = rng_pairs_best();
+  w->at = RNG_PAIRS;
+  w->n[net->nslot] = 1;
+  for (int32_t leaf = 0; leaf < s->leaves; leaf++) {
+    for (int32_t i = 0; i < STEP_CHANGES; i++) w->step[leaf].slot[i] = net->nslot + 1;
+  }
+  for (int32_t m = 0; m < s->moving; m++) {
+    for (int32_t i = s->start[m]; i < s->start[m + 1]; i++) {
+      const int64_t leaf = s->change[i].leaf;
+      const int32_t at = used[leaf]++;
+      w->step[leaf].slot[at] = s->slot[m];
+      w->step[leaf].by[at] = s->change[i].by;
+      w->changes = at + 1 > w->changes ? at + 1 : w->changes;
+    }
+  }
+}
+
+static void small_load(ssa_replica *self, const ness_network *net)
+{
+  (void)self, (void)net; /* advancing reads the counts */
+}
+
+/* --- an event --- */
+
+static inline double rate_first(const small_rate *r, const double *n)
+{
+  return r->k * n[r->a];
+}
+
+static inline double rate_second(const small_rate *r, const double *n)
+{
+  return r->k * n[r->a] * (n[r->b] + r->shift_b);
+}
+
+static inline double rate_third(const small_rate *r, const double *n)
+{
+  const double bound = n[r->d], rate = rate_second(r, n) * (n[r->c] + r->shift_c);
+  return bound >= r->low && bound <= r->high ? rate : 0;
+}
+
+/* All propensities, and the sums of `padded` leaves. */
+static inline void sums_make(const small_net *net, const double *n, double *a, double *c, int32_t padded)
+{
+  int32_t j = 0;
+  for (; j < net->linear; j++) a[j] = rate_first(&net->rate[j], n);
+  for (; j < net->quads; j++) a[j] = rate_second(&net->rate[j], n);
+  for (; j < net->leaves; j++) a[j] = rate_third(&net->rate[j], n);
+  double before = 0;
+  for (j = 0; j < padded; j += SMALL_GROUP) {
+    const double p0 = a[j], p1 = p0 + a[j + 1], p2 = p1 + a[j + 2], p3 = p2 + a[j + 3];
+    c[j] = before + p0;
+    c[j + 1] = before + p1;
+    c[j + 2] = before + p2;
+    before = c[j + 3] = before + p3;
+  }
+}
+
+static void pairs_refill(small_work *w)
+{
+  w->block = w->end;
+  w->fill(&w->end, &w->pairs);
+  w->at = 0;
+}
+
+/* From where the stream stands on; what is left of the block serves when it is its. */
+static void pairs_begin(small_work *w, const rng_stream *stream)
+{
+  if (memcmp(stream, &w->stood, sizeof *stream) != 0) {
+    w->end = *stream;
+    w->at = RNG_PAIRS;
+  }
+}
+
+/* --- advancing --- */
+
+/* A total that is no number, or no finite one: names the direction to blame. */
+static ssa_pause small_bad(const small_work *w, int32_t *bad_dir)
+{
+  int32_t worst = 0;
+  for (int32_t j = 0; j < w->net.leaves; j++) {
+    if (!(w->a[j] <= DBL_MAX)) {
+      *bad_dir = w->net.dir[j];
+      return SSA_BAD_RATE;
+    }
+    worst = w->a[j] > w->a[worst] ? j : worst;
+  }
+  *bad_dir = w->net.dir[worst]; /* each is finite, their sum is not */
+  return SSA_BAD_RATE;
+}
+
+/* The wait from t on ends behind t_stop, or never, or has no number. */
+static ssa_pause small_stop(ssa_replica *self, const small_work *w, double t, double t_stop, int32_t *bad_dir)
+{
+  const double total = w->c[w->net.padded - 1];
+  self->t = self->t_event = t;
+  if (!(total <= DBL_MAX)) {
+    return small_bad(w, bad_dir);
+  }
+  self->pending = total > 0;
+  if (t_stop < INFINITY) {
+    self->t = t_stop;
+    self->t_event = total > 0 ? t : t_stop;
+  }
+  return total > 0 && t_stop < INFINITY ? SSA_AT_TIME : SSA_ABSORBED;
+}
+
+/* One body, compiled for the numbers of leaves that are common. */
+static inline __attribute__((always_inline)) ssa_pause small_run(ssa_replica *self, small_work *w, double t_stop,
+                                                                 int64_t last, ssa_record *record, int32_t *bad_dir,
+                                                                 int32_t padded, int32_t changes)
+{
+  const small_net *const net = &w->net;
+  double *const n = w->n, *const c = w->c;
+  const double horizon = fmin(t_stop, DBL_MAX);
+  double t = self->t_event, since = net->moving ? self->slot[net->slot[0]].since : t;
+  int64_t fired = 0;
+  ssa_pause pause;
+  for (;;) {
+    if (w->at == RNG_PAIRS) {
+      pairs_refill(w);
+    }
+    const double total = c[padded - 1], t_next = t + w->pairs.wait[w->at] / total;
+    if (!(t_next <= horizon && total <= DBL_MAX)) {
+      pause = small_stop(self, w, t, t_stop, bad_dir);
+      break;
+    }
+    const double point = w->pairs.choice[w->at++] * total, time = t_next - since;
+    int32_t leaf = 0;
+    for (int32_t j = 0; j < padded - 1; j++) leaf += point >= c[j];
+    for (int32_t m = 0; m < net->moving; m++) {
+      const double x = n[net->slot[m]], area = x * time;
+      w->dwell[m] += area;
+      w->dwell2[m] += x * area;
+    }
+    t = since = t_next;
+    const small_step *const step = &w->step[leaf];
+    for (int32_t i = 0; i < changes; i++) n[step->slot[i]] += step->by[i];
+    sums_make(net, n, w->a, c, padded);
+    self->fwd[net->count[leaf]]++;
+    fired++;
+    if (record) {
+      record->time[record->rows] = t;
+      record->dir[record->rows++] = net->dir[leaf];
+    }
+    if (fired == last || (record && record->rows == record->capacity)) {
+      self->t = self->t_event = t;
+      pause = fired == last ? SSA_AT_EVENTS : SSA_RECORD_FULL;
+      break;
+    }
+  }
+  self->events += fired;
+  for (int32_t m = 0; m < net->moving; m++) self->slot[net->slot[m]].since = since;
+  return pause;
+}
+
+static ssa_pause small_advance(ssa_replica *self, const ness_network *net, double t_stop, int64_t max_events,
+                               ssa_record *record, int32_t *bad_dir)
+{
+  small_work *const w = self->work;
+  const small_net *const s = &w->net;
+  const int64_t last = max_events > 0 ? max_events : INT64_MAX;
+  ssa_pause pause;
+  (void)net;
+  pairs_begin(w, self->pending ? &self->rng_event : &self->rng);
+  for (int32_t i = 0; i < s->slots; i++) w->n[i] = (double)self->n[i];
+  for (int32_t m = 0; m < s->moving; m++) {
+    w->dwell[m] = self->slot[s->slot[m]].dwell;
+    w->dwell2[m] = self->slot[s->slot[m]].dwell2;
+  }
+  sums_make(s, w->n, w->a, w->c, s->padded);
+  self->pending = false;
+  if (s->padded == 4 && w->changes <= 2) {
+    pause = small_run(self, w, t_stop, last, record, bad_dir, 4, 2);
+  } else if (s->padded == 12 && w->changes <= 2) {
+    pause = small_run(self, w, t_stop, last, record, bad_dir, 12, 2);
+  } else if (s->padded == 16 && w->changes <= 4) {
+    pause = small_run(self, w, t_stop, last, record, bad_dir, 16, 4);
+  } else {
+    pause = small_run(self, w, t_stop, last, record, bad_dir, s->padded, w->changes);
+  }
+  for (int32_t m = 0; m < s->moving; m++) {
+    ssa_slot *const slot = &self->slot[s->slot[m]];
+    self->n[s->slot[m]] = (int64_t)w->n[s->slot[m]];
+    slot->dwell = w->dwell[m];
+    slot->dwell2 = w->dwell2[m];
+  }
+  w->stood = w->block;
+  rng_advance(&w->stood, 0, 2 * (uint64_t)w->at);
+  self->rng = self->rng_event = w->stood;
+  if (self->pending) {
+    rng_advance(&self->rng, 0, 2); /* who gives the wait up gives the choice up too */
+  }
+  return pause;
+}
+
+const ssa_kernel ssa_kernel_small = {"direct",     "all sums at every event", small_size, small_start, small_load,
+                                     small_advance};

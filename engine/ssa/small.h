@@ -1,0 +1,52 @@
+/* Inside the room: networks so small that all propensities fit into registers and nearest memory. They are simulated
+ * without a branch that depends on chance, by one replica at a time (small.c) or by several in step (lockstep.h), with
+ * the same bits.
+ *
+ * An event, with leaves j = 0 ... L-1 (open directions) of propensity a_j and two numbers of the replica's stream, a
+ * wait w and a choice u in (0, 1):
+ *   prefix sums c_j of the a_j: in each four of leaves one after another, then the sum of the fours before them added;
+ *   t' = t + w / c_last;  the leaf that fires is the number of j with c_j <= u c_last;
+ *   of every slot that any step changes, n (t' - since) is added to its integral, n^2 (t' - since) to the second.
+ * c never falls with j and u c_last < c_last, so a leaf of propensity zero is never selected. */
+#ifndef ENGINE_SSA_SMALL_H
+#define ENGINE_SSA_SMALL_H
+
+#include "engine/rng/rng_pairs.h"
+#include "engine/ssa/kernel.h"
+
+enum {
+  SMALL_LEAVES = 32, /* at most, a multiple of SMALL_GROUP */
+  SMALL_SLOTS = 32,  /* at most, with the constant 1 */
+  SMALL_CHANGES = 128,
+  SMALL_GROUP = 4
+};
+
+/* k n_a (n_b + shift_b), and for leaves from net.quads on times (n_c + shift_c), or 0 unless low <= n_d <= high. Absent
+ * factors are the constant 1 behind the counts. */
+typedef struct small_rate {
+  double k, shift_b, shift_c, low, high;
+  int64_t a, b, c, d;
+} small_rate;
+
+typedef struct small_change {
+  double by;
+  int64_t leaf;
+} small_change;
+
+typedef struct small_net {
+  int32_t leaves, padded;      /* open directions; with leaves of propensity 0 to whole groups */
+  int32_t linear, quads;       /* leaves below linear are k n_a, below quads k n_a (n_b + shift_b) */
+  int32_t moving, slots;       /* slots that some step changes; all, without the constant 1 */
+  int64_t slot[SMALL_SLOTS];   /* (moving) */
+  int32_t start[SMALL_SLOTS];  /* (moving + 1) range in change */
+  int32_t dir[SMALL_LEAVES];   /* (leaves) */
+  int32_t count[SMALL_LEAVES]; /* (leaves) index in fwd:bwd */
+  small_rate rate[SMALL_LEAVES];
+  small_change change[SMALL_CHANGES]; /* by slot: what the firing of a leaf adds to it */
+} small_net;
+
+/* Whether the network is small, all its rates are mass action up to third order with at most one bound on a count. */
+bool small_fits(const ness_network *net);
+void small_compile(const ness_network *net, small_net *out);
+
+#endif

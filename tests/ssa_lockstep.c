@@ -1,0 +1,186 @@
+/* Replicas in step give the bits of the same replicas one at a time: by every level of vector instructions that this
+ * processor has, whatever lane they sit in, wherever they pause, and whoever sits beside them. */
+#include "check.h"
+#include "engine/base/simd.h"
+#include "engine/ssa/lockstep.h"
+#include "ssa_oracle.h"
+
+#include <stdlib.h>
+
+enum { REPLICAS = 21, PAUSES = 6 };
+
+static int same_replica(const ness_network *net, const ssa_replica *a, const ssa_replica *b)
+{
+  double ta, tb;
+  uint64_t ra[4], rb[4];
+  ssa_checkpoint(a, &ta, ra);
+  ssa_checkpoint(b, &tb, rb);
+  return a->t == b->t && ta == tb && memcmp(ra, rb, sizeof ra) == 0 && a->events == b->events &&
+         a->pending == b->pending && memcmp(&a->rng, &b->rng, sizeof a->rng) == 0 &&
+         memcmp(a->n, b->n, (size_t)net->nslot * sizeof *a->n) == 0 &&
+         memcmp(a->fwd, b->fwd, (size_t)net->nstep * sizeof *a->fwd) == 0 &&
+         memcmp(a->bwd, b->bwd, (size_t)net->nstep * sizeof *a->bwd) == 0 &&
+         memcmp(a->slot, b->slot, (size_t)net->nslot * sizeof *a->slot) == 0;
+}
+
+typedef struct goal {
+  double t_stop;
+  int64_t max_events;
+} goal;
+
+/* Pause k of replica r: at a time or after some events, by turns and never the same. */
+static goal goal_of(int r, int k, double t_end)
+{
+  const double t = t_end * (k + 1 + 0.03 * r) / PAUSES;
+  return (r + k) % 3 == 0 ? (goal){INFINITY, 40 + 7 * r + 300 * (k % 2)} : (goal){t, k == 2 ? 500 : 0};
+}
+
+/* What the driver of an ensemble does to a replica now and then. */
+static void meddle(ssa_replica *self, const ness_network *net, int k)
+{
+  if (k == 1) ssa_settle(self, net);
+  if (k == 2) ssa_rebase(self);
+  if (k == 3) {
+    ssa_settle(self, net);
+    ssa_clear(self, net);
+  }
+}
+
+static void same_bits(ness_network *net, double t_end)
+{
+  static ssa_replica one[REPLICAS], several[REPLICAS];
+  const ssa_kernel *const kernel = ssa_kernel_find("direct", net);
+  CHECK(kernel == &ssa_kernel_small);
+  small_net small;
+  lockstep steps;
+  small_compile(net, &small);
+  void *block;
+  lockstep_init(&steps, &small, carve_block(lockstep_size(), &block));
+  int at[REPLICAS] = {0}, next = 0, of[LOCKSTEP_LANES];
+  for (int r = 0; r < REPLICAS; r++) {
+    CHECK(ssa_replica_init(&one[r], net, kernel) == NESS_OK && ssa_replica_init(&several[r], net, kernel) == NESS_OK);
+    ssa_replica_start(&one[r], net, kernel, 5, r);
+    ssa_replica_start(&several[r], net, kernel, 5, r);
+  }
+  for (; next < LOCKSTEP_LANES - 1; next++) { /* one seat stays empty */
+    const goal g = goal_of(next, 0, t_end);
+    of[next] = next;
+    lockstep_seat(&steps, next, &several[next], g.t_stop, g.max_events);
+  }
+  while (steps.taken > 0) {
+    ssa_pause pause;
+    int32_t bad;
+    const int32_t lane = lockstep_next(&steps, &pause);
+    int r = of[lane];
+    goal g = goal_of(r, at[r], t_end);
+    CHECK(ssa_advance(&one[r], net, kernel, fmax(g.t_stop, one[r].t), g.max_events, NULL, &bad) == pause);
+    CHECK(same_replica(net, &one[r], &several[r]));
+    meddle(&one[r], net, at[r]);
+    meddle(&several[r], net, at[r]);
+    if (++at[r] == PAUSES) {
+      if (next == REPLICAS) continue;
+      r = of[lane] = next++;
+    }
+    g = goal_of(r, at[r], t_end);
+    lockstep_seat(&steps, lane, &several[r], fmax(g.t_stop, several[r].t), g.max_events);
+  }
+  int64_t events = 0;
+  for (int r = 0; r < REPLICAS; r++) {
+    CHECK(at[r] == PAUSES);
+    events += one[r].fwd[0];
+    ssa_replica_free(&one[r]);
+    ssa_replica_free(&several[r]);
+  }
+  CHECK(events > 0);
+  mem_free(block);
+  network_free(net);
+}
+
+/* 3 X <-> Y at k n (n-1)(n-2), a fountain of X, and a loss of Y that needs two to be there. */
+static ness_network *net_cubic(void)
+{
+  const net_slot slots[] = {{"X", 9, 0}, {"Y", 0, 0}};
+  const net_step steps[] = {{"join", 0.01, 0.4, 3, {0, 0, 0}, 1, {1}},
+                            {"fountain", 20, 0.5, 0, {0}, 1, {0}},
+                            {"loss", 0.3, 0, 2, {1, 1}, 0, {0}}};
+  network_builder *b = net_slots("cubic", 2, slots);
+  for (int i = 0; i < 3; i++) net_add(b, &steps[i], 0, NULL, 0, NULL, NULL);
+  return net_finish(b);
+}
+
+/* Rates that overflow: in step as alone. */
+static void overflow(void)
+{
+  const net_slot slot = {"X", 1, 0};
+  const net_step steps[] = {{"more", 1e307, 0, 1, {0}, 2, {0, 0}}, {"most", 1e305, 0, 2, {0, 0}, 3, {0, 0, 0}}};
+  network_builder *b = net_slots("overflow", 1, &slot);
+  for (int i = 0; i < 2; i++) net_add(b, &steps[i], 0, NULL, 0, NULL, NULL);
+  ness_network *net = net_finish(b);
+  const ness_simulate_options options = {.struct_size = sizeof options, .replicas = 40, .time = 1, .threads = 1};
+  for (int level = 0; level <= (int)SIMD_AVX512; level++) {
+    ssa_result result;
+    ness_diags *diags = ness_diags_create();
+    simd_limit((simd_level)level);
+    CHECK(ssa_ensemble(net, &options, NULL, NULL, diags, &result) == NESS_NUMERIC);
+    CHECK(ness_diags_count(diags, NULL) == 1);
+    CHECK(strstr(ness_diags_get(diags, 0)->message, "replica 0:") && strstr(ness_diags_get(diags, 0)->message, "more"));
+    ness_diags_free(diags);
+  }
+  network_free(net);
+}
+
+/* Whole ensembles: every level, and 40 replicas in step on one thread as on more threads than that pays for. */
+static void same_ensemble(void)
+{
+  ness_network *const net = net_fuel();
+  ssa_result first = {0};
+  for (int level = 0; level <= (int)SIMD_AVX512; level++) {
+    for (int threads = 1; threads < 20; threads += 6) {
+      const ness_simulate_options options = {.struct_size = sizeof options,
+                                             .replicas = 40,
+                                             .time = 5,
+                                             .warmup = 0.5,
+                                             .window = 0.3,
+                                             .every = 0.7,
+                                             .threads = threads};
+      ssa_result result;
+      simd_limit((simd_level)level);
+      CHECK(ssa_ensemble(net, &options, NULL, NULL, NULL, &result) == NESS_OK);
+      if (level == 0 && threads == 1) {
+        first = result;
+        continue;
+      }
+      const size_t slots = (size_t)net->nslot, steps = (size_t)net->nstep, batches = (size_t)first.batches;
+      CHECK(result.events == first.events && result.batches == first.batches && result.ngrid == first.ngrid);
+      CHECK(memcmp(result.dwell, first.dwell, batches * slots * sizeof(double)) == 0);
+      CHECK(memcmp(result.dwell2, first.dwell2, batches * slots * sizeof(double)) == 0);
+      CHECK(memcmp(result.fwd, first.fwd, batches * steps * sizeof(double)) == 0);
+      CHECK(memcmp(result.counted, first.counted, batches * sizeof(double)) == 0);
+      CHECK(memcmp(result.grid_sum2, first.grid_sum2, (size_t)first.ngrid * slots * sizeof(double)) == 0);
+      ssa_result_free(&result);
+    }
+  }
+  ssa_result_free(&first);
+  network_free(net);
+}
+
+int main(void)
+{
+  for (int level = 0; level <= (int)SIMD_AVX512; level++) {
+    simd_limit((simd_level)level);
+    if ((int)simd_best() < level) {
+      printf("no %s here\n", simd_name((simd_level)level));
+      continue;
+    }
+    same_bits(net_ring(), 20);
+    same_bits(net_fuel(), 10);
+    same_bits(net_pairs(), 10);
+    same_bits(net_exclusion(), 10);
+    same_bits(net_birth(6, 0.8), 30);
+    same_bits(net_chain(12, 3), 10);
+    same_bits(net_cubic(), 10);
+  }
+  overflow();
+  same_ensemble();
+  return check_done();
+}
