@@ -46,16 +46,19 @@ static void meddle(ssa_replica *self, const ness_network *net, int k)
   }
 }
 
-static void same_bits(ness_network *net, double t_end)
+/* `few`: the network has few states. */
+static void same_bits(ness_network *net, double t_end, bool few)
 {
   static ssa_replica one[REPLICAS], several[REPLICAS];
   const ssa_kernel *const kernel = ssa_kernel_find("direct", net);
   CHECK(kernel == &ssa_kernel_small);
   small_net small;
   lockstep steps;
+  states_table *const rows = mem_zero(1, sizeof *rows);
   small_compile(net, &small);
   void *block;
-  lockstep_init(&steps, &small, carve_block(lockstep_size(), &block));
+  states_build(rows, &small, net->slot_start);
+  lockstep_init(&steps, &small, rows, carve_block(lockstep_size(), &block));
   int at[REPLICAS] = {0}, next = 0, of[LOCKSTEP_LANES];
   for (int r = 0; r < REPLICAS; r++) {
     CHECK(ssa_replica_init(&one[r], net, kernel) == NESS_OK && ssa_replica_init(&several[r], net, kernel) == NESS_OK);
@@ -92,6 +95,8 @@ static void same_bits(ness_network *net, double t_end)
     ssa_replica_free(&several[r]);
   }
   CHECK(events > 0);
+  CHECK((rows->rows > 0) == few);
+  mem_free(rows);
   mem_free(block);
   network_free(net);
 }
@@ -106,6 +111,15 @@ static ness_network *net_cubic(void)
   network_builder *b = net_slots("cubic", 2, slots);
   for (int i = 0; i < 3; i++) net_add(b, &steps[i], 0, NULL, 0, NULL, NULL);
   return net_finish(b);
+}
+
+/* 20 copies of two forms, two ways between them, and a loss until nothing is left. */
+static ness_network *net_switches(void)
+{
+  const net_slot slots[] = {{"A", 18, 0}, {"B", 2, 0}};
+  const net_step steps[] = {
+      {"slow", 1, 2, 1, {0}, 1, {1}}, {"fast", 7, 0, 1, {1}, 1, {0}}, {"loss", 0.1, 0, 1, {0}, 0, {0}}};
+  return net_make("switches", 2, slots, 3, steps);
 }
 
 /* Rates that overflow: in step as alone. */
@@ -172,13 +186,14 @@ int main(void)
       printf("no %s here\n", simd_name((simd_level)level));
       continue;
     }
-    same_bits(net_ring(), 20);
-    same_bits(net_fuel(), 10);
-    same_bits(net_pairs(), 10);
-    same_bits(net_exclusion(), 10);
-    same_bits(net_birth(6, 0.8), 30);
-    same_bits(net_chain(12, 3), 10);
-    same_bits(net_cubic(), 10);
+    same_bits(net_ring(), 20, true);
+    same_bits(net_fuel(), 10, false);
+    same_bits(net_switches(), 40, true);
+    same_bits(net_pairs(), 10, false);
+    same_bits(net_exclusion(), 10, false);
+    same_bits(net_birth(6, 0.8), 30, false);
+    same_bits(net_chain(12, 3), 10, false);
+    same_bits(net_cubic(), 10, false);
   }
   overflow();
   same_ensemble();

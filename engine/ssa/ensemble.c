@@ -79,13 +79,15 @@ static ness_status run_init_lockstep(ssa_run *self)
 {
   const size_t size = (lockstep_size() + CARVE_LINE - 1) / CARVE_LINE * CARVE_LINE;
   self->lockstep = mem_zero((size_t)self->threads, sizeof *self->lockstep);
+  self->states = mem_zero(1, sizeof *self->states);
   char *const memory = carve_block(size * (size_t)self->threads, &self->lockstep_block);
-  if (!self->lockstep || !memory) {
+  if (!self->lockstep || !self->states || !memory) {
     return NESS_NOMEM;
   }
   small_compile(self->plan.net, &self->small);
+  states_build(self->states, &self->small, self->plan.net->slot_start);
   for (int32_t i = 0; i < self->threads; i++) {
-    lockstep_init(&self->lockstep[i], &self->small, memory + size * (size_t)i);
+    lockstep_init(&self->lockstep[i], &self->small, self->states, memory + size * (size_t)i);
   }
   return NESS_OK;
 }
@@ -148,6 +150,7 @@ void ssa_run_free(ssa_run *self)
   dump_abandon(self->writer);
   mem_free(self->worker);
   mem_free(self->lockstep);
+  mem_free(self->states);
   mem_free(self->lockstep_block);
   mem_free(self->lane);
   mem_free(self->list);

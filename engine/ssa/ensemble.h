@@ -87,6 +87,7 @@ typedef struct ssa_run {
   int32_t threads, seats; /* replicas that a thread has in hand: 1, or LOCKSTEP_LANES */
   ssa_worker *worker;     /* (threads x seats) */
   small_net small;        /* with more than one seat */
+  states_table *states;   /* of it */
   lockstep *lockstep;     /* (threads) with more than one seat, else NULL */
   void *lockstep_block;
   ssa_lane *lane; /* (plan.block) */

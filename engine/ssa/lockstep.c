@@ -10,16 +10,16 @@
 
 enum { STEPS_MOST = 255 }; /* a byte a counter */
 
-static lockstep_run run_best(void)
+static lockstep_loops loops_best(void)
 {
 #if defined(__x86_64__)
   switch (simd_best()) {
-  case SIMD_AVX512: return lockstep_run_avx512;
-  case SIMD_AVX2: return lockstep_run_avx2;
+  case SIMD_AVX512: return lockstep_avx512;
+  case SIMD_AVX2: return lockstep_avx2;
   default: break;
   }
 #endif
-  return lockstep_run_plain;
+  return lockstep_plain;
 }
 
 size_t lockstep_size(void)
@@ -50,10 +50,14 @@ static void net_scale(small_net *net)
   for (int32_t i = 0; i < net->start[net->moving]; i++) net->change[i].leaf *= LOCKSTEP_LANES;
 }
 
-void lockstep_init(lockstep *self, const small_net *net, void *memory)
+void lockstep_init(lockstep *self, const small_net *net, const states_table *states, void *memory)
 {
   memset(memory, 0, sizeof(lockstep_state));
-  *self = (lockstep){.net = net, .scaled = *net, .run = run_best(), .state = memory};
+  *self = (lockstep){.net = net,
+                     .scaled = *net,
+                     .states = states && states->rows > 0 ? states : NULL,
+                     .loops = loops_best(),
+                     .state = memory};
   net_scale(&self->scaled);
   for (int32_t lane = 0; lane < LOCKSTEP_LANES; lane++) seat_empty(self, lane);
 }
@@ -146,6 +150,25 @@ static ssa_pause lane_stop(lockstep *self, int32_t lane)
   return total > 0 && t_stop < INFINITY ? SSA_AT_TIME : SSA_ABSORBED;
 }
 
+/* The rows of all lanes; false when some lane is in none. */
+static bool rows_find(lockstep *self)
+{
+  lockstep_state *const s = self->state;
+  double n[SMALL_SLOTS];
+  for (int32_t lane = 0; lane < LOCKSTEP_LANES; lane++) {
+    for (int32_t i = 0; i < self->net->slots; i++) n[i] = s->n[i][lane];
+    s->row[lane] = self->seat[lane] ? states_find(self->states, self->net, n) : STATES_MOST;
+    if (s->row[lane] < 0) return false;
+  }
+  return true;
+}
+
+static int32_t steps_make(lockstep *self, int32_t steps)
+{
+  return self->states && rows_find(self) ? self->loops.rows(&self->scaled, self->states, self->state, steps)
+                                         : self->loops.run(&self->scaled, self->state, steps);
+}
+
 int32_t lockstep_next(lockstep *self, ssa_pause *pause)
 {
   lockstep_state *const s = self->state;
@@ -159,7 +182,7 @@ int32_t lockstep_next(lockstep *self, ssa_pause *pause)
       }
       least = self->left[lane] < least ? self->left[lane] : least;
     }
-    const int32_t steps = self->run(&self->scaled, s, (int32_t)least);
+    const int32_t steps = steps_make(self, (int32_t)least);
     streams_back(s);
     counters_empty(self, steps);
     for (int32_t lane = 0; lane < LOCKSTEP_LANES; lane++) {

@@ -5,7 +5,7 @@
 #ifndef ENGINE_SSA_LOCKSTEP_H
 #define ENGINE_SSA_LOCKSTEP_H
 
-#include "engine/ssa/small.h"
+#include "engine/ssa/states.h"
 
 enum {
   LOCKSTEP_LANES = 8,
@@ -23,19 +23,29 @@ typedef struct lockstep_state {
   lockstep_row n[SMALL_SLOTS]; /* counts, behind them the constant 1 */
   lockstep_row dwell[SMALL_SLOTS], dwell2[SMALL_SLOTS];
   lockstep_row c[SMALL_LEAVES];
-  lockstep_words fired[SMALL_LEAVES];     /* -1 where the leaf fires */
+  lockstep_words fired[SMALL_LEAVES];     /* -1 where the leaf fires; by rows: how often it did */
   lockstep_words packed[LOCKSTEP_PACKED]; /* events since they were last emptied, a byte a leaf */
   lockstep_words stay;                    /* out: 0 for lanes that cannot make the next step, else -1 */
+  int32_t row[LOCKSTEP_LANES];            /* by rows: of few states, STATES_MOST in empty seats */
 } lockstep_state;
 
 /* At most `steps` events in every lane; ends before the step that some lane cannot make. Returns the events made. All
  * indices of slots and leaves in the net are times LOCKSTEP_LANES: places in the rows. */
 typedef int32_t (*lockstep_run)(const small_net *net, lockstep_state *state, int32_t steps);
+/* The same with all lanes on rows. Of n and c only what a pause needs is kept. */
+typedef int32_t (*lockstep_rows)(const small_net *net, const states_table *states, lockstep_state *state,
+                                 int32_t steps);
+
+typedef struct lockstep_loops {
+  lockstep_run run;
+  lockstep_rows rows;
+} lockstep_loops;
 
 typedef struct lockstep {
   const small_net *net;
-  small_net scaled; /* for the loop */
-  lockstep_run run;
+  small_net scaled;           /* for the loops */
+  const states_table *states; /* NULL: too many */
+  lockstep_loops loops;
   lockstep_state *state;
   ssa_replica *seat[LOCKSTEP_LANES]; /* NULL: empty */
   double t_stop[LOCKSTEP_LANES];
@@ -45,7 +55,8 @@ typedef struct lockstep {
 
 /* Bytes of work memory that begins on a cache line. */
 size_t lockstep_size(void);
-void lockstep_init(lockstep *self, const small_net *net, void *memory);
+/* The network and its states are borrowed. */
+void lockstep_init(lockstep *self, const small_net *net, const states_table *states, void *memory);
 /* Puts a replica into an empty seat; it is borrowed until it has paused. */
 void lockstep_seat(lockstep *self, int32_t lane, ssa_replica *replica, double t_stop, int64_t max_events);
 /* Runs until at least one lane pauses, as ssa_advance would have: *pause says why, and its seat is empty again. Returns
@@ -54,7 +65,7 @@ int32_t lockstep_next(lockstep *self, ssa_pause *pause);
 /* Takes the replica out of its seat as it is, before its next event. */
 void lockstep_leave(lockstep *self, int32_t lane);
 
-/* The body for each level of instructions (lockstep_run.h); the last two on x86-64 alone. */
-extern const lockstep_run lockstep_run_plain, lockstep_run_avx2, lockstep_run_avx512;
+/* For each level of instructions (lockstep_run.h); the last two on x86-64 alone. */
+extern const lockstep_loops lockstep_plain, lockstep_avx2, lockstep_avx512;
 
 #endif

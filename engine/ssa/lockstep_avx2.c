@@ -3,5 +3,5 @@
 #if defined(__AVX2__)
 #include "engine/ssa/lockstep_run.h"
 
-const lockstep_run lockstep_run_avx2 = lockstep_loop;
+const lockstep_loops lockstep_avx2 = {loop_run, loop_rows};
 #endif

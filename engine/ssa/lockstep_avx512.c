@@ -3,5 +3,5 @@
 #if defined(__AVX512DQ__) && defined(__AVX512VL__)
 #include "engine/ssa/lockstep_run.h"
 
-const lockstep_run lockstep_run_avx512 = lockstep_loop;
+const lockstep_loops lockstep_avx512 = {loop_run, loop_rows};
 #endif

@@ -4,6 +4,7 @@
 #include "engine/ssa/lockstep.h"
 
 #include <float.h>
+#include <string.h>
 
 #define PARTS (LOCKSTEP_LANES / RNG_WIDTH)
 #define EACH(k) _Pragma("GCC unroll 4") for (int k = 0; k < PARTS; k++) /* part of a row */
@@ -138,44 +139,137 @@ RNG_INLINE void slots_change(const small_net *net, lockstep_state *s, const rng_
   }
 }
 
-static int32_t lockstep_loop(const small_net *net, lockstep_state *s, int32_t steps)
-{
+/* --- the loops --- */
+
+typedef struct lane_pace { /* streams and times, in registers */
   rng_lanes stream[PARTS];
   rng_reals t[PARTS], since[PARTS];
+} lane_pace;
+
+RNG_INLINE void pace_load(lane_pace *self, lockstep_state *s)
+{
   EACH(k)
   {
-    stream[k] = (rng_lanes){*word_at(s->hi, k), *word_at(s->lo, k), *word_at(s->inc_hi, k), *word_at(s->inc_lo, k)};
-    t[k] = *real_at(s->t, k);
-    since[k] = *real_at(s->since, k);
+    self->stream[k] =
+        (rng_lanes){*word_at(s->hi, k), *word_at(s->lo, k), *word_at(s->inc_hi, k), *word_at(s->inc_lo, k)};
+    self->t[k] = *real_at(s->t, k);
+    self->since[k] = *real_at(s->since, k);
   }
+}
+
+RNG_INLINE void pace_store(const lane_pace *self, lockstep_state *s)
+{
+  EACH(k)
+  {
+    *real_at(s->t, k) = self->t[k];
+    *real_at(s->since, k) = self->since[k];
+    *word_at(s->hi, k) = self->stream[k].hi;
+    *word_at(s->lo, k) = self->stream[k].lo;
+  }
+}
+
+/* The time of the next event, the time since integrals were last made, and the point that selects, from the totals.
+ * False when some lane cannot make the step; `stay` says which. */
+RNG_INLINE int pace_draw(lane_pace *self, lockstep_state *s, const rng_reals *total, rng_reals *next, rng_reals *time,
+                         rng_reals *point)
+{
+  rng_masks all = (rng_masks){0} - 1;
+  EACH(k)
+  {
+    const rng_reals wait = rng_minus_ln(rng_open(rng_lanes_next(&self->stream[k])));
+    point[k] = rng_open(rng_lanes_next(&self->stream[k])) * total[k];
+    next[k] = self->t[k] + wait / total[k];
+    time[k] = next[k] - self->since[k];
+    const rng_masks stay = (next[k] <= *real_at(s->horizon, k)) & (total[k] <= DBL_MAX);
+    *word_at(s->stay, k) = (rng_words)stay;
+    all &= stay;
+  }
+  return rng_all(all);
+}
+
+static int32_t loop_run(const small_net *net, lockstep_state *s, int32_t steps)
+{
+  lane_pace pace;
+  pace_load(&pace, s);
   sums_make(net, s);
   int32_t done = 0;
   for (;; done++) {
-    rng_reals next[PARTS], point[PARTS], time[PARTS];
-    rng_masks all = (rng_masks){0} - 1;
-    EACH(k)
-    {
-      const rng_reals wait = rng_minus_ln(rng_open(rng_lanes_next(&stream[k])));
-      const rng_reals total = *real_at(s->c[net->padded - 1], k);
-      point[k] = rng_open(rng_lanes_next(&stream[k])) * total;
-      next[k] = t[k] + wait / total;
-      time[k] = next[k] - since[k];
-      const rng_masks stay = (next[k] <= *real_at(s->horizon, k)) & (total <= DBL_MAX);
-      *word_at(s->stay, k) = (rng_words)stay;
-      all &= stay;
-    }
-    if (!rng_all(all) || done == steps) break;
+    rng_reals total[PARTS], next[PARTS], time[PARTS], point[PARTS];
+    EACH(k) total[k] = *real_at(s->c[net->padded - 1], k);
+    if (!pace_draw(&pace, s, total, next, time, point) || done == steps) break;
     leaves_pick(net, s, point);
     slots_change(net, s, time);
-    EACH(k) t[k] = since[k] = next[k];
+    EACH(k) pace.t[k] = pace.since[k] = next[k];
     sums_make(net, s);
   }
-  EACH(k)
-  {
-    *real_at(s->t, k) = t[k];
-    *real_at(s->since, k) = since[k];
-    *word_at(s->hi, k) = stream[k].hi;
-    *word_at(s->lo, k) = stream[k].lo;
+  pace_store(&pace, s);
+  return done;
+}
+
+/* What a pause reads: counts, the last sum, and the counters. */
+static void rows_leave(const small_net *net, const states_table *states, lockstep_state *s)
+{
+  for (int lane = 0; lane < LOCKSTEP_LANES; lane++) {
+    const int32_t row = s->row[lane];
+    s->c[net->padded - 1][lane] = states->row[row].total;
+    for (int32_t m = 0; m < net->moving && row < STATES_MOST; m++) {
+      const int64_t slot = net->slot[m] / LOCKSTEP_LANES;
+      s->n[slot][lane] = states->n[row][slot];
+    }
+    for (int32_t j = 0; j < net->leaves; j++) s->packed[j / 8][lane] += s->fired[j][lane] << 8 * (j % 8);
   }
+}
+
+/* One lane: integrals, counter, and the row after the event. */
+RNG_INLINE const states_row *row_step(const states_row *rows, const states_row *row, lockstep_state *s, int lane,
+                                      double point, double time)
+{
+  const int32_t open = states_pick(row, point);
+  for (int i = 0; i < STATES_FILLED; i++) {
+    const double area = row->x[i] * time;
+    s->dwell[row->filled[i]][lane] += area;
+    s->dwell2[row->filled[i]][lane] += row->x[i] * area;
+  }
+  s->fired[row->leaf[open]][lane]++;
+  return rows + row->next[open];
+}
+
+static int32_t loop_rows(const small_net *net, const states_table *states, lockstep_state *s, int32_t steps)
+{
+  const states_row *const rows = states->row, *row[LOCKSTEP_LANES];
+  _Alignas(64) lockstep_row points, times;
+  lane_pace pace;
+  pace_load(&pace, s);
+  for (int lane = 0; lane < LOCKSTEP_LANES; lane++) row[lane] = rows + s->row[lane];
+  for (int32_t j = 0; j < net->leaves; j++) memset(s->fired[j], 0, sizeof s->fired[j]);
+  int32_t done = 0;
+  for (;; done++) {
+    rng_reals total[PARTS], next[PARTS], time[PARTS], point[PARTS];
+    EACH(k)
+    {
+#if RNG_WIDTH == 8
+      total[k] = (rng_reals){row[0]->total, row[1]->total, row[2]->total, row[3]->total,
+                             row[4]->total, row[5]->total, row[6]->total, row[7]->total};
+#elif RNG_WIDTH == 4
+      const states_row *const *const r = row + 4 * k;
+      total[k] = (rng_reals){r[0]->total, r[1]->total, r[2]->total, r[3]->total};
+#else
+      total[k] = (rng_reals){row[2 * k]->total, row[2 * k + 1]->total};
+#endif
+    }
+    if (!pace_draw(&pace, s, total, next, time, point) || done == steps) break;
+    EACH(k)
+    {
+      *real_at(points, k) = point[k];
+      *real_at(times, k) = time[k];
+      pace.t[k] = pace.since[k] = next[k];
+    }
+    for (int lane = 0; lane < LOCKSTEP_LANES; lane++) {
+      row[lane] = row_step(rows, row[lane], s, lane, points[lane], times[lane]);
+    }
+  }
+  for (int lane = 0; lane < LOCKSTEP_LANES; lane++) s->row[lane] = (int32_t)(row[lane] - rows);
+  rows_leave(net, states, s);
+  pace_store(&pace, s);
   return done;
 }

@@ -4,6 +4,7 @@
  * event, or, with a wait pending, rng_event does. Cost: 8 ns an event for 4 leaves, 20 for 16, on 3.5 GHz. */
 #include "engine/ssa/small.h"
 #include "engine/ssa/rate.h"
+#include "engine/ssa/states.h"
 
 #include <float.h>
 #include <math.h>
@@ -28,6 +29,7 @@ typedef struct small_work {
   double n[SMALL_SLOTS + 1]; /* counts, the constant 1, and a place that nobody reads */
   double a[SMALL_LEAVES], c[SMALL_LEAVES], dwell[SMALL_SLOTS], dwell2[SMALL_SLOTS];
   rng_pairs pairs;
+  states_table states;
 } small_work;
 
 /* --- compiling --- */
@@ -137,6 +139,7 @@ static void small_start(void *work, const ness_network *net)
   w->fill = rng_pairs_best();
   w->at = RNG_PAIRS;
   w->n[net->nslot] = 1;
+  states_build(&w->states, s, net->slot_start);
   for (int32_t leaf = 0; leaf < s->leaves; leaf++) {
     for (int32_t i = 0; i < STEP_CHANGES; i++) w->step[leaf].slot[i] = net->nslot + 1;
   }
@@ -189,6 +192,11 @@ static inline void sums_make(const small_net *net, const double *n, double *a, d
     c[j + 2] = before + p2;
     before = c[j + 3] = before + p3;
   }
+}
+
+void small_sums(const small_net *net, const double *n, double *a, double *c)
+{
+  sums_make(net, n, a, c, net->padded);
 }
 
 static void pairs_refill(small_work *w)
@@ -289,6 +297,53 @@ static inline __attribute__((always_inline)) ssa_pause small_run(ssa_replica *se
   return pause;
 }
 
+/* The same by rows of few states. */
+static ssa_pause states_run(ssa_replica *self, small_work *w, double t_stop, int64_t last, ssa_record *record,
+                            int32_t *bad_dir, int32_t begin)
+{
+  const small_net *const net = &w->net;
+  const states_row *const rows = w->states.row, *row = rows + begin;
+  const double horizon = fmin(t_stop, DBL_MAX);
+  double t = self->t_event, since = net->moving ? self->slot[net->slot[0]].since : t;
+  int64_t fired = 0;
+  ssa_pause pause;
+  for (;;) {
+    if (w->at == RNG_PAIRS) {
+      pairs_refill(w);
+    }
+    const double total = row->total, t_next = t + w->pairs.wait[w->at] / total;
+    if (!(t_next <= horizon)) {
+      w->c[net->padded - 1] = total;
+      pause = small_stop(self, w, t, t_stop, bad_dir);
+      break;
+    }
+    const int32_t open = states_pick(row, w->pairs.choice[w->at++] * total), leaf = row->leaf[open];
+    const double time = t_next - since;
+    for (int i = 0; i < STATES_FILLED; i++) {
+      const double area = row->x[i] * time;
+      w->dwell[row->filled[i]] += area;
+      w->dwell2[row->filled[i]] += row->x[i] * area;
+    }
+    t = since = t_next;
+    row = rows + row->next[open];
+    self->fwd[net->count[leaf]]++;
+    fired++;
+    if (record) {
+      record->time[record->rows] = t;
+      record->dir[record->rows++] = net->dir[leaf];
+    }
+    if (fired == last || (record && record->rows == record->capacity)) {
+      self->t = self->t_event = t;
+      pause = fired == last ? SSA_AT_EVENTS : SSA_RECORD_FULL;
+      break;
+    }
+  }
+  self->events += fired;
+  memcpy(w->n, w->states.n[row - rows], (size_t)net->slots * sizeof *w->n);
+  for (int32_t m = 0; m < net->moving; m++) self->slot[net->slot[m]].since = since;
+  return pause;
+}
+
 static ssa_pause small_advance(ssa_replica *self, const ness_network *net, double t_stop, int64_t max_events,
                                ssa_record *record, int32_t *bad_dir)
 {
@@ -303,9 +358,14 @@ static ssa_pause small_advance(ssa_replica *self, const ness_network *net, doubl
     w->dwell[m] = self->slot[s->slot[m]].dwell;
     w->dwell2[m] = self->slot[s->slot[m]].dwell2;
   }
-  sums_make(s, w->n, w->a, w->c, s->padded);
   self->pending = false;
-  if (s->padded == 4 && w->changes <= 2) {
+  const int32_t row = states_find(&w->states, s, w->n);
+  if (row < 0) {
+    sums_make(s, w->n, w->a, w->c, s->padded);
+  }
+  if (row >= 0) {
+    pause = states_run(self, w, t_stop, last, record, bad_dir, row);
+  } else if (s->padded == 4 && w->changes <= 2) {
     pause = small_run(self, w, t_stop, last, record, bad_dir, 4, 2);
   } else if (s->padded == 12 && w->changes <= 2) {
     pause = small_run(self, w, t_stop, last, record, bad_dir, 12, 2);

@@ -48,5 +48,7 @@ typedef struct small_net {
 /* Whether the network is small, all its rates are mass action up to third order with at most one bound on a count. */
 bool small_fits(const ness_network *net);
 void small_compile(const ness_network *net, small_net *out);
+/* Propensities a (leaves) and sums c (padded) at counts n, behind which the constant 1 stands; a is 0 beyond leaves. */
+void small_sums(const small_net *net, const double *n, double *a, double *c);
 
 #endif

@@ -1,0 +1,91 @@
+/* Few states: found breadth first from the start, each with a row of what its events need. Invariant: a row holds the
+ * numbers that small_sums gives for its counts, no others. Cost: 0.1 ms at most, 90 KiB. */
+#include "engine/ssa/states.h"
+
+#include <math.h>
+#include <string.h>
+
+static uint32_t counts_hash(const small_net *net, const double *n)
+{
+  uint64_t hash = UINT64_C(0x9e3779b97f4a7c15);
+  for (int32_t i = 0; i < net->slots; i++) {
+    hash = (hash ^ (uint64_t)(int64_t)n[i]) * UINT64_C(0xda942042e4dd58b5);
+    hash ^= hash >> 32;
+  }
+  return (uint32_t)hash % STATES_HASH;
+}
+
+/* Where the counts are in the table, or the empty place where they belong. */
+static uint32_t place_find(const states_table *self, const small_net *net, const double *n)
+{
+  uint32_t at = counts_hash(net, n);
+  while (self->hash[at] >= 0 && memcmp(self->n[self->hash[at]], n, (size_t)net->slots * sizeof *n) != 0) {
+    at = (at + 1) % STATES_HASH;
+  }
+  return at;
+}
+
+int32_t states_find(const states_table *self, const small_net *net, const double *n)
+{
+  return self->rows > 0 ? self->hash[place_find(self, net, n)] : -1;
+}
+
+/* The row of the counts, new or known; -1 when there is no room. */
+static int32_t row_of(states_table *self, const small_net *net, const double *n)
+{
+  const uint32_t at = place_find(self, net, n);
+  if (self->hash[at] < 0 && self->rows < STATES_MOST) {
+    memcpy(self->n[self->rows], n, SMALL_SLOTS * sizeof *n);
+    self->hash[at] = self->rows++;
+  }
+  return self->hash[at];
+}
+
+/* Fills a row and finds the states after it; false when something does not fit. */
+static bool row_fill(states_table *self, const small_net *net, int32_t index)
+{
+  states_row *const row = &self->row[index];
+  const double *const n = self->n[index];
+  double a[SMALL_LEAVES] = {0}, c[SMALL_LEAVES], after[SMALL_LEAVES][SMALL_SLOTS];
+  int32_t open = 0, filled = 0;
+  small_sums(net, n, a, c);
+  row->total = c[net->padded - 1];
+  for (int32_t d = 0; d < STATES_OPEN - 1; d++) row->c[d] = INFINITY;
+  for (int32_t m = 0; m < net->moving; m++) {
+    const double x = n[net->slot[m]];
+    if (x == 0) continue;
+    if (filled == STATES_FILLED) return false;
+    row->x[filled] = x;
+    row->filled[filled++] = m;
+  }
+  for (int32_t j = 0; j < net->leaves; j++) memcpy(after[j], n, sizeof after[j]);
+  for (int32_t m = 0; m < net->moving; m++) {
+    for (int32_t i = net->start[m]; i < net->start[m + 1]; i++) {
+      after[net->change[i].leaf][net->slot[m]] += net->change[i].by;
+    }
+  }
+  for (int32_t j = 0; j < net->leaves; j++) {
+    if (!(a[j] > 0)) continue;
+    if (open == STATES_OPEN) return false;
+    if (open < STATES_OPEN - 1) row->c[open] = c[j];
+    row->leaf[open] = j;
+    row->next[open] = row_of(self, net, after[j]);
+    if (row->next[open++] < 0) return false;
+  }
+  return row->total <= 0x1p1000;
+}
+
+void states_build(states_table *self, const small_net *net, const int64_t *start)
+{
+  double n[SMALL_SLOTS] = {0};
+  for (int32_t i = 0; i < net->slots; i++) n[i] = (double)start[i];
+  n[net->slots] = 1;
+  for (int32_t i = 0; i < STATES_HASH; i++) self->hash[i] = -1;
+  self->row[STATES_MOST] = (states_row){.c = {INFINITY, INFINITY, INFINITY}, .next = {STATES_MOST}};
+  row_of(self, net, n);
+  for (int32_t i = 0; i < self->rows; i++) {
+    if (!row_fill(self, net, i)) {
+      self->rows = 0;
+    }
+  }
+}

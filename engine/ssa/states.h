@@ -1,0 +1,43 @@
+/* Inside the room: small networks with few reachable states, such as one carrier in its scheme or a hundred copies of
+ * two forms. What small.h computes at every event is looked up: the sums of the leaves that are open in a state, and
+ * the state after each of them. The same numbers, so the same bits. */
+#ifndef ENGINE_SSA_STATES_H
+#define ENGINE_SSA_STATES_H
+
+#include "engine/ssa/small.h"
+
+enum {
+  STATES_MOST = 256,
+  STATES_OPEN = 4,   /* open leaves of a state, at most */
+  STATES_FILLED = 2, /* moving slots of a state that are not empty, at most */
+  STATES_HASH = 1024
+};
+
+typedef struct states_row {
+  double total;                  /* the last sum */
+  double c[STATES_OPEN - 1];     /* sums up to each open leaf but the last, infinite beyond */
+  int32_t next[STATES_OPEN];     /* rows after them */
+  int32_t leaf[STATES_OPEN];     /* their numbers in the small network */
+  double x[STATES_FILLED];       /* counts that are not 0 */
+  int32_t filled[STATES_FILLED]; /* and where they are among the moving slots */
+} states_row;
+
+typedef struct states_table {
+  int32_t rows;                       /* 0: the network has too many states, or too large ones */
+  states_row row[STATES_MOST + 1];    /* the last: nothing is open, for ever */
+  double n[STATES_MOST][SMALL_SLOTS]; /* all counts and the constant 1 */
+  int32_t hash[STATES_HASH];          /* rows by their counts, -1 none */
+} states_table;
+
+/* All states that can be reached from the start; self is zeroed memory. */
+void states_build(states_table *self, const small_net *net, const int64_t *start);
+/* The row of counts n (slots), -1 when they are not among them. */
+int32_t states_find(const states_table *self, const small_net *net, const double *n);
+
+/* The leaf that fires, by its number among the open ones of the row. */
+static inline int32_t states_pick(const states_row *row, double point)
+{
+  return (point >= row->c[0]) + (point >= row->c[1]) + (point >= row->c[2]);
+}
+
+#endif
