@@ -46,7 +46,6 @@ static void net_scale(small_net *net)
     r->c *= LOCKSTEP_LANES;
     r->d *= LOCKSTEP_LANES;
   }
-  for (int32_t m = 0; m < net->moving; m++) net->slot[m] *= LOCKSTEP_LANES;
   for (int32_t i = 0; i < net->start[net->moving]; i++) net->change[i].leaf *= LOCKSTEP_LANES;
 }
 
@@ -77,7 +76,7 @@ void lockstep_seat(lockstep *self, int32_t lane, ssa_replica *replica, double t_
   s->inc_lo[lane] = stream->inc_lo;
   s->t[lane] = replica->t_event;
   s->horizon[lane] = fmin(t_stop, DBL_MAX);
-  for (int32_t i = 0; i < net->slots; i++) s->n[i][lane] = (double)replica->n[i];
+  for (int32_t i = 0; i < net->slots; i++) s->n[i][lane] = (double)replica->n[net->slot[i]];
   s->n[net->slots][lane] = 1;
   s->since[lane] = net->moving ? replica->slot[net->slot[0]].since : replica->t_event;
   for (int32_t m = 0; m < net->moving; m++) {
@@ -97,7 +96,7 @@ void lockstep_leave(lockstep *self, int32_t lane)
   replica->rng_event = replica->rng;
   for (int32_t m = 0; m < net->moving; m++) {
     ssa_slot *const slot = &replica->slot[net->slot[m]];
-    replica->n[net->slot[m]] = (int64_t)s->n[net->slot[m]][lane];
+    replica->n[net->slot[m]] = (int64_t)s->n[m][lane];
     *slot = (ssa_slot){s->since[lane], s->dwell[m][lane], s->dwell2[m][lane]};
   }
   self->taken--;

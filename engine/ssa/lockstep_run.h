@@ -122,7 +122,7 @@ RNG_INLINE void leaves_pick(const small_net *net, lockstep_state *s, const rng_r
 RNG_INLINE void slots_change(const small_net *net, lockstep_state *s, const rng_reals *time)
 {
   for (int32_t m = 0; m < net->moving; m++) {
-    double *const row = s->n[0] + net->slot[m];
+    double *const row = s->n[m];
     rng_reals x[PARTS];
     EACH(k)
     {
@@ -213,8 +213,7 @@ static void rows_leave(const small_net *net, const states_table *states, lockste
     const int32_t row = s->row[lane];
     s->c[net->padded - 1][lane] = states->row[row].total;
     for (int32_t m = 0; m < net->moving && row < STATES_MOST; m++) {
-      const int64_t slot = net->slot[m] / LOCKSTEP_LANES;
-      s->n[slot][lane] = states->n[row][slot];
+      s->n[m][lane] = states->n[row][m];
     }
     for (int32_t j = 0; j < net->leaves; j++) s->packed[j / 8][lane] += s->fired[j][lane] << 8 * (j % 8);
   }

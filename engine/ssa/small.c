@@ -14,10 +14,12 @@ enum { STEP_CHANGES = 8 }; /* of one leaf, at most */
 
 static const int64_t COUNT_MOST = INT64_C(1) << 51; /* counts are doubles here, and grow by one a step */
 
-typedef struct small_step { /* what the firing of a leaf changes, filled up with changes of nothing */
-  int64_t slot[STEP_CHANGES];
+typedef struct small_step {   /* what the firing of a leaf changes, filled up with changes of nothing */
+  int64_t slot[STEP_CHANGES]; /* in the order of small_net */
   double by[STEP_CHANGES];
 } small_step;
+
+typedef double pair __attribute__((vector_size(16), may_alias));
 
 typedef struct small_work {
   small_net net;
@@ -26,8 +28,9 @@ typedef struct small_work {
   int32_t at;                   /* next pair of the block */
   rng_stream block, end, stood; /* the stream before and behind the block, and before pair `at` at the last pause */
   small_step step[SMALL_LEAVES];
-  double n[SMALL_SLOTS + 1]; /* counts, the constant 1, and a place that nobody reads */
-  double a[SMALL_LEAVES], c[SMALL_LEAVES], dwell[SMALL_SLOTS], dwell2[SMALL_SLOTS];
+  _Alignas(16) double n[SMALL_SLOTS + 2]; /* counts, the constant 1, and a place that nobody reads */
+  double a[SMALL_LEAVES], c[SMALL_LEAVES];
+  _Alignas(16) double dwell[SMALL_SLOTS], dwell2[SMALL_SLOTS]; /* (moving), and one that may be written */
   rng_pairs pairs;
   states_table states;
 } small_work;
@@ -35,9 +38,10 @@ typedef struct small_work {
 /* --- compiling --- */
 
 /* Leaves of a class: linear, of second order, all others. */
-static int32_t rate_class(const rate_law *law, int32_t one)
+static int32_t rate_class(const ness_network *net, int32_t dir)
 {
-  return law->quad.kind == RATE_QUAD ? law->quad.b != one : 2;
+  const rate_law law = rate_compile(net, dir, 0);
+  return law.quad.kind == RATE_QUAD ? law.quad.b != net->nslot : 2;
 }
 
 bool small_fits(const ness_network *net)
@@ -67,28 +71,28 @@ bool small_fits(const ness_network *net)
   return changes <= SMALL_CHANGES;
 }
 
-static small_rate rate_small(const rate_law *law, int32_t one)
+/* `place`: of the network's slots here, and of the constant 1. */
+static small_rate rate_small(const rate_law *law, const int32_t *place, int32_t one)
 {
-  small_rate rate = {.k = law->quad.k, .a = law->quad.a, .b = law->quad.b, .c = one, .d = one};
+  small_rate rate = {.k = law->quad.k, .a = place[law->quad.a], .b = place[law->quad.b], .c = one, .d = one};
   rate.shift_b = law->quad.shift_b;
   rate.high = INFINITY;
   if (law->quad.kind == RATE_CUBE) {
-    rate.c = law->c;
+    rate.c = place[law->c];
     rate.shift_c = law->shift_c;
   } else if (law->quad.kind == RATE_GATED) {
-    rate.d = law->c;
+    rate.d = place[law->c];
     rate.low = (double)law->low;
     rate.high = law->high == MODEL_NO_MAX ? INFINITY : (double)law->high;
   }
   return rate;
 }
 
-/* The changes of all slots by leaf, in the order of leaves. */
+/* The changes of the slots that move, each by leaf, in the order of leaves; those that do not come after them. */
 static void changes_compile(const ness_network *net, small_net *out)
 {
-  int32_t end = 0;
+  int32_t end = 0, still = 0, rest[SMALL_SLOTS];
   for (int32_t slot = 0; slot < net->nslot; slot++) {
-    out->slot[out->moving] = slot;
     out->start[out->moving] = end;
     for (int32_t leaf = 0; leaf < out->leaves; leaf++) {
       const int32_t dir = out->dir[leaf], step = dir / 2;
@@ -98,21 +102,26 @@ static void changes_compile(const ness_network *net, small_net *out)
         }
       }
     }
-    out->moving += end > out->start[out->moving];
+    if (end > out->start[out->moving]) {
+      out->slot[out->moving++] = slot;
+    } else {
+      rest[still++] = slot;
+    }
   }
   out->start[out->moving] = end;
+  memcpy(out->slot + out->moving, rest, (size_t)still * sizeof *rest);
 }
 
 void small_compile(const ness_network *net, small_net *out)
 {
-  int32_t *const ends[3] = {&out->linear, &out->quads, &out->leaves};
+  rate_law law[SMALL_LEAVES];
+  int32_t place[SMALL_SLOTS], *const ends[3] = {&out->linear, &out->quads, &out->leaves};
   memset(out, 0, sizeof *out);
   out->slots = net->nslot;
   for (int32_t kind = 0, leaf = 0; kind < 3; kind++) {
     for (int32_t d = 0; d < 2 * net->nstep; d++) {
-      const rate_law law = rate_compile(net, d, 0);
-      if (rate_open(net, d) && rate_class(&law, net->nslot) == kind) {
-        out->rate[leaf] = rate_small(&law, net->nslot);
+      if (rate_open(net, d) && rate_class(net, d) == kind) {
+        law[leaf] = rate_compile(net, d, leaf);
         out->count[leaf] = d / 2 + (d % 2 ? net->nstep : 0);
         out->dir[leaf++] = d;
       }
@@ -122,6 +131,11 @@ void small_compile(const ness_network *net, small_net *out)
   out->padded = (out->leaves + SMALL_GROUP - 1) / SMALL_GROUP * SMALL_GROUP;
   out->padded += out->padded ? 0 : SMALL_GROUP;
   changes_compile(net, out);
+  for (int32_t i = 0; i < net->nslot; i++) place[out->slot[i]] = i;
+  place[net->nslot] = net->nslot;
+  for (int32_t leaf = 0; leaf < out->leaves; leaf++) {
+    out->rate[leaf] = rate_small(&law[leaf], place, net->nslot);
+  }
 }
 
 static size_t small_size(const ness_network *net)
@@ -147,7 +161,7 @@ static void small_start(void *work, const ness_network *net)
     for (int32_t i = s->start[m]; i < s->start[m + 1]; i++) {
       const int64_t leaf = s->change[i].leaf;
       const int32_t at = used[leaf]++;
-      w->step[leaf].slot[at] = s->slot[m];
+      w->step[leaf].slot[at] = m;
       w->step[leaf].by[at] = s->change[i].by;
       w->changes = at + 1 > w->changes ? at + 1 : w->changes;
     }
@@ -271,10 +285,10 @@ static inline __attribute__((always_inline)) ssa_pause small_run(ssa_replica *se
     const double point = w->pairs.choice[w->at++] * total, time = t_next - since;
     int32_t leaf = 0;
     for (int32_t j = 0; j < padded - 1; j++) leaf += point >= c[j];
-    for (int32_t m = 0; m < net->moving; m++) {
-      const double x = n[net->slot[m]], area = x * time;
-      w->dwell[m] += area;
-      w->dwell2[m] += x * area;
+    for (int32_t m = 0; m < net->moving; m += 2) {
+      const pair x = *(const pair *)(const void *)(n + m), area = x * time;
+      *(pair *)(void *)(w->dwell + m) += area;
+      *(pair *)(void *)(w->dwell2 + m) += x * area;
     }
     t = since = t_next;
     const small_step *const step = &w->step[leaf];
@@ -353,7 +367,7 @@ static ssa_pause small_advance(ssa_replica *self, const ness_network *net, doubl
   ssa_pause pause;
   (void)net;
   pairs_begin(w, self->pending ? &self->rng_event : &self->rng);
-  for (int32_t i = 0; i < s->slots; i++) w->n[i] = (double)self->n[i];
+  for (int32_t i = 0; i < s->slots; i++) w->n[i] = (double)self->n[s->slot[i]];
   for (int32_t m = 0; m < s->moving; m++) {
     w->dwell[m] = self->slot[s->slot[m]].dwell;
     w->dwell2[m] = self->slot[s->slot[m]].dwell2;
@@ -376,7 +390,7 @@ static ssa_pause small_advance(ssa_replica *self, const ness_network *net, doubl
   }
   for (int32_t m = 0; m < s->moving; m++) {
     ssa_slot *const slot = &self->slot[s->slot[m]];
-    self->n[s->slot[m]] = (int64_t)w->n[s->slot[m]];
+    self->n[s->slot[m]] = (int64_t)w->n[m];
     slot->dwell = w->dwell[m];
     slot->dwell2 = w->dwell2[m];
   }

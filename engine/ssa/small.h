@@ -37,7 +37,7 @@ typedef struct small_net {
   int32_t leaves, padded;      /* open directions; with leaves of propensity 0 to whole groups */
   int32_t linear, quads;       /* leaves below linear are k n_a, below quads k n_a (n_b + shift_b) */
   int32_t moving, slots;       /* slots that some step changes; all, without the constant 1 */
-  int64_t slot[SMALL_SLOTS];   /* (moving) */
+  int32_t slot[SMALL_SLOTS];   /* (slots) of the network; its order here has those that move first */
   int32_t start[SMALL_SLOTS];  /* (moving + 1) range in change */
   int32_t dir[SMALL_LEAVES];   /* (leaves) */
   int32_t count[SMALL_LEAVES]; /* (leaves) index in fwd:bwd */
@@ -48,7 +48,8 @@ typedef struct small_net {
 /* Whether the network is small, all its rates are mass action up to third order with at most one bound on a count. */
 bool small_fits(const ness_network *net);
 void small_compile(const ness_network *net, small_net *out);
-/* Propensities a (leaves) and sums c (padded) at counts n, behind which the constant 1 stands; a is 0 beyond leaves. */
+/* Propensities a (leaves) and sums c (padded) at counts n, in the order of net.slot, behind which the constant 1
+ * stands; a is 0 beyond leaves. */
 void small_sums(const small_net *net, const double *n, double *a, double *c);
 
 #endif

@@ -52,7 +52,7 @@ static bool row_fill(states_table *self, const small_net *net, int32_t index)
   row->total = c[net->padded - 1];
   for (int32_t d = 0; d < STATES_OPEN - 1; d++) row->c[d] = INFINITY;
   for (int32_t m = 0; m < net->moving; m++) {
-    const double x = n[net->slot[m]];
+    const double x = n[m];
     if (x == 0) continue;
     if (filled == STATES_FILLED) return false;
     row->x[filled] = x;
@@ -61,7 +61,7 @@ static bool row_fill(states_table *self, const small_net *net, int32_t index)
   for (int32_t j = 0; j < net->leaves; j++) memcpy(after[j], n, sizeof after[j]);
   for (int32_t m = 0; m < net->moving; m++) {
     for (int32_t i = net->start[m]; i < net->start[m + 1]; i++) {
-      after[net->change[i].leaf][net->slot[m]] += net->change[i].by;
+      after[net->change[i].leaf][m] += net->change[i].by;
     }
   }
   for (int32_t j = 0; j < net->leaves; j++) {
@@ -78,7 +78,7 @@ static bool row_fill(states_table *self, const small_net *net, int32_t index)
 void states_build(states_table *self, const small_net *net, const int64_t *start)
 {
   double n[SMALL_SLOTS] = {0};
-  for (int32_t i = 0; i < net->slots; i++) n[i] = (double)start[i];
+  for (int32_t i = 0; i < net->slots; i++) n[i] = (double)start[net->slot[i]];
   n[net->slots] = 1;
   for (int32_t i = 0; i < STATES_HASH; i++) self->hash[i] = -1;
   self->row[STATES_MOST] = (states_row){.c = {INFINITY, INFINITY, INFINITY}, .next = {STATES_MOST}};
