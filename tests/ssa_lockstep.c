@@ -17,7 +17,7 @@ static int same_replica(const ness_network *net, const ssa_replica *a, const ssa
   ssa_checkpoint(b, &tb, rb);
   return a->t == b->t && ta == tb && memcmp(ra, rb, sizeof ra) == 0 && a->events == b->events &&
          a->pending == b->pending && memcmp(&a->rng, &b->rng, sizeof a->rng) == 0 &&
-         memcmp(a->n, b->n, (size_t)net->nslot * sizeof *a->n) == 0 &&
+         a->tape_entropy == b->tape_entropy && memcmp(a->n, b->n, (size_t)net->nslot * sizeof *a->n) == 0 &&
          memcmp(a->fwd, b->fwd, (size_t)net->nstep * sizeof *a->fwd) == 0 &&
          memcmp(a->bwd, b->bwd, (size_t)net->nstep * sizeof *a->bwd) == 0 &&
          memcmp(a->slot, b->slot, (size_t)net->nslot * sizeof *a->slot) == 0;
@@ -113,6 +113,80 @@ static ness_network *net_cubic(void)
   return net_finish(b);
 }
 
+/* Every operation of a tape, one way and back, and mass action of fourth order with bounds. */
+static ness_network *net_laws(void)
+{
+  const net_slot slots[] = {{"X", 12, 40}, {"Y", 3, 0}};
+  const double constants[] = {0.3, 2, 0.25, 5};
+  enum {
+    C0,
+    C1,
+    C2,
+    C3,
+    X,
+    Y,
+    POW,
+    ADD,
+    DIV,
+    EXP,
+    LN,
+    SQRT,
+    ABS,
+    MIN,
+    MAX,
+    FLOOR,
+    LT,
+    LE,
+    EQ,
+    AND,
+    OR,
+    NOT,
+    SELECT,
+    TANH,
+    ODD,
+    NEG,
+    SUB,
+    SUM
+  };
+  const tape_op forth[] = {[C0] = {TAPE_CONST, 0, 0, 0},
+                           [C1] = {TAPE_CONST, 1, 0, 0},
+                           [C2] = {TAPE_CONST, 2, 0, 0},
+                           [C3] = {TAPE_CONST, 3, 0, 0},
+                           [X] = {TAPE_SLOT, 0, 0, 0},
+                           [Y] = {TAPE_SLOT, 1, 0, 0},
+                           [POW] = {TAPE_POW, X, C1, 0},
+                           [ADD] = {TAPE_ADD, POW, C3, 0},
+                           [DIV] = {TAPE_DIV, POW, ADD, 0},
+                           [EXP] = {TAPE_EXP, DIV, 0, 0},
+                           [LN] = {TAPE_LN, ADD, 0, 0},
+                           [SQRT] = {TAPE_SQRT, ADD, 0, 0},
+                           [ABS] = {TAPE_ABS, LN, 0, 0},
+                           [MIN] = {TAPE_MIN, SQRT, ABS, 0},
+                           [MAX] = {TAPE_MAX, MIN, DIV, 0},
+                           [FLOOR] = {TAPE_FLOOR, MAX, 0, 0},
+                           [LT] = {TAPE_LT, X, Y, 0},
+                           [LE] = {TAPE_LE, Y, X, 0},
+                           [EQ] = {TAPE_EQ, X, Y, 0},
+                           [AND] = {TAPE_AND, LE, X, 0},
+                           [OR] = {TAPE_OR, EQ, AND, 0},
+                           [NOT] = {TAPE_NOT, LT, 0, 0},
+                           [SELECT] = {TAPE_SELECT, OR, EXP, C0},
+                           [TANH] = {TAPE_TANH, DIV, 0, 0},
+                           [ODD] = {TAPE_POW, C3, DIV, 0},
+                           [NEG] = {TAPE_NEG, C2, 0, 0},
+                           [SUB] = {TAPE_SUB, SELECT, NEG, 0},
+                           [SUM] = {TAPE_MUL, SUB, SQRT, 0}};
+  const tape_op back[] = {
+      {TAPE_CONST, 0, 0, 0}, {TAPE_SLOT, 1, 0, 0}, {TAPE_MUL, 0, 1, 0}, {TAPE_POW, 1, 0, 0}, {TAPE_ADD, 2, 3, 0}};
+  const net_step law = {"law", 0, 0, 1, {0}, 1, {1}};
+  const net_step fourth = {"fourth", 1e-3, 0, 4, {0, 0, 0, 0}, 3, {0, 0, 1}}, feed = {"feed", 9, 0.7, 0, {0}, 1, {0}};
+  network_builder *b = net_slots("laws", 2, slots);
+  net_add(b, &law, SUM + 1, forth, 5, back, constants);
+  net_add(b, &fourth, 0, NULL, 0, NULL, NULL);
+  net_add(b, &feed, 0, NULL, 0, NULL, NULL);
+  return net_finish(b);
+}
+
 /* 20 copies of two forms, two ways between them, and a loss until nothing is left. */
 static ness_network *net_switches(void)
 {
@@ -194,6 +268,8 @@ int main(void)
     same_bits(net_birth(6, 0.8), 30, false);
     same_bits(net_chain(12, 3), 10, false);
     same_bits(net_cubic(), 10, false);
+    same_bits(net_tape(3), 10, false);
+    same_bits(net_laws(), 10, false);
   }
   overflow();
   same_ensemble();

@@ -3,6 +3,7 @@
  * changes come sorted and merged from the left and right lists, so catalysts cancel in the change and stay in the
  * propensity. Cost: O(n log n) in the mentions of a step. */
 #include "compile.h"
+#include "engine/model/tape.h"
 #include "engine/rng/rng.h"
 
 #include <math.h>

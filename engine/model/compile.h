@@ -16,25 +16,6 @@ ness_status model_verify(const ness_network *net, ness_diags *diags);
 ness_status model_derive_sizes(const ness_network *net, ness_network *sizes, ness_diags *diags);
 ness_status model_derive(ness_network *net);
 
-/* Operands of a tape operation that are registers: 0 to 3. */
-static inline int32_t tape_registers(int32_t code)
-{
-  switch (code) {
-  case TAPE_CONST:
-  case TAPE_SLOT: return 0;
-  case TAPE_NEG:
-  case TAPE_EXP:
-  case TAPE_LN:
-  case TAPE_SQRT:
-  case TAPE_ABS:
-  case TAPE_FLOOR:
-  case TAPE_NOT:
-  case TAPE_TANH: return 1;
-  case TAPE_SELECT: return 3;
-  default: return 2;
-  }
-}
-
 /* The arrays are const to everybody but this room. */
 static inline void *model_writable(const void *array)
 {

@@ -3,7 +3,7 @@
  * of logarithms of falling factorials, never differences of ln n!, so they stay exact for large counts. Cost: a
  * propensity is a few multiplications or one walk along its tape. */
 #include "compile.h"
-#include "engine/rng/rng.h"
+#include "engine/model/tape.h"
 
 #include <float.h>
 #include <math.h>
@@ -25,9 +25,9 @@ const char *network_source_name(const ness_network *self, int32_t source)
 
 /* --- tapes --- */
 
-static double tape_power(double base, double power)
+double tape_power(double base, double power)
 {
-  if (power == floor(power) && fabs(power) <= 64) { /* whole powers by squaring: exact where the result is */
+  if (power == floor(power) && fabs(power) <= TAPE_POWER_MOST) {
     double result = 1, square = base;
     for (int32_t left = (int32_t)fabs(power); left > 0; left /= 2) {
       result *= left % 2 ? square : 1;
@@ -41,7 +41,7 @@ static double tape_power(double base, double power)
   return rng_e(power * rng_ln(base));
 }
 
-static double tape_tanh(double x)
+double tape_tanh(double x)
 {
   const double size = fabs(x);
   if (size < 0.5) { /* Lambert's continued fraction: no cancellation near 0 */
@@ -56,34 +56,10 @@ double network_tape(const tape_op *tape, int32_t length, const double *constant,
 {
   const tape_op *op = tape;
   for (int32_t i = 0; i < length; i++, op++) {
-    double value = 0;
-    switch ((tape_code)op->code) {
-    case TAPE_CONST: value = constant[op->a]; break;
-    case TAPE_SLOT: value = (double)n[op->a]; break;
-    case TAPE_ADD: value = reg[op->a] + reg[op->b]; break;
-    case TAPE_SUB: value = reg[op->a] - reg[op->b]; break;
-    case TAPE_MUL: value = reg[op->a] * reg[op->b]; break;
-    case TAPE_DIV: value = reg[op->a] / reg[op->b]; break;
-    case TAPE_POW: value = tape_power(reg[op->a], reg[op->b]); break;
-    case TAPE_NEG: value = -reg[op->a]; break;
-    case TAPE_EXP: value = rng_e(reg[op->a]); break;
-    case TAPE_LN: value = rng_ln(reg[op->a]); break;
-    case TAPE_SQRT: value = sqrt(reg[op->a]); break;
-    case TAPE_ABS: value = fabs(reg[op->a]); break;
-    case TAPE_MIN: value = reg[op->a] < reg[op->b] ? reg[op->a] : reg[op->b]; break;
-    case TAPE_MAX: value = reg[op->a] > reg[op->b] ? reg[op->a] : reg[op->b]; break;
-    case TAPE_FLOOR: value = floor(reg[op->a]); break;
-    case TAPE_LT: value = reg[op->a] < reg[op->b]; break;
-    case TAPE_LE: value = reg[op->a] <= reg[op->b]; break;
-    case TAPE_EQ: value = reg[op->a] == reg[op->b]; break;
-    case TAPE_AND: value = reg[op->a] != 0 && reg[op->b] != 0; break;
-    case TAPE_OR: value = reg[op->a] != 0 || reg[op->b] != 0; break;
-    case TAPE_NOT: value = reg[op->a] == 0; break;
-    case TAPE_SELECT: value = reg[op->a] != 0 ? reg[op->b] : reg[op->c]; break;
-    case TAPE_TANH: value = tape_tanh(reg[op->a]); break;
-    case TAPE_CODES: break;
-    }
-    reg[i] = value;
+    const tape_code code = (tape_code)op->code;
+    const int32_t registers = tape_registers(code);
+    const double a = code == TAPE_CONST ? constant[op->a] : code == TAPE_SLOT ? (double)n[op->a] : reg[op->a];
+    reg[i] = tape_apply(code, a, registers > 1 ? reg[op->b] : 0, registers > 2 ? reg[op->c] : 0);
   }
   return reg[length - 1];
 }

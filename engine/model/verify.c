@@ -2,6 +2,7 @@
  * after NESS_OK every index, offset, register, number and sum that any engine uses is in range; before it nothing is
  * trusted. Messages name the step or slot and go on to the next one. Cost: linear in the stored arrays. */
 #include "compile.h"
+#include "engine/model/tape.h"
 
 #include <float.h>
 #include <math.h>

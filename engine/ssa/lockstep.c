@@ -47,6 +47,11 @@ static void net_scale(small_net *net)
     r->d *= LOCKSTEP_LANES;
   }
   for (int32_t i = 0; i < net->start[net->moving]; i++) net->change[i].leaf *= LOCKSTEP_LANES;
+  for (int32_t i = 0; i < net->op_start[net->leaves]; i++) {
+    net->op[i].a *= LOCKSTEP_LANES;
+    net->op[i].b *= LOCKSTEP_LANES;
+    net->op[i].c *= LOCKSTEP_LANES;
+  }
 }
 
 void lockstep_init(lockstep *self, const small_net *net, const states_table *states, void *memory)
@@ -78,6 +83,7 @@ void lockstep_seat(lockstep *self, int32_t lane, ssa_replica *replica, double t_
   s->horizon[lane] = fmin(t_stop, DBL_MAX);
   for (int32_t i = 0; i < net->slots; i++) s->n[i][lane] = (double)replica->n[net->slot[i]];
   s->n[net->slots][lane] = 1;
+  s->entropy[lane] = replica->tape_entropy;
   s->since[lane] = net->moving ? replica->slot[net->slot[0]].since : replica->t_event;
   for (int32_t m = 0; m < net->moving; m++) {
     s->dwell[m][lane] = replica->slot[net->slot[m]].dwell;
@@ -94,6 +100,7 @@ void lockstep_leave(lockstep *self, int32_t lane)
   replica->t = replica->t_event = s->t[lane];
   replica->rng = (rng_stream){s->hi[lane], s->lo[lane], s->inc_hi[lane], s->inc_lo[lane]};
   replica->rng_event = replica->rng;
+  replica->tape_entropy = s->entropy[lane];
   for (int32_t m = 0; m < net->moving; m++) {
     ssa_slot *const slot = &replica->slot[net->slot[m]];
     replica->n[net->slot[m]] = (int64_t)s->n[m][lane];

@@ -1,5 +1,6 @@
 /* The loop of lockstep.h, compiled once for each level of instructions: LOCKSTEP_LANES lanes as PARTS vectors, which
  * also fill each other's waits. Nothing in it depends on chance but its end. */
+#include "engine/model/tape.h"
 #include "engine/rng/rng_vector.h"
 #include "engine/ssa/lockstep.h"
 
@@ -23,6 +24,85 @@ RNG_INLINE rng_words *word_at(uint64_t *row, int k)
 RNG_INLINE rng_reals real_and(rng_reals a, rng_masks mask)
 {
   return (rng_reals)((rng_masks)a & mask);
+}
+
+RNG_INLINE rng_reals real_select(rng_masks mask, rng_reals a, rng_reals b)
+{
+  return (rng_reals)((mask & (rng_masks)a) | (~mask & (rng_masks)b));
+}
+
+RNG_INLINE rng_reals real_both(double x)
+{
+  return x - (rng_reals){0};
+}
+
+/* --- tapes --- */
+
+/* As tape_power does it, by squaring. */
+RNG_INLINE rng_reals real_power(rng_reals base, double power)
+{
+  rng_reals result = real_both(1), square = base;
+  for (int32_t left = (int32_t)fabs(power); left > 0; left /= 2) {
+    if (left % 2) result *= square;
+    square *= square;
+  }
+  if (power < 0) result = 1 / result;
+  return result;
+}
+
+/* tape_apply in every lane, for what vectors have no operation for. */
+static void lanes_apply(const small_op *op, const double *a, const double *b, double *out)
+{
+  for (int lane = 0; lane < LOCKSTEP_LANES; lane++) out[lane] = tape_apply((tape_code)op->code, a[lane], b[lane], 0);
+}
+
+/* One operation in part k; false when vectors have none. */
+RNG_INLINE int op_apply(const small_op *op, rng_reals a, rng_reals b, rng_reals c, rng_reals *out)
+{
+  const rng_reals one = real_both(1);
+  switch ((tape_code)op->code) {
+  case TAPE_CONST: *out = real_both(op->value); return 1;
+  case TAPE_SLOT: *out = a; return 1;
+  case TAPE_ADD: *out = a + b; return 1;
+  case TAPE_SUB: *out = a - b; return 1;
+  case TAPE_MUL: *out = a * b; return 1;
+  case TAPE_DIV: *out = a / b; return 1;
+  case TAPE_NEG: *out = -a; return 1;
+  case TAPE_MIN: *out = real_select(a < b, a, b); return 1;
+  case TAPE_MAX: *out = real_select(a > b, a, b); return 1;
+  case TAPE_LT: *out = real_and(one, a < b); return 1;
+  case TAPE_LE: *out = real_and(one, a <= b); return 1;
+  case TAPE_EQ: *out = real_and(one, a == b); return 1;
+  case TAPE_AND: *out = real_and(one, (a != 0) & (b != 0)); return 1;
+  case TAPE_OR: *out = real_and(one, (a != 0) | (b != 0)); return 1;
+  case TAPE_NOT: *out = real_and(one, a == 0); return 1;
+  case TAPE_SELECT: *out = real_select(a != 0, b, c); return 1;
+  case TAPE_POW:
+    if (isnan(op->value)) return 0;
+    *out = real_power(a, op->value);
+    return 1;
+  default: return 0;
+  }
+}
+
+/* a of a leaf with a tape; NaN for what is no propensity. */
+RNG_INLINE void tape_run(const small_net *net, lockstep_state *s, int32_t leaf)
+{
+  const int32_t begin = net->op_start[leaf], end = net->op_start[leaf + 1];
+  double *const reg = s->reg[0], *last = reg;
+  for (int32_t i = begin; i < end; i++) {
+    const small_op *const op = &net->op[i];
+    double *const a = op->code == TAPE_SLOT ? s->n[0] + op->a : reg + op->a, *const b = reg + op->b;
+    int done = 1;
+    last = s->reg[i - begin];
+    EACH(k) done &= op_apply(op, *real_at(a, k), *real_at(b, k), *real_at(reg + op->c, k), real_at(last, k));
+    if (!done) lanes_apply(op, a, b, last);
+  }
+  EACH(k)
+  {
+    const rng_reals value = *real_at(last, k);
+    *real_at(s->a[leaf], k) = real_select(value >= 0, value, real_both((double)NAN));
+  }
 }
 
 /* --- propensities and sums --- */
@@ -60,7 +140,9 @@ RNG_INLINE void sums_make(const small_net *net, lockstep_state *s)
   const rng_reals zero = {0};
   rng_reals before[PARTS];
   EACH(k) before[k] = zero;
-  int32_t j = 0;
+  int32_t j = net->thirds;
+  for (; j < net->leaves; j++) tape_run(net, s, j);
+  j = 0;
   for (; j + SMALL_GROUP <= net->linear; j += SMALL_GROUP) {
     const small_rate *const r = &net->rate[j];
     EACH(k)
@@ -85,7 +167,10 @@ RNG_INLINE void sums_make(const small_net *net, lockstep_state *s)
       rng_reals p[SMALL_GROUP];
       for (int32_t i = 0; i < SMALL_GROUP; i++) {
         const small_rate *const r = &net->rate[j + i];
-        p[i] = j + i < net->quads ? rate_second(r, s, k) : j + i < net->leaves ? rate_third(r, s, k) : zero;
+        p[i] = j + i < net->quads    ? rate_second(r, s, k)
+               : j + i < net->thirds ? rate_third(r, s, k)
+               : j + i < net->leaves ? *real_at(s->a[j + i], k)
+                                     : zero;
       }
       group_sum(s, j, k, p, &before[k]);
     }
@@ -115,6 +200,37 @@ RNG_INLINE void leaves_pick(const small_net *net, lockstep_state *s, const rng_r
   }
   for (int32_t word = 0; 8 * word < net->leaves; word++) {
     EACH(k) * word_at(s->packed[word], k) += rng_shifted_one((rng_words)(index[k] - 8 * word) << 3);
+  }
+}
+
+/* The propensity of a leaf, whatever its kind. */
+RNG_INLINE rng_reals leaf_rate(const small_net *net, lockstep_state *s, int32_t leaf, int k)
+{
+  return leaf < net->quads    ? rate_second(&net->rate[leaf], s, k)
+         : leaf < net->thirds ? rate_third(&net->rate[leaf], s, k)
+                              : *real_at(s->a[leaf], k);
+}
+
+/* Where a leaf with a reverse fires: its propensity, or that of its reverse; elsewhere 1. */
+static void fired_rates(const small_net *net, lockstep_state *s, int back, double *out)
+{
+  EACH(k) * real_at(out, k) = real_both(1);
+  for (int32_t j = 0; j < net->leaves; j++) {
+    if (net->reverse[j] < 0) continue;
+    EACH(k)
+    {
+      const rng_reals rate = leaf_rate(net, s, back ? net->reverse[j] : j, k);
+      *real_at(out, k) = real_select((rng_masks)*word_at(s->fired[j], k), rate, *real_at(out, k));
+    }
+  }
+}
+
+/* ln(before / after) of every lane goes to its entropy. */
+static void entropy_add(lockstep_state *s, const double *before, const double *after)
+{
+  for (int lane = 0; lane < LOCKSTEP_LANES; lane++) {
+    const double ratio = before[lane] / after[lane];
+    if (ratio != 1) s->entropy[lane] += rng_ln(ratio);
   }
 }
 
@@ -189,6 +305,7 @@ RNG_INLINE int pace_draw(lane_pace *self, lockstep_state *s, const rng_reals *to
 
 static int32_t loop_run(const small_net *net, lockstep_state *s, int32_t steps)
 {
+  _Alignas(64) lockstep_row before, after;
   lane_pace pace;
   pace_load(&pace, s);
   sums_make(net, s);
@@ -198,9 +315,14 @@ static int32_t loop_run(const small_net *net, lockstep_state *s, int32_t steps)
     EACH(k) total[k] = *real_at(s->c[net->padded - 1], k);
     if (!pace_draw(&pace, s, total, next, time, point) || done == steps) break;
     leaves_pick(net, s, point);
+    if (net->entropy) fired_rates(net, s, 0, before);
     slots_change(net, s, time);
     EACH(k) pace.t[k] = pace.since[k] = next[k];
     sums_make(net, s);
+    if (net->entropy) {
+      fired_rates(net, s, 1, after);
+      entropy_add(s, before, after);
+    }
   }
   pace_store(&pace, s);
   return done;

@@ -3,20 +3,16 @@
  * Waits and choices come in blocks. Invariant: a pause leaves no trace; the stream stands before the pair of the next
  * event, or, with a wait pending, rng_event does. Cost: 8 ns an event for 4 leaves, 20 for 16, on 3.5 GHz. */
 #include "engine/ssa/small.h"
-#include "engine/ssa/rate.h"
+#include "engine/model/tape.h"
 #include "engine/ssa/states.h"
 
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
-enum { STEP_CHANGES = 8 }; /* of one leaf, at most */
-
-static const int64_t COUNT_MOST = INT64_C(1) << 51; /* counts are doubles here, and grow by one a step */
-
-typedef struct small_step {   /* what the firing of a leaf changes, filled up with changes of nothing */
-  int64_t slot[STEP_CHANGES]; /* in the order of small_net */
-  double by[STEP_CHANGES];
+typedef struct small_step {         /* what the firing of a leaf changes, filled up with changes of nothing */
+  int64_t slot[SMALL_STEP_CHANGES]; /* in the order of small_net */
+  double by[SMALL_STEP_CHANGES];
 } small_step;
 
 typedef double pair __attribute__((vector_size(16), may_alias));
@@ -35,109 +31,6 @@ typedef struct small_work {
   states_table states;
 } small_work;
 
-/* --- compiling --- */
-
-/* Leaves of a class: linear, of second order, all others. */
-static int32_t rate_class(const ness_network *net, int32_t dir)
-{
-  const rate_law law = rate_compile(net, dir, 0);
-  return law.quad.kind == RATE_QUAD ? law.quad.b != net->nslot : 2;
-}
-
-bool small_fits(const ness_network *net)
-{
-  int32_t leaves = 0, changes = 0;
-  if (net->nslot >= SMALL_SLOTS || net->nstep > SMALL_LEAVES) {
-    return false;
-  }
-  for (int32_t dir = 0; dir < 2 * net->nstep; dir++) {
-    if (net->dir_law[dir] == LAW_TAPE) {
-      return false;
-    }
-    const int32_t own = net->change_start[dir / 2 + 1] - net->change_start[dir / 2];
-    if (!rate_open(net, dir)) {
-      continue;
-    }
-    if (++leaves > SMALL_LEAVES || own > STEP_CHANGES || rate_compile(net, dir, 0).quad.kind == RATE_CALL) {
-      return false;
-    }
-    changes += own;
-  }
-  for (int32_t i = 0; i < net->nslot; i++) {
-    if (net->slot_start[i] > COUNT_MOST) {
-      return false;
-    }
-  }
-  return changes <= SMALL_CHANGES;
-}
-
-/* `place`: of the network's slots here, and of the constant 1. */
-static small_rate rate_small(const rate_law *law, const int32_t *place, int32_t one)
-{
-  small_rate rate = {.k = law->quad.k, .a = place[law->quad.a], .b = place[law->quad.b], .c = one, .d = one};
-  rate.shift_b = law->quad.shift_b;
-  rate.high = INFINITY;
-  if (law->quad.kind == RATE_CUBE) {
-    rate.c = place[law->c];
-    rate.shift_c = law->shift_c;
-  } else if (law->quad.kind == RATE_GATED) {
-    rate.d = place[law->c];
-    rate.low = (double)law->low;
-    rate.high = law->high == MODEL_NO_MAX ? INFINITY : (double)law->high;
-  }
-  return rate;
-}
-
-/* The changes of the slots that move, each by leaf, in the order of leaves; those that do not come after them. */
-static void changes_compile(const ness_network *net, small_net *out)
-{
-  int32_t end = 0, still = 0, rest[SMALL_SLOTS];
-  for (int32_t slot = 0; slot < net->nslot; slot++) {
-    out->start[out->moving] = end;
-    for (int32_t leaf = 0; leaf < out->leaves; leaf++) {
-      const int32_t dir = out->dir[leaf], step = dir / 2;
-      for (int32_t i = net->change_start[step]; i < net->change_start[step + 1]; i++) {
-        if (net->change_slot[i] == slot) {
-          out->change[end++] = (small_change){dir % 2 ? -net->change_by[i] : net->change_by[i], leaf};
-        }
-      }
-    }
-    if (end > out->start[out->moving]) {
-      out->slot[out->moving++] = slot;
-    } else {
-      rest[still++] = slot;
-    }
-  }
-  out->start[out->moving] = end;
-  memcpy(out->slot + out->moving, rest, (size_t)still * sizeof *rest);
-}
-
-void small_compile(const ness_network *net, small_net *out)
-{
-  rate_law law[SMALL_LEAVES];
-  int32_t place[SMALL_SLOTS], *const ends[3] = {&out->linear, &out->quads, &out->leaves};
-  memset(out, 0, sizeof *out);
-  out->slots = net->nslot;
-  for (int32_t kind = 0, leaf = 0; kind < 3; kind++) {
-    for (int32_t d = 0; d < 2 * net->nstep; d++) {
-      if (rate_open(net, d) && rate_class(net, d) == kind) {
-        law[leaf] = rate_compile(net, d, leaf);
-        out->count[leaf] = d / 2 + (d % 2 ? net->nstep : 0);
-        out->dir[leaf++] = d;
-      }
-    }
-    *ends[kind] = leaf;
-  }
-  out->padded = (out->leaves + SMALL_GROUP - 1) / SMALL_GROUP * SMALL_GROUP;
-  out->padded += out->padded ? 0 : SMALL_GROUP;
-  changes_compile(net, out);
-  for (int32_t i = 0; i < net->nslot; i++) place[out->slot[i]] = i;
-  place[net->nslot] = net->nslot;
-  for (int32_t leaf = 0; leaf < out->leaves; leaf++) {
-    out->rate[leaf] = rate_small(&law[leaf], place, net->nslot);
-  }
-}
-
 static size_t small_size(const ness_network *net)
 {
   (void)net;
@@ -155,7 +48,7 @@ static void small_start(void *work, const ness_network *net)
   w->n[net->nslot] = 1;
   states_build(&w->states, s, net->slot_start);
   for (int32_t leaf = 0; leaf < s->leaves; leaf++) {
-    for (int32_t i = 0; i < STEP_CHANGES; i++) w->step[leaf].slot[i] = net->nslot + 1;
+    for (int32_t i = 0; i < SMALL_STEP_CHANGES; i++) w->step[leaf].slot[i] = net->nslot + 1;
   }
   for (int32_t m = 0; m < s->moving; m++) {
     for (int32_t i = s->start[m]; i < s->start[m + 1]; i++) {
@@ -191,13 +84,28 @@ static inline double rate_third(const small_rate *r, const double *n)
   return bound >= r->low && bound <= r->high ? rate : 0;
 }
 
+/* NaN for what is no propensity. */
+static double rate_tape(const small_net *net, int32_t leaf, const double *n)
+{
+  const small_op *const op = net->op + net->op_start[leaf];
+  const int32_t count = net->op_start[leaf + 1] - net->op_start[leaf];
+  double reg[SMALL_REGISTERS];
+  for (int32_t i = 0; i < count; i++) {
+    const tape_code code = (tape_code)op[i].code;
+    const double a = code == TAPE_CONST ? op[i].value : code == TAPE_SLOT ? n[op[i].a] : reg[op[i].a];
+    reg[i] = tape_apply(code, a, reg[op[i].b], reg[op[i].c]);
+  }
+  return reg[count - 1] >= 0 ? reg[count - 1] : (double)NAN;
+}
+
 /* All propensities, and the sums of `padded` leaves. */
 static inline void sums_make(const small_net *net, const double *n, double *a, double *c, int32_t padded)
 {
   int32_t j = 0;
   for (; j < net->linear; j++) a[j] = rate_first(&net->rate[j], n);
   for (; j < net->quads; j++) a[j] = rate_second(&net->rate[j], n);
-  for (; j < net->leaves; j++) a[j] = rate_third(&net->rate[j], n);
+  for (; j < net->thirds; j++) a[j] = rate_third(&net->rate[j], n);
+  for (; j < net->leaves; j++) a[j] = rate_tape(net, j, n);
   double before = 0;
   for (j = 0; j < padded; j += SMALL_GROUP) {
     const double p0 = a[j], p1 = p0 + a[j + 1], p2 = p1 + a[j + 2], p3 = p2 + a[j + 3];
@@ -292,8 +200,12 @@ static inline __attribute__((always_inline)) ssa_pause small_run(ssa_replica *se
     }
     t = since = t_next;
     const small_step *const step = &w->step[leaf];
+    const double before = w->a[leaf];
     for (int32_t i = 0; i < changes; i++) n[step->slot[i]] += step->by[i];
     sums_make(net, n, w->a, c, padded);
+    if (net->entropy && net->reverse[leaf] >= 0) {
+      self->tape_entropy += rng_ln(before / w->a[net->reverse[leaf]]);
+    }
     self->fwd[net->count[leaf]]++;
     fired++;
     if (record) {

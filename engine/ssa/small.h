@@ -18,15 +18,25 @@ enum {
   SMALL_LEAVES = 32, /* at most, a multiple of SMALL_GROUP */
   SMALL_SLOTS = 32,  /* at most, with the constant 1 */
   SMALL_CHANGES = 128,
+  SMALL_STEP_CHANGES = 8, /* of one leaf */
+  SMALL_OPS = 256,
+  SMALL_REGISTERS = 64,
   SMALL_GROUP = 4
 };
 
 /* k n_a (n_b + shift_b), and for leaves from net.quads on times (n_c + shift_c), or 0 unless low <= n_d <= high. Absent
- * factors are the constant 1 behind the counts. */
+ * factors are the constant 1 behind the counts. Leaves from net.thirds on have a tape instead. */
 typedef struct small_rate {
   double k, shift_b, shift_c, low, high;
   int64_t a, b, c, d;
 } small_rate;
+
+/* An operation of engine/model/tape.h on registers; CONST and SLOT take `value` and count a. */
+typedef struct small_op {
+  double value; /* of a POW: the exponent when it is whole and constant, else NaN */
+  int32_t code; /* tape_code */
+  int32_t a, b, c;
+} small_op;
 
 typedef struct small_change {
   double by;
@@ -34,18 +44,23 @@ typedef struct small_change {
 } small_change;
 
 typedef struct small_net {
-  int32_t leaves, padded;      /* open directions; with leaves of propensity 0 to whole groups */
-  int32_t linear, quads;       /* leaves below linear are k n_a, below quads k n_a (n_b + shift_b) */
-  int32_t moving, slots;       /* slots that some step changes; all, without the constant 1 */
-  int32_t slot[SMALL_SLOTS];   /* (slots) of the network; its order here has those that move first */
-  int32_t start[SMALL_SLOTS];  /* (moving + 1) range in change */
-  int32_t dir[SMALL_LEAVES];   /* (leaves) */
-  int32_t count[SMALL_LEAVES]; /* (leaves) index in fwd:bwd */
+  int32_t leaves, padded;        /* open directions; with leaves of propensity 0 to whole groups */
+  int32_t linear, quads;         /* leaves below linear are k n_a, below quads k n_a (n_b + shift_b) */
+  int32_t thirds;                /* below thirds all of small_rate, from there on tapes */
+  bool entropy;                  /* some leaf has a reverse */
+  int32_t moving, slots;         /* slots that some step changes; all, without the constant 1 */
+  int32_t slot[SMALL_SLOTS];     /* (slots) of the network; its order here has those that move first */
+  int32_t start[SMALL_SLOTS];    /* (moving + 1) range in change */
+  int32_t dir[SMALL_LEAVES];     /* (leaves) */
+  int32_t count[SMALL_LEAVES];   /* (leaves) index in fwd:bwd */
+  int32_t reverse[SMALL_LEAVES]; /* (leaves) the way back when either has a tape and both are open, else -1 */
   small_rate rate[SMALL_LEAVES];
+  small_op op[SMALL_OPS];
+  int32_t op_start[SMALL_LEAVES + 1]; /* by leaf */
   small_change change[SMALL_CHANGES]; /* by slot: what the firing of a leaf adds to it */
 } small_net;
 
-/* Whether the network is small, all its rates are mass action up to third order with at most one bound on a count. */
+/* Whether the network is within the limits above. */
 bool small_fits(const ness_network *net);
 void small_compile(const ness_network *net, small_net *out);
 /* Propensities a (leaves) and sums c (padded) at counts n, in the order of net.slot, behind which the constant 1

@@ -82,6 +82,7 @@ void states_build(states_table *self, const small_net *net, const int64_t *start
   n[net->slots] = 1;
   for (int32_t i = 0; i < STATES_HASH; i++) self->hash[i] = -1;
   self->row[STATES_MOST] = (states_row){.c = {INFINITY, INFINITY, INFINITY}, .next = {STATES_MOST}};
+  if (net->entropy) return; /* an event would need a logarithm more */
   row_of(self, net, n);
   for (int32_t i = 0; i < self->rows; i++) {
     if (!row_fill(self, net, i)) {
