@@ -18,7 +18,7 @@ ARROWS = {
     "engine/model": {PUBLIC, "engine/base", "engine/rng"},
     "engine/ssa": {PUBLIC, "engine/base", "engine/rng", "engine/model", "engine/dump"},
     "engine/markov": {PUBLIC, "engine/base"},
-    "engine/cme": {PUBLIC, "engine/base", "engine/model", "engine/markov"},
+    "engine/cme": {PUBLIC, "engine/base", "engine/rng", "engine/model", "engine/markov"},
     "engine/ode": {PUBLIC, "engine/base", "engine/model"},
     "engine/dump": {PUBLIC, "engine/base", "engine/model"},
     "networks/thermo": {PUBLIC, "engine/base", "engine/model"},

@@ -88,6 +88,7 @@ typedef struct cme_options {
   solver_options solve;     /* method, tolerance, memory; the guess is passed over */
   const cme_solution *like; /* of a network with the same steps: its probabilities start an iterative method; NULL none
                              */
+  bool split;               /* of evolve_run: entropy production in time as well */
 } cme_options;
 
 /* What a solution would take, known before it is spent: states are listed, transitions only counted. */

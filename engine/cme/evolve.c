@@ -5,6 +5,7 @@
  * each slot that holds copies at the start. */
 #include "engine/cme/evolve.h"
 #include "engine/cme/projection.h"
+#include "engine/cme/split.h"
 #include "engine/markov/sum.h"
 #include <math.h>
 
@@ -13,10 +14,11 @@ typedef struct evolve {
   const cme_part *part;
   evolution *out;
   const double
-      *settled;  /* (inside) means of the copies that came since the start, in the long run; NULL other visits */
-  double copies; /* that the distribution at hand stands for */
-  int32_t first; /* state of the part that the first entry of a distribution stands for */
-  int64_t *n;    /* (nslot) */
+      *settled;     /* (inside) means of the copies that came since the start, in the long run; NULL other visits */
+  double copies;    /* that the distribution at hand stands for */
+  int32_t first;    /* state of the part that the first entry of a distribution stands for */
+  int64_t *n;       /* (nslot) */
+  splitting *split; /* of the part; NULL not asked for */
 } evolve;
 
 /* Adds the rates out of a state that holds x copies (or the probability x of an enumerated state). */
@@ -44,6 +46,9 @@ static ness_status evolve_counts(void *context, int32_t index, const double *p)
       }
       if (pass) evolve_rates(self, index, s, p[s]);
     }
+  }
+  if (self->split) {
+    split_add(self->split, p, self->out->time[index] == 0, &self->out->entropy[index], &self->out->one_way_running);
   }
   return NESS_OK;
 }
@@ -162,24 +167,68 @@ static ness_status evolve_endless(void *context, const stoich_basis *laws, cme_p
                             call->diags);
 }
 
+/* Entropy production of copies, from the mean counts that are there by now. */
+static ness_status evolve_split(evolve *self)
+{
+  const cme_part *const part = self->part;
+  double *const x = mem_zero((size_t)part->q.n + 1, sizeof *x);
+  for (int32_t t = 0; x && t < self->out->ntimes; t++) {
+    const double *const mean = self->out->mean + (int64_t)t * self->net->nslot;
+    for (int32_t s = 0; s < part->q.n; s++) {
+      const int32_t place = part->states.place[s];
+      x[s] = place < 0 ? 1 : mean[part->slot[place]];
+    }
+    split_add(self->split, x, self->out->time[t] == 0, &self->out->entropy[t], &self->out->one_way_running);
+  }
+  mem_free(x);
+  return x ? NESS_OK : NESS_NOMEM;
+}
+
+/* What is said of the entropy production of a part. */
+static void evolve_split_report(const evolve *self)
+{
+  const cme_part *const part = self->part;
+  evolution *const out = self->out;
+  bool some = false;
+  for (int32_t i = 0; i < part->nslot; i++) some = some || self->net->slot_start[part->slot[i]] > 0;
+  const bool at_least = part->kind == CME_OPEN ? some : part->kind == CME_COPIES && part->nstart > 1;
+  if (at_least && !*out->at_least_part) part_describe(self->net, part, out->at_least_part);
+  if (!split_why(self->split) || out->unsplit) return;
+  out->unsplit = split_why(self->split);
+  part_describe(self->net, part, out->unsplit_part);
+}
+
 static ness_status evolve_part(evolve *self, const cme_options *options, const transient_options *transient,
                                ness_diags *diags)
 {
   const cme_part *const part = self->part;
-  if (part->kind == CME_OPEN) return evolve_open(self, options, transient, diags);
   ness_status status = NESS_OK;
   self->first = 0;
-  for (int32_t k = 0; status == NESS_OK && k < part->nstart; k++) {
+  if (part->kind == CME_OPEN) status = evolve_open(self, options, transient, diags);
+  for (int32_t k = 0; part->kind != CME_OPEN && status == NESS_OK && k < part->nstart; k++) {
     self->copies = part->start_weight[k] * (double)part->copies;
     status = evolve_from(self, &part->q, part->start[k], transient);
   }
+  if (status == NESS_OK && self->split && part->kind != CME_COUNTS) status = evolve_split(self);
+  if (self->split) evolve_split_report(self);
   return status;
+}
+
+static void evolve_close(evolution *out)
+{
+  for (int32_t t = 0; out->entropy && t < out->ntimes; t++) {
+    const split_row *const row = &out->entropy[t];
+    const double flow = fabs(row->total - row->medium - row->system),
+                 parts = fabs(row->total - row->adiabatic - row->nonadiabatic);
+    if (isfinite(flow)) out->closure = fmax(out->closure, flow); /* infinities leave nothing to close */
+    if (isfinite(parts)) out->closure = fmax(out->closure, parts);
+  }
 }
 
 ness_status evolve_empty(const ness_network *net, const double *times, int32_t ntimes, evolution *out)
 {
   const size_t rows = (size_t)ntimes + 1, nslot = (size_t)net->nslot + 1, ndir = 2 * (size_t)net->nstep + 1;
-  *out = (evolution){.ntimes = ntimes};
+  *out = (evolution){.ntimes = ntimes, .one_way_running = -1};
   out->time = mem_zero(rows, sizeof *out->time);
   out->mean = mem_zero(rows * nslot, sizeof *out->mean);
   out->var = mem_zero(rows * nslot, sizeof *out->var);
@@ -199,6 +248,10 @@ ness_status evolve_run(const ness_network *net, const cme_options *options, cons
   evolve self = {.net = net, .out = out};
   ness_status status = evolve_empty(net, times, ntimes, out);
   if (status == NESS_OK && !(self.n = mem_zero((size_t)net->nslot + 1, sizeof *self.n))) status = NESS_NOMEM;
+  if (status == NESS_OK && options && options->split) {
+    out->entropy = mem_zero((size_t)ntimes + 1, sizeof *out->entropy);
+    if (!out->entropy) status = NESS_NOMEM;
+  }
   evolve_call call = {net, transient, out, diags};
   if (status == NESS_OK) status = cme_spaces(net, options, diags, &s, evolve_endless, &call);
   out->nparts = s.nparts;
@@ -206,8 +259,12 @@ ness_status evolve_run(const ness_network *net, const cme_options *options, cons
     self.part = &s.parts[p];
     out->states += self.part->q.n;
     if (self.part->projection.used) out->outside = fmax(out->outside, self.part->projection.error);
-    status = evolve_part(&self, options, transient, diags);
+    self.split = NULL;
+    if (out->entropy) status = split_create(net, &s.parts[p], &options->solve, &self.split);
+    if (status == NESS_OK) status = evolve_part(&self, options, transient, diags);
+    split_free(self.split);
   }
+  evolve_close(out);
   cme_solution_free(&s);
   mem_free(self.n);
   if (status) evolve_free(out);
@@ -220,5 +277,6 @@ void evolve_free(evolution *self)
   mem_free(self->mean);
   mem_free(self->var);
   mem_free(self->dir_rate);
+  mem_free(self->entropy);
   *self = (evolution){0};
 }

@@ -2,7 +2,7 @@
 #ifndef ENGINE_CME_EVOLVE_H
 #define ENGINE_CME_EVOLVE_H
 
-#include "engine/cme/cme.h"
+#include "engine/cme/split.h"
 #include "engine/markov/transient.h"
 
 typedef struct evolution {
@@ -15,6 +15,14 @@ typedef struct evolution {
   double outside;   /* probability that has left the states of a part without end by the last time */
   int32_t nparts;
   transient_report report; /* of the part with the largest bound */
+  /* Entropy production, where it was asked for and is known. */
+  split_row *entropy;      /* (ntimes) NULL none */
+  int32_t one_way_running; /* first one-way step that runs at some time, -1 none */
+  split_obstacle unsplit;  /* why there is no split, of the first part without one */
+  char unsplit_part[160];  /* its slots */
+  char at_least_part[160]; /* the slots of the first part for which total, system and nonadiabatic are lower bounds:
+                              copies that start in several slots, or some of them while others come; "" none */
+  double closure;          /* largest |total - medium - system| and |total - adiabatic - nonadiabatic|, k_B/s */
 } evolution;
 
 /* Times ascend from 0. Parts evolve by themselves; copies are independent, each from its own slot; copies that

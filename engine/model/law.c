@@ -203,8 +203,7 @@ double network_free_energy(const ness_network *self, const int64_t *n)
   return sum;
 }
 
-/* The part of a change of G that comes from the counts alone. */
-static double change_of_mixing(const ness_network *self, int32_t step, int way, const int64_t *n)
+double network_mixing_change(const ness_network *self, int32_t step, int way, const int64_t *n)
 {
   double sum = 0;
   for (int32_t c = self->change_start[step]; c < self->change_start[step + 1]; c++) {
@@ -215,7 +214,7 @@ static double change_of_mixing(const ness_network *self, int32_t step, int way, 
 
 double network_free_energy_change(const ness_network *self, int32_t step, int way, const int64_t *n)
 {
-  double sum = change_of_mixing(self, step, way, n);
+  double sum = network_mixing_change(self, step, way, n);
   for (int32_t c = self->change_start[step]; c < self->change_start[step + 1]; c++) {
     sum += (double)(way * self->change_by[c]) * self->slot_g[self->change_slot[c]];
   }
@@ -227,7 +226,7 @@ double network_event_entropy(const ness_network *self, int32_t step, int way, co
 {
   const int32_t dir = 2 * step + (way < 0), back = 2 * step + (way > 0);
   if (self->dir_law[dir] == LAW_MASS && self->dir_law[back] == LAW_MASS) {
-    return way * self->step_lnk[step] - change_of_mixing(self, step, way, n);
+    return way * self->step_lnk[step] - network_mixing_change(self, step, way, n);
   }
   for (int32_t i = 0; i < self->nslot; i++) {
     after[i] = n[i];
@@ -243,4 +242,13 @@ double network_event_entropy(const ness_network *self, int32_t step, int way, co
   /* One rounding close to balance, none lost where the quotient leaves the range. */
   const double ratio = forth / reverse;
   return ratio >= DBL_MIN && ratio <= DBL_MAX ? rng_ln(ratio) : rng_ln(forth) - rng_ln(reverse);
+}
+
+double network_event_medium(const ness_network *self, int32_t step, int way, const int64_t *n, int64_t *after,
+                            double *scratch)
+{
+  if (self->dir_law[2 * step] == LAW_MASS && self->dir_law[2 * step + 1] == LAW_MASS) {
+    return way * self->step_lnk[step];
+  }
+  return network_event_entropy(self, step, way, n, after, scratch) + network_mixing_change(self, step, way, n);
 }

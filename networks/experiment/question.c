@@ -135,7 +135,9 @@ ness_status question_ask(const question *self, const ness_network *net, ness_dia
   if (self->kind == QUESTION_STEADY) return cme_steady(net, &self->limits, diags, exact);
   if (self->time > 0 && !(times = question_grid(self, &n))) return NESS_NOMEM;
   if (self->kind == QUESTION_TRANSIENT) {
-    status = evolve_run(net, &self->limits, &self->transient, times, n, diags, path);
+    cme_options limits = self->limits;
+    limits.split = true;
+    status = evolve_run(net, &limits, &self->transient, times, n, diags, path);
   } else {
     status = ode_create(net, diags, &system);
     if (status == NESS_OK) {

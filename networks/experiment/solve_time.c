@@ -40,6 +40,39 @@ static void time_rows(ness_model *self, const evolution *path, bool spread, doc_
   }
 }
 
+/* Entropy production at each time, and what is to be known about it. */
+static void time_entropy(const ness_network *net, const evolution *path, doc_node *root)
+{
+  doc_node *const rows = doc_array(root, "entropy_course");
+  bool entered = false;
+  for (int32_t t = 0; t < path->ntimes; t++) {
+    const split_row *const at = &path->entropy[t];
+    doc_node *const row = doc_object(rows, NULL);
+    doc_number(row, net->temperature > 0 ? "t [s]" : "t", path->time[t]);
+    doc_number(row, "total", at->total);
+    if (!path->unsplit) doc_number(row, "adiabatic", at->adiabatic);
+    if (!path->unsplit) doc_number(row, "nonadiabatic", at->nonadiabatic);
+    doc_number(row, "medium", at->medium);
+    doc_number(row, "system", at->system);
+    entered = entered || isinf(at->system);
+  }
+  doc_node *const about = doc_object(root, "entropy");
+  doc_string(about, "unit", "k_B/s");
+  if (path->one_way_running >= 0)
+    doc_string(about, "infinite_because", "step %s runs and has no reverse",
+               network_text(net, net->step_name[path->one_way_running]));
+  if (entered)
+    doc_string(about, "infinite_at_the_start_because",
+               "states are entered that cannot be held yet, so no way leads back");
+  if (path->unsplit) doc_string(about, "not_split_because", "%s: %s", path->unsplit_part, split_text(path->unsplit));
+  if (*path->at_least_part)
+    doc_string(
+        about, "at_least_because",
+        "%s: from mean counts; copies start in several places, so total, nonadiabatic and system are lower bounds",
+        path->at_least_part);
+  doc_number(about, "closure_error", path->closure);
+}
+
 /* What the state at rest is like: stability and relaxation. */
 static ness_status rest_modes(const ness_network *net, ness_diags *diags, doc_node *root)
 {
@@ -89,6 +122,7 @@ ness_status solve_question(ness_model *self, const question *asked, ness_diags *
   if (path.ntimes > 0) {
     time_method(asked, &path, root);
     time_rows(self, &path, asked->kind != QUESTION_ODE, root);
+    if (path.entropy) time_entropy(net, &path, root);
   } else {
     status = rest_modes(net, diags, root);
     solve_means(net, &rest, asked->kind == QUESTION_LNA, root);

@@ -112,7 +112,7 @@ bool values_need(values *self, const expr *node, ness_diags *diags, bool exact, 
     lang_error(diags, node->place, "put it behind `solve steady`", "%s is known from the master equation only",
                node->name ? node->name : "this");
   else if (!*ok && self->path)
-    lang_error(diags, node->place, "ask for mean_at(A, t), var_at(A, t), or put it behind `solve steady`",
+    lang_error(diags, node->place, "ask for mean_at(A, t), var_at(A, t), sigma_at(t), or put it behind `solve steady`",
                "a steady value was not solved for");
   else if (!*ok)
     lang_error(diags, node->place, "put `solve steady` or `simulate ...` before it",
@@ -196,13 +196,19 @@ static double values_grid_time(const values *self, int32_t index)
   return self->path ? self->path->time[index] : self->sample->grid_time[index];
 }
 
-static int32_t values_grid_index(const values *self, double t)
+/* The index of a time of the grid, or -1 after a message at the expression that gave it. */
+static int32_t values_grid_index_at(hook_context *c, const expr *node, double t)
 {
+  const values *const self = c->v;
   int32_t best = 0;
   for (int32_t i = 1; i < values_grid_size(self); i++) {
     if (fabs(values_grid_time(self, i) - t) < fabs(values_grid_time(self, best) - t)) best = i;
   }
-  return best;
+  if (fabs(values_grid_time(self, best) - t) <= 1e-9 * fabs(t)) return best;
+  lang_error(c->diags, node->place,
+             "the grid stands at warmup + every, warmup + 2 every, ... from the start of the run",
+             "%g is not a grid time; the nearest is %g", t, values_grid_time(self, best));
+  return -1;
 }
 
 static void values_grid(const values *self, int32_t index, int32_t slot, double *mean, double *var)
@@ -262,13 +268,8 @@ static bool values_grid_call(hook_context *c, const expr *node, quantity *out)
     quantity t;
     double mean, var;
     if (!lang_evaluate(v->model, first->next->value, NULL, NULL, c->diags, &t)) return false;
-    const int32_t i = values_grid_index(v, t.value);
-    if (fabs(values_grid_time(v, i) - t.value) > 1e-9 * fabs(t.value)) {
-      lang_error(c->diags, first->next->place,
-                 "the grid stands at warmup + every, warmup + 2 every, ... from the start of the run",
-                 "%g is not a grid time; the nearest is %g", t.value, values_grid_time(v, i));
-      return false;
-    }
+    const int32_t i = values_grid_index_at(c, first->next->value, t.value);
+    if (i < 0) return false;
     values_grid(v, i, slot, &mean, &var);
     *out = (quantity){strcmp(node->name, "mean_at") == 0 ? mean : var, UNIT_NONE};
     return true;
@@ -276,6 +277,36 @@ static bool values_grid_call(hook_context *c, const expr *node, quantity *out)
   double slope, r2;
   values_line(v, slot, &slope, &r2);
   *out = strcmp(node->name, "slope") == 0 ? (quantity){slope, unit_scale(second, -1)} : (quantity){r2, UNIT_NONE};
+  return true;
+}
+
+/* --- entropy production at a time of `solve transient` --- */
+
+static bool values_split_call(hook_context *c, const expr *node, size_t which, quantity *out)
+{
+  values *const v = c->v;
+  const expr_argument *const first = node->arguments;
+  quantity t;
+  if (!v->path || !v->path->entropy) {
+    lang_error(c->diags, node->place, "put it behind `solve transient time 10, every 1`",
+               "%s is known from the master equation in time only", node->name);
+    return false;
+  }
+  if (!first || first->next) {
+    lang_error(c->diags, node->place, NULL, "%s takes a time", node->name);
+    return false;
+  }
+  if (!lang_evaluate(v->model, first->value, NULL, NULL, c->diags, &t)) return false;
+  const int32_t i = values_grid_index_at(c, first->value, t.value);
+  if (i < 0) return false;
+  const split_row *const row = &v->path->entropy[i];
+  const double value[] = {row->total, row->adiabatic, row->nonadiabatic, row->medium, row->system};
+  if (isnan(value[which])) {
+    lang_error(c->diags, node->place, "sigma_at(t), medium_at(t) and system_at(t) are known", "%s: %s",
+               v->path->unsplit_part, split_text(v->path->unsplit));
+    return false;
+  }
+  *out = (quantity){value[which], lang_file_of(v->model)->natural ? UNIT_NONE : UNIT_RATE};
   return true;
 }
 
@@ -343,6 +374,13 @@ static bool values_hook(void *context, const expr *node, quantity *out, bool *ok
   for (size_t i = 0; i < sizeof grid / sizeof *grid; i++) {
     if (strcmp(node->name, grid[i]) == 0) {
       *ok = values_grid_call(c, node, out);
+      return true;
+    }
+  }
+  static const char *const split[] = {"sigma_at", "adiabatic_at", "nonadiabatic_at", "medium_at", "system_at"};
+  for (size_t i = 0; i < sizeof split / sizeof *split; i++) {
+    if (strcmp(node->name, split[i]) == 0) {
+      *ok = values_split_call(c, node, i, out);
       return true;
     }
   }
