@@ -298,6 +298,29 @@ static void check_unsplit(void)
   }
 }
 
+/* Steady probabilities down to 1e-600: no matter while the course stays away from them, and said where it starts there.
+ */
+static void check_rare(void)
+{
+  const double times[3] = {0.05, 1, 20};
+  for (int far = 0; far < 2; far++) {
+    network_builder *b = builder_create("tower", 0);
+    const int32_t X = add_slot(b, "X", far ? 160 : 0, 160), in[2] = {X, X};
+    add_step(b, "climb", 1, &X, 2, in, 0.01, 1);
+    add_move(b, "feed", -1, X, 0.02, 1);
+    ness_network *net = finish(b);
+    evolution e = run(net, times, 3);
+    CHECK(e.states == 161 && e.unsplit == (far ? SPLIT_RARE : SPLIT_NONE));
+    for (int t = 0; t < 3; t++) {
+      const split_row *const row = &e.entropy[t];
+      CHECK(isfinite(row->total) && row->total >= 0);
+      if (!far) CHECK_NEAR(row->adiabatic + row->nonadiabatic, row->total, 1e-9);
+    }
+    evolve_free(&e);
+    network_free(net);
+  }
+}
+
 static void check_memory(void)
 {
   static const cme_options options = {.split = true};
@@ -335,6 +358,7 @@ int main(void)
   check_random();
   check_one_way();
   check_unsplit();
+  check_rare();
   check_memory();
   return check_done();
 }

@@ -30,6 +30,10 @@ struct splitting {
 
 /* A weight of 0 after the start stands for one that is smaller than what can be told from it. */
 #define LEAST_WEIGHT 1e-280
+/* Below this a steady probability has lost figures; what flows there is left out while its weight is below the other.
+ */
+#define RARE 1e-290
+#define RARE_WEIGHT 1e-200
 
 /* b - a - a ln(b / a); near a = b by the series of 2 artanh, whose first terms are what is subtracted. */
 static double excess(double a, double b)
@@ -56,7 +60,7 @@ const char *split_text(split_obstacle obstacle)
   case SPLIT_CLASSES: return "it has more than one closed class, so no steady state of its own";
   case SPLIT_LEFT: return "it has states that are left for good, and their steady probability is 0";
   case SPLIT_UNSOLVED: return "its steady state could not be solved for";
-  case SPLIT_RARE: return "some of its steady probabilities are below what numbers hold";
+  case SPLIT_RARE: return "the course visits states whose steady probability is below what numbers hold";
   }
   return "";
 }
@@ -81,10 +85,12 @@ static ness_status split_rest(splitting *self, cme_part *part, const solver_opti
     self->why = SPLIT_UNSOLVED;
     return NESS_OK;
   }
-  for (int32_t s = 0; status == NESS_OK && s < part->q.n; s++) {
-    if (part->p[s] < DBL_MIN) self->why = SPLIT_RARE;
-  }
   return status;
+}
+
+static bool is_rare(const cme_part *part, int32_t from, int32_t to)
+{
+  return part->p[from] < RARE || part->p[to] < RARE;
 }
 
 typedef struct scratch {
@@ -119,7 +125,8 @@ static void state_rates(splitting *self, int32_t s, scratch *at)
       continue;
     }
     sum_add(&medium, rate * network_event_medium(net, step, way, at->n, at->after, at->tape));
-    if (!self->why) sum_add(&adiabatic, excess(rate, part->q.rate[back] * (part->p[to] / part->p[s])));
+    if (!self->why && !is_rare(part, s, to))
+      sum_add(&adiabatic, excess(rate, part->q.rate[back] * (part->p[to] / part->p[s])));
   }
   self->medium[s] = sum_get(&medium);
   self->mixing[s] = sum_get(&mixing);
@@ -194,7 +201,7 @@ typedef struct pair_sums {
 } pair_sums;
 
 /* Both directions of a transition between states of weights a and b. */
-static void pair_add(const splitting *self, int32_t from, int64_t e, double a, double b, pair_sums *sums)
+static void pair_add(splitting *self, int32_t from, int64_t e, double a, double b, pair_sums *sums)
 {
   const cme_part *const part = self->part;
   const int32_t to = part->q.to[e];
@@ -206,7 +213,8 @@ static void pair_add(const splitting *self, int32_t from, int64_t e, double a, d
   }
   if (from == to) return;
   if (net != 0) term_add(&sums->system, net * (self->ln[from] - self->ln[to]));
-  if (self->why) return;
+  if (!self->why && is_rare(part, from, to) && fmax(a, b) > RARE_WEIGHT) self->why = SPLIT_RARE;
+  if (self->why || is_rare(part, from, to)) return;
   const double here = part->p[from], there = part->p[to], least = b > 0 && a > 0 ? 0x1p-1074 : 0;
   term_add(&sums->nonadiabatic, excess(forth * a, fmax(forth * here * (b / there), least)));
   if (back >= 0) term_add(&sums->nonadiabatic, excess(again * b, fmax(again * there * (a / here), least)));

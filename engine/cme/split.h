@@ -11,7 +11,8 @@ typedef enum split_obstacle { /* why there is a total and no split */
                               SPLIT_CLASSES,  /* more than one closed class */
                               SPLIT_LEFT,     /* states that are left for good have no steady probability */
                               SPLIT_UNSOLVED, /* no steady state within the limits */
-                              SPLIT_RARE      /* steady probabilities below what doubles hold */
+                              SPLIT_RARE /* probability where the steady one is below what doubles hold: known after
+                                            split_add */
 } split_obstacle;
 
 /* k_B/s. total = medium + system = adiabatic + nonadiabatic; total, adiabatic and nonadiabatic are never negative.
