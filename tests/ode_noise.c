@@ -248,6 +248,30 @@ static void check_random(void)
   CHECK(compared > 40);
 }
 
+/* Slots that only steps which are off would change do not move: the rest has its noise, and they have none. */
+static void check_off(void)
+{
+  network_builder *b = builder_create("off", 0);
+  const int32_t A = add_slot(b, "A", 10, MODEL_NO_MAX), B = add_slot(b, "B", 0, MODEL_NO_MAX),
+                C = add_slot(b, "C", 5, MODEL_NO_MAX), D = add_slot(b, "D", 3, MODEL_NO_MAX);
+  add_move(b, "turn", A, B, 1, 2);
+  add_move(b, "off", C, D, 0, 0);
+  add_move(b, "leave", D, -1, 0, 0);
+  ness_network *net = finish(b);
+  ode_system *ode = ode_of(net);
+  ode_state state = steady_of(ode, NULL);
+  ode_noise noise = {0};
+  CHECK(state.neigen == 1 && state.stable == 1);
+  CHECK_NEAR(state.re[0], -3, 1e-12);
+  CHECK(ode_noise_steady(ode, &state, NULL, &noise) == NESS_OK);
+  CHECK_NEAR(noise.var[A], 20.0 / 9, 1e-10);
+  CHECK(noise.mean[C] == 5 && noise.mean[D] == 3 && noise.var[C] == 0 && noise.var[D] == 0);
+  ode_noise_free(&noise);
+  ode_state_free(&state);
+  ode_free(ode);
+  network_free(net);
+}
+
 /* More slots than the dense solver takes: copies on a ring that drift, multinomial at rest. */
 static void check_ring(void)
 {
@@ -307,5 +331,6 @@ int main(void)
   check_pairs();
   check_random();
   check_ring();
+  check_off();
   return check_done();
 }

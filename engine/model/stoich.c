@@ -430,20 +430,30 @@ ness_status stoich_cycles(const ness_network *net, stoich_basis *out)
   return status;
 }
 
-ness_status stoich_laws(const ness_network *net, stoich_basis *out)
+static bool is_off(const ness_network *net, int32_t step)
+{
+  return net->dir_law[2 * step] == LAW_NONE && net->dir_law[2 * step + 1] == LAW_NONE;
+}
+
+/* Laws of all steps, or of those that are not off. */
+static ness_status laws_of(const ness_network *net, bool running, stoich_basis *out)
 {
   *out = (stoich_basis){0};
   ness_status status = NESS_NOMEM;
   int64_t *start = mem_zero((size_t)net->nslot + 2, sizeof *start);
   int32_t *step = mem_zero((size_t)net->nchange, sizeof *step), *by = mem_zero((size_t)net->nchange, sizeof *by);
   if (start && step && by) {
-    for (int32_t c = 0; c < net->nchange; c++) {
-      start[net->change_slot[c] + 2]++;
+    for (int32_t s = 0; s < net->nstep; s++) {
+      if (running && is_off(net, s)) continue;
+      for (int32_t c = net->change_start[s]; c < net->change_start[s + 1]; c++) {
+        start[net->change_slot[c] + 2]++;
+      }
     }
     for (int32_t i = 0; i < net->nslot; i++) {
       start[i + 2] += start[i + 1];
     }
     for (int32_t s = 0; s < net->nstep; s++) {
+      if (running && is_off(net, s)) continue;
       for (int32_t c = net->change_start[s]; c < net->change_start[s + 1]; c++) {
         const int64_t at = start[net->change_slot[c] + 1]++;
         step[at] = s;
@@ -457,6 +467,16 @@ ness_status stoich_laws(const ness_network *net, stoich_basis *out)
   mem_free(step);
   mem_free(by);
   return status;
+}
+
+ness_status stoich_laws(const ness_network *net, stoich_basis *out)
+{
+  return laws_of(net, false, out);
+}
+
+ness_status stoich_laws_running(const ness_network *net, stoich_basis *out)
+{
+  return laws_of(net, true, out);
 }
 
 void stoich_free(stoich_basis *self)

@@ -18,6 +18,8 @@ typedef struct stoich_basis {
 ness_status stoich_cycles(const ness_network *net, stoich_basis *out);
 /* A basis of all conserved weighted sums of counts. */
 ness_status stoich_laws(const ness_network *net, stoich_basis *out);
+/* The same, where steps that are off both ways move nothing: a slot that only they touch is conserved by itself. */
+ness_status stoich_laws_running(const ness_network *net, stoich_basis *out);
 void stoich_free(stoich_basis *self);
 
 #endif

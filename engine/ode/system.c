@@ -177,7 +177,7 @@ ness_status ode_create(const ness_network *net, ness_diags *diags, ode_system **
   self->nslot = net->nslot;
   self->ndir = 2 * net->nstep;
   self->linear = is_linear(net);
-  ness_status status = stoich_laws(net, &self->laws);
+  ness_status status = stoich_laws_running(net, &self->laws);
   if (status == NESS_OK && !(system_reads(self) && system_pattern(self) && system_fill(self) && system_caps(self))) {
     status = NESS_NOMEM;
   }
