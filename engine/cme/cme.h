@@ -70,13 +70,14 @@ typedef struct cme_solution {
   cme_part *parts;
   int64_t states; /* sum over parts */
   /* totals over parts, copies scaled in */
-  double *dir_rate;          /* (2 nstep) one-way rates, 1/s */
-  double *net_rate;          /* (nstep) */
-  double *mean, *var;        /* (nslot) */
-  double *step_entropy;      /* (nstep) medium entropy rate of the step, k_B/s; +inf when a one-way step runs */
+  double *dir_rate;   /* (2 nstep) one-way rates, 1/s */
+  double *net_rate;   /* (nstep) */
+  double *mean, *var; /* (nslot) */
+  double
+      *step_entropy; /* (nstep) medium entropy rate of the step, without -ln n!, k_B/s; +inf when a one-way step runs */
   double *source_work;       /* (sources) work rate of each source, kT/s, the last one undeclared */
   double entropy;            /* medium = total entropy production in a steady state, k_B/s */
-  double internal;           /* rate of change of internal free energy, 0 in a steady state up to rounding, kT/s */
+  double internal;           /* rate of change of the slots' energies, 0 in a steady state up to rounding, kT/s */
   double closure;            /* |entropy - sum of work + internal| over the steps of finite entropy, k_B/s */
   int32_t one_way_running;   /* first one-way step with a rate, -1 none: entropy is infinite because of it */
   solver_report report;      /* of the part with the largest bound */

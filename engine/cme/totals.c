@@ -1,4 +1,6 @@
-/* Sums over the steady state: rates, moments, work of every source, entropy production, and how well they close. A
+/* Sums over the steady state: rates, moments, work of every source, entropy production, and how well they close. The
+ * entropy of a step is what it gives to the medium, without that of the counts, -sum ln n!, which belongs to the state
+ * and comes back (split.c): so it is the same for copies, counts and rate equations. A
  * step's two directions are always taken together, by their net current (currents.c; Schnakenberg, Rev. Mod. Phys. 48,
  * 571 (1976)). The work that the file does not declare is in the work list of a reversible mass-action step; for rates
  * given by tapes it is what entropy and free energy leave over: sum J (entropy + dG) - declared. Invariant: everything
@@ -34,13 +36,13 @@ static void totals_transition(totals *self, const cme_part *part, int32_t from, 
   step_sums *const step = &self->steps[id];
   sum_add(&step->net, way * current);
   if (net->dir_law[dir ^ 1] == LAW_NONE) {
-    if (current != 0) sum_add(&step->internal, current * network_free_energy_change(net, id, way, self->n));
+    if (current != 0) sum_add(&step->internal, current * network_energy_change(net, id, way));
     step->endless = step->endless || flow > 0;
     return;
   }
   if (current == 0 && flow == 0) return;
-  const double entropy = network_event_entropy(net, id, way, self->n, self->after, self->scratch);
-  if (current != 0) sum_add(&step->internal, current * network_free_energy_change(net, id, way, self->n));
+  const double entropy = network_event_medium(net, id, way, self->n, self->after, self->scratch);
+  if (current != 0) sum_add(&step->internal, current * network_energy_change(net, id, way));
   if (current != 0 && isfinite(entropy)) sum_add(&step->entropy, current * entropy);
   else if (flow > 0 && !isfinite(entropy)) step->endless = true;
 }

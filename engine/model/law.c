@@ -212,13 +212,18 @@ double network_mixing_change(const ness_network *self, int32_t step, int way, co
   return sum;
 }
 
-double network_free_energy_change(const ness_network *self, int32_t step, int way, const int64_t *n)
+double network_energy_change(const ness_network *self, int32_t step, int way)
 {
-  double sum = network_mixing_change(self, step, way, n);
+  double sum = 0;
   for (int32_t c = self->change_start[step]; c < self->change_start[step + 1]; c++) {
     sum += (double)(way * self->change_by[c]) * self->slot_g[self->change_slot[c]];
   }
   return sum;
+}
+
+double network_free_energy_change(const ness_network *self, int32_t step, int way, const int64_t *n)
+{
+  return network_mixing_change(self, step, way, n) + network_energy_change(self, step, way);
 }
 
 double network_event_entropy(const ness_network *self, int32_t step, int way, const int64_t *n, int64_t *after,

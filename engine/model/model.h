@@ -228,7 +228,8 @@ double network_free_energy_change(const ness_network *self, int32_t step, int wa
 double network_event_entropy(const ness_network *self, int32_t step, int way, const int64_t *n, int64_t *after,
                              double *scratch);
 
-/* The change of sum ln n! in it, the part of G that comes from the counts alone. */
+/* The change of the slots' energies in it, and that of sum ln n!, which comes from the counts alone. */
+double network_energy_change(const ness_network *self, int32_t step, int way);
 double network_mixing_change(const ness_network *self, int32_t step, int way, const int64_t *n);
 /* Medium entropy of an event where the entropy -sum ln n! belongs to the state: network_event_entropy +
  * network_mixing_change, which for mass action is the ratio of constants at the reservoirs, whatever the counts. */

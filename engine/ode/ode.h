@@ -97,12 +97,13 @@ void ode_noise_free(ode_noise *self);
 
 /* With G(x) = sum_i x_i (g_i + ln x_i - 1):  entropy = sum of source_work - free_energy_rate. */
 typedef struct ode_totals {
-  double *dir_rate;        /* (2 nstep) one-way rates, 1/s */
-  double *net_rate;        /* (nstep) */
-  double *step_entropy;    /* (nstep) J ln(a_fwd / a_bwd), k_B/s; +inf when only one direction runs */
-  double *source_work;     /* (sources) kT/s, the last one undeclared */
-  double entropy;          /* production, k_B/s */
-  double free_energy;      /* G, kT */
+  double *dir_rate;     /* (2 nstep) one-way rates, 1/s */
+  double *net_rate;     /* (nstep) */
+  double *step_entropy; /* (nstep) into the medium: J (ln(a_fwd / a_bwd) + sum nu ln x), k_B/s; adds up to `entropy` at
+                           rest; +inf when only one direction runs */
+  double *source_work;  /* (sources) kT/s, the last one undeclared */
+  double entropy;       /* production, sum J ln(a_fwd / a_bwd), k_B/s */
+  double free_energy;   /* G, kT */
   double free_energy_rate; /* dG/dt over the steps of finite entropy, kT/s */
   double closure;          /* |entropy - work + free_energy_rate| over the steps of finite entropy, k_B/s */
   int32_t one_way_running; /* first one-way step that runs, -1 none */

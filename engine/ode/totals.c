@@ -1,8 +1,9 @@
 /* Rates, work and entropy at given counts. Entropy production of a step is J ln(a_fwd / a_bwd); for mass action both
- * ways the logarithm is step_lnk - sum nu ln x, exact where the file gives energies. With G(x) = sum x (g + ln x - 1)
- * its change is sum nu (g + ln x) an event, so entropy = work - dG/dt holds step by step (Rao and Esposito, Phys. Rev.
- * X 6, 041064 (2016)); what a tape holds beyond the declared work is undeclared. Invariant: a step that runs one way
- * only has infinite entropy and is left out of what must close. Cost: linear in the network. */
+ * ways the logarithm is step_lnk - sum nu ln x, exact where the file gives energies. What a step gives to the medium is
+ * that without the mixing, sum nu ln x, as in the master equation; at rest the mixing adds up to 0. With G(x) = sum x
+ * (g + ln x - 1) its change is sum nu (g + ln x) an event, so entropy = work - dG/dt holds step by step (Rao and
+ * Esposito, Phys. Rev. X 6, 041064 (2016)); what a tape holds beyond the declared work is undeclared. Invariant: a step
+ * that runs one way only has infinite entropy and is left out of what must close. Cost: linear in the network. */
 #include "engine/ode/system.h"
 
 #include <math.h>
@@ -35,11 +36,10 @@ static void add_step(const ode_system *sys, const ode_work *work, int32_t s, ode
   const int32_t undeclared = network_sources(net) - 1;
   const double rate = out->net_rate[s];
   double energy = 0, mixing = 0, rest = 0, declared = 0;
+  const bool constant = is_mass(net, s) && isfinite(net->step_lnk[s]);
   step_change(net, s, work->x, &energy, &mixing);
-  const double force = is_mass(net, s) && isfinite(net->step_lnk[s])
-                           ? net->step_lnk[s] - mixing
-                           : log(out->dir_rate[2 * s]) - log(out->dir_rate[2 * s + 1]);
-  out->step_entropy[s] = rate * force;
+  const double force = constant ? net->step_lnk[s] - mixing : log(out->dir_rate[2 * s]) - log(out->dir_rate[2 * s + 1]);
+  out->step_entropy[s] = rate * (constant ? net->step_lnk[s] : force + mixing);
   for (int32_t k = net->work_start[s]; k < net->work_start[s + 1]; k++) {
     const double done = rate * net->work_kt[k];
     if (net->work_src[k] == undeclared) rest += done;
@@ -50,7 +50,7 @@ static void add_step(const ode_system *sys, const ode_work *work, int32_t s, ode
   if (rate != 0) sum->internal += rate * energy;
   out->source_work[undeclared] += rest;
   sum->work += declared + rest;
-  sum->entropy += out->step_entropy[s];
+  sum->entropy += rate * force;
 }
 
 /* A step of which one direction runs: its declared work counts, its entropy has no bound. */
