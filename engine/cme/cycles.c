@@ -162,7 +162,8 @@ static ness_status class_chords(search *self, int32_t part_id, const walk_graph 
     int32_t *const turn = list->turn + list->start[c];
     const int64_t length = list->start[c + 1] - list->start[c];
     const walk_link *const chord = &graph->link[turn[0] / 2];
-    const double net = chord->forward >= 0 ? part->current[chord->forward] : -part->current[chord->backward];
+    const double net = chord->forward >= 0 ? cme_current(part, graph->state[chord->a], chord->forward)
+                                           : -cme_current(part, graph->state[chord->b], chord->backward);
     const bool reversed = walk_normal(graph, turn, length, scratch);
     cme_cycle *cycle;
     status = cycle_add(self, part_id, graph, turn, length, &cycle);

@@ -1,7 +1,8 @@
 /* What follows from the stored arrays: the work of each source along each step, the bounds that keep counts in range,
  * and which propensities an event may change. Invariant: sizes and arrays come from the same walks, run once to count
  * and once to write. Method: local detailed balance as model.h states it. Cost: linear in the network plus the number
- * of dependencies, which is bounded. */
+ * of dependencies, which is bounded: beyond the bound they are left out, and the network can be solved but not
+ * simulated. */
 #include "compile.h"
 
 #include <math.h>
@@ -261,19 +262,18 @@ ness_status model_derive_sizes(const ness_network *net, ness_network *sizes, nes
   }
   const int64_t guards = guard_walk(net, NULL, NULL, NULL, NULL);
   dep_walk walk;
-  int64_t deps = -1;
+  int64_t deps = 0;
   const bool room = dep_init(&walk, net);
   if (room) {
     dep_pass(&walk, NULL);
-    deps = walk.met > MODEL_DEP_MAX ? -1 : dep_rows(&walk);
+    deps = walk.met > MODEL_DEP_MAX ? 0 : dep_rows(&walk);
   }
   dep_free(&walk);
   if (!room) {
     return NESS_NOMEM;
   }
-  if (work >= MODEL_SIZE_MAX || guards >= MODEL_SIZE_MAX || deps < 0) {
-    diag_add(diags, NESS_ERROR, "too many steps depend on the same counts: more than %lld dependencies",
-             (long long)MODEL_DEP_MAX);
+  if (work >= MODEL_SIZE_MAX || guards >= MODEL_SIZE_MAX) {
+    diag_add(diags, NESS_ERROR, "the network has more than %lld terms of work or bounds", (long long)MODEL_SIZE_MAX);
     return NESS_LIMIT;
   }
   sizes->nwork = (int32_t)work;
@@ -303,11 +303,14 @@ ness_status model_derive(ness_network *net)
   if (dep_init(&walk, net)) {
     int32_t *start = model_writable(net->dep_start);
     dep_pass(&walk, NULL);
-    dep_rows(&walk);
-    for (int32_t s = 0; s <= net->nstep; s++) {
-      start[s] = (int32_t)walk.row[s];
+    net->dep_left_out = walk.met > MODEL_DEP_MAX;
+    if (!net->dep_left_out) {
+      dep_rows(&walk);
+      for (int32_t s = 0; s <= net->nstep; s++) {
+        start[s] = (int32_t)walk.row[s];
+      }
+      dep_pass(&walk, model_writable(net->dep_dir));
     }
-    dep_pass(&walk, model_writable(net->dep_dir));
     status = NESS_OK;
   }
   dep_free(&walk);

@@ -114,6 +114,13 @@ ness_status ssa_plan_options(ssa_plan *self, const ness_network *net, const ness
     diag_hint(diags, "the method is \"%s\"", ssa_kernel_name(ssa_kernel_find(NULL, net)));
     return NESS_USAGE;
   }
+  if (net->dep_left_out) {
+    diag_add(diags, NESS_ERROR,
+             "this network is too dense to be simulated: its steps would wait for more than %lld others",
+             (long long)1 << 28);
+    diag_hint(diags, "ness solve has exact answers for it");
+    return NESS_LIMIT;
+  }
   self->level = options.level ? -1 : DUMP_FLUX;
   for (int32_t i = 0; options.level && i < 4; i++) {
     if (strcmp(options.level, plan_levels[i]) == 0) {

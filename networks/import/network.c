@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #define NAME_BLOB_MAX ((int64_t)1 << 30) /* bytes of all names that a network takes */
+#define RATE_BYTES 300                   /* that a network takes for a rate while it is made; measured: 255 */
 
 typedef struct pairing {
   const import_rates *rates;
@@ -196,6 +197,14 @@ ness_status import_network(const import_rates *self, const char *name, int32_t s
   ness_status status = NESS_NOMEM;
   pairing p = {self, mem_zero((size_t)self->n + 1, sizeof *p.row), mem_zero((size_t)self->count, sizeof *p.back),
                mem_zero((size_t)self->n, sizeof *p.g)};
+  const double bytes = (double)self->count * RATE_BYTES;
+  if (bytes > (double)mem_available()) {
+    diag_add(diags, NESS_ERROR, "%s has %lld rates: a network of them takes about %.2g GB, more than there is", name,
+             (long long)self->count, bytes * 1e-9);
+    diag_hint(diags, "leave out the rates that are too small to matter");
+    status = NESS_LIMIT;
+    goto out;
+  }
   if (!p.row || !p.back || !p.g || !pairing_find(&p) || !pairing_energies(&p)) goto out;
   if (build_names(&p) >= NAME_BLOB_MAX) {
     diag_add(diags, NESS_ERROR, "%s has too many states and rates for a network: their names take more than 1 GiB",
