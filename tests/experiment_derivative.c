@@ -273,6 +273,26 @@ static void test_words(void)
   ness_model_free(m);
 }
 
+/* The unit of a derivative in a scan is made of the words that x and p are shown in. */
+static void test_derivative_words(void)
+{
+  static const struct {
+    lang_unit unit;
+    double scale;
+    const char *words;
+  } cases[] = {{{-2, -1, 3, 2, 0}, 1e9, "pA/mV"},
+               {{3, 0, 0, 1, 0}, 1e12 * CONST_NA, "pA/mM"},
+               {{-2, -1, 2, 1, 0}, 1e-3, "1/s/mV"},
+               {{-2, -1, 3, 1, 0}, 1e-3, "1/mV"},
+               {{3, 0, -1, 0, 0}, 1e3 * CONST_NA, "1/M/s"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char words[64];
+    const double value = answer_words((quantity){1, cases[i].unit}, words);
+    CHECK_STR(words, cases[i].words);
+    CHECK_REL(value, cases[i].scale, 1e-14);
+  }
+}
+
 static void test_table(void)
 {
   ness_model *const m = sample_model(
@@ -336,6 +356,7 @@ int main(void)
   test_balance();
   test_shipped();
   test_words();
+  test_derivative_words();
   test_table();
   test_memory();
   return check_done();

@@ -124,7 +124,7 @@ ness_status settings_evaluate(lang_file *file, const char *const *settings, int3
                               lang_override **out);
 void answer_conventions(ness_doc *doc);
 void answer_cycle_text(const ness_network *net, const cme_cycle *cycle, text_buffer *out);
-/* The number and the unit a quantity is shown in: mV, kJ/mol, pA, mM, s, 1/s, else SI. */
+/* The number and the unit a quantity is shown in: mV, kJ/mol, pA, mM, s, 1/s, one over another, else SI. */
 double answer_words(quantity q, char words[64]);
 /* The number under `key` and the unit under "unit". */
 void answer_quantity(doc_node *row, const char *key, quantity q);

@@ -131,8 +131,22 @@ double answer_words(quantity q, char words[64])
     snprintf(words, 64, "%s", known[i].words);
     return q.value / known[i].scale;
   }
+  /* A derivative: one of these over another, as pA/mV; 1/M and 1/M/s are units of constants and stay. */
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    for (size_t k = 2; k < sizeof known / sizeof *known; k++) {
+      if (i < 2 && strcmp(known[k].words, "mM") == 0) continue;
+      if (!unit_equal(unit_add(known[i].unit, unit_scale(known[k].unit, -1)), q.unit)) continue;
+      const bool compound = strchr(known[k].words, '/') != NULL;
+      snprintf(words, 64, compound ? "%s/(%s)" : "%s/%s", i ? known[i].words : "1", known[k].words);
+      return q.value / known[i].scale * known[k].scale;
+    }
+  }
   unit_text(q.unit, words);
-  return q.value;
+  quantity one;
+  size_t bad;
+  const char *why; /* most words are units of the language, and not always SI: 1/M/s */
+  return unit_parse(words, strlen(words), 0, &one, &bad, &why) && unit_equal(one.unit, q.unit) ? q.value / one.value
+                                                                                               : q.value;
 }
 
 void answer_quantity(doc_node *row, const char *key, quantity q)

@@ -185,11 +185,7 @@ static void control_rows(const ness_network *net, const char *title, const respo
 /* How much of the unit that a quantity is shown in one SI unit is. */
 static double words_scale(lang_unit unit, char words[64])
 {
-  quantity one;
-  size_t bad;
-  const char *why;
-  const double shown = answer_words((quantity){1, unit}, words);
-  return unit_parse(words, strlen(words), 0, &one, &bad, &why) && unit_equal(one.unit, unit) ? 1 / one.value : shown;
+  return answer_words((quantity){1, unit}, words);
 }
 
 /* dx/dp and p/x dx/dp, in the words that x and p are shown in. */
