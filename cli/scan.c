@@ -44,6 +44,10 @@ static int check_usage(const cli *self, const char **what)
     return cli_error(self, NESS_USAGE, "--time or --events say when a replica ends", "a simulated scan needs an end");
   }
   const bool in_time = *what && strcmp(*what, "steady") != 0;
+  if (given->every > 0 && !in_time && !given->simulate) {
+    return cli_error(self, NESS_USAGE, "it belongs to transient, ode, lna and --simulate",
+                     "--every means nothing for a scan of steady states");
+  }
   const bool simulated =
       (given->time > 0 && !in_time) || given->events || given->replicas || given->warmup > 0 || given->method;
   if (!given->simulate && simulated) {

@@ -250,7 +250,8 @@ static void test_random(rng_stream *rng)
   CHECK(refused > 5000 && taken > 1000);
 }
 
-/* A hub that every step changes and reads: dependencies grow with the square, and beyond the limit they are left out. */
+/* A hub that every step changes and reads: dependencies grow with the square, and beyond the limit they are left out.
+ */
 static void test_hub(void)
 {
   enum { STEPS = 1000, MORE = 17000 };

@@ -57,6 +57,15 @@ static void test_words(void)
   refused(TWO, ASK(.what = "transient", .time = INFINITY), NESS_USAGE, "needs its end", "--time 10");
   refused(TWO, ASK(.what = "transient", .time = 1, .every = 1e-9), NESS_USAGE, "times were asked for", "longer");
   refused(TWO, ASK(.what = "ode", .time = -1), NESS_USAGE, "needs its end", "--time 10");
+  refused(TWO, ASK(.what = "ode", .every = 1), NESS_USAGE, "`every` needs an end", "--time 10");
+  refused(TWO, ASK(.every = 1), NESS_USAGE, "every means nothing for steady", "transient, ode, lna");
+  refused(TWO, ASK(.time = 1), NESS_USAGE, "time means nothing for steady", "transient, passage, ode, lna");
+  refused(TWO, ASK(.what = "ode", .method = "gth"), NESS_USAGE, "method means nothing for ode", "steady, transient");
+  refused(TWO, ASK(.what = "lna", .dry_run = 1), NESS_USAGE, "dry-run means nothing for lna", "steady");
+  refused(TWO, ASK(.what = "spectrum", .tilt = "0:1:1"), NESS_USAGE, "tilt means nothing for spectrum", "cumulants");
+  refused(TWO, ASK(.what = "cumulants", .until = "A == 0"), NESS_USAGE, "until means nothing", "passage");
+  refused(TWO, ASK(.what = "passage", .modes = 2), NESS_USAGE, "modes means nothing for passage", "spectrum");
+  refused(TWO, ASK(.what = "transient", .time = 1, .states = 1), NESS_USAGE, "states means nothing", "steady");
 }
 
 static void test_tilts(void)

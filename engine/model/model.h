@@ -182,9 +182,9 @@ typedef struct ness_network {
   const int32_t *guard_start, *guard_slot; /* CSR over directions: the direction is open only when low <= n <= high */
   const int64_t *guard_low, *guard_high;
   const int32_t *dep_start, *dep_dir; /* CSR over steps: directions whose propensity may change when the step fires */
-  bool dep_left_out; /* they would be more than 2^28, and none is listed: a simulation has no use for the network */
-  int32_t tape_max;                   /* longest tape: the length of the scratch that propensities need */
-  int32_t one_way_steps;              /* steps with exactly one direction */
+  bool dep_left_out;     /* they would be more than 2^28, and none is listed: a simulation has no use for the network */
+  int32_t tape_max;      /* longest tape: the length of the scratch that propensities need */
+  int32_t one_way_steps; /* steps with exactly one direction */
 
   double temperature;     /* K; 0 in natural units */
   const char *model_name; /* inside name */

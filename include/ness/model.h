@@ -63,7 +63,8 @@ typedef struct ness_solve_options {
   int32_t modes;       /* spectrum: 0: 10 */
 } ness_solve_options;
 
-/* The exact answer to one question, with the method and a bound on its error. */
+/* The exact answer to one question, with the method and a bound on its error. NESS_USAGE when an option is given that
+ * means nothing for the question. */
 NESS_API ness_status ness_solve(ness_model *self, const ness_solve_options *options, ness_diags *diags, ness_doc **out);
 
 /* Simulates an ensemble; see ness_simulate_options. NESS_STOPPED when asked to stop (the doc holds what there is). */

@@ -22,6 +22,11 @@ bool question_named(const char *name, question_kind *out)
 
 ness_status question_times(const question *self, ness_diags *diags)
 {
+  if (self->every > 0 && !(self->time > 0) && self->kind != QUESTION_TRANSIENT) {
+    diag_add(diags, NESS_ERROR, "`every` needs an end in time");
+    diag_hint(diags, "as in `solve ode time 10, every 1`, or --time 10 --every 1");
+    return NESS_USAGE;
+  }
   if (self->kind == QUESTION_STEADY || (self->kind != QUESTION_TRANSIENT && self->time == 0)) return NESS_OK;
   if (!(self->time > 0) || !isfinite(self->time)) {
     diag_add(diags, NESS_ERROR, "solving in time needs its end");

@@ -149,6 +149,11 @@ static ness_status run_solve(frame *f, const stmt *s)
     lang_error(f->r->diags, s->place, "solve steady, transient, ode or lna", "cannot solve for %s", s->name);
     return NESS_MODEL;
   }
+  if (q.kind == QUESTION_STEADY && s->arguments) {
+    lang_error(f->r->diags, s->place, "it belongs to transient, ode and lna", "%s means nothing for steady",
+               s->arguments->name);
+    return NESS_MODEL;
+  }
   ness_status status = run_settings(f, s, names, is_time, 2, value);
   if (status != NESS_OK) return status;
   q.time = value[0];

@@ -213,11 +213,48 @@ static ness_status solve_limits(const ness_solve_options *o, bool in_time, cme_o
   return NESS_OK;
 }
 
+static const char *const questions[] = {"steady",  "transient",   "cumulants", "spectrum",
+                                        "passage", "sensitivity", "ode",       "lna"};
+enum { ASKED = sizeof questions / sizeof *questions };
+
+/* Refuses what the call says that means nothing for this question. `to` is a bit for each of the questions. */
+static ness_status solve_belongs(const ness_solve_options *o, int32_t which, ness_diags *diags)
+{
+  enum { STEADY = 1, TRANSIENT = 2, CUMULANTS = 4, SPECTRUM = 8, PASSAGE = 16, SENSITIVITY = 32, RATES = 64 | 128 };
+  const struct {
+    const char *name;
+    bool given;
+    unsigned to;
+  } options[] = {{"time", o->time != 0, TRANSIENT | RATES | PASSAGE},
+                 {"every", o->every != 0, TRANSIENT | RATES},
+                 {"of", o->nof > 0, CUMULANTS | SENSITIVITY},
+                 {"tilt", o->tilt != NULL, CUMULANTS},
+                 {"until", o->until != NULL, PASSAGE},
+                 {"unless", o->unless != NULL, PASSAGE},
+                 {"from-steady", o->from_steady != 0, PASSAGE},
+                 {"modes", o->modes != 0, SPECTRUM},
+                 {"states", o->states != 0, STEADY},
+                 {"max-cycles", o->max_cycles != 0, STEADY},
+                 {"max-states", o->max_states != 0, ~(unsigned)RATES},
+                 {"method", o->method != NULL, ~(unsigned)RATES},
+                 {"tolerance", o->tolerance != 0, ~(unsigned)RATES},
+                 {"dry-run", o->dry_run != 0, ~(unsigned)RATES}};
+  for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+    if (!options[i].given || options[i].to >> which & 1) continue;
+    text_buffer all = {0};
+    for (int32_t q = 0; q < ASKED; q++) {
+      if (options[i].to >> q & 1) text_add(&all, all.length ? ", %s" : "%s", questions[q]);
+    }
+    diag_add(diags, NESS_ERROR, "%s means nothing for %s", options[i].name, questions[which]);
+    if (!all.failed) diag_hint(diags, "it belongs to %s", all.data);
+    text_clear(&all);
+    return NESS_USAGE;
+  }
+  return NESS_OK;
+}
+
 ness_status ness_solve(ness_model *self, const ness_solve_options *options, ness_diags *diags, ness_doc **out)
 {
-  static const char *const questions[] = {"steady",  "transient",   "cumulants", "spectrum",
-                                          "passage", "sensitivity", "ode",       "lna"};
-  enum { ASKED = sizeof questions / sizeof *questions };
   *out = NULL;
   const ness_solve_options o = options ? *options : (ness_solve_options){.struct_size = sizeof o};
   const char *const what = o.what ? o.what : "steady";
@@ -234,7 +271,8 @@ ness_status ness_solve(ness_model *self, const ness_solve_options *options, ness
   }
   cme_options limits;
   transient_options transient;
-  ness_status status = solve_limits(&o, which == 1, &limits, &transient, diags);
+  ness_status status = solve_belongs(&o, which, diags);
+  if (status == NESS_OK) status = solve_limits(&o, which == 1, &limits, &transient, diags);
   if (status != NESS_OK) return status;
   ness_doc *const doc = doc_create("solve");
   doc_node *const root = doc_root(doc);
