@@ -1,10 +1,10 @@
 /* Entropy production in time and its two parts (Esposito and Van den Broeck, Phys. Rev. Lett. 104, 090601 (2010);
- * Hatano and Sasa, Phys. Rev. Lett. 86, 3463 (2001)). With a = p_m k_mn the flow of a transition and excess(a, b) = b -
- * a - a ln(b / a), which is never negative, total        = sum excess(a, b), b = p_n k_nm the flow of the way back: the
- * sum of a ln(a / b) over transitions adiabatic    = sum excess(a, b), b = p_m k_nm ps_n / ps_m: at rest this is all of
- * it nonadiabatic = sum excess(a, b), b = k_mn ps_m p_n / ps_n: -sum dp_m/dt ln(p_m / ps_m) since the sums of b - a
- * vanish, the last two because ps is steady. So no part is a difference: each keeps its figures where it is small and
- * its sign always, and that they add up is a test of ps and p. Parallel steps are transitions by themselves.
+ * Hatano and Sasa, Phys. Rev. Lett. 86, 3463 (2001)). Each is a sum over transitions, whose flow is a = p_m k_mn, of
+ * excess(a, b) = b - a - a ln(b / a), which is never negative. The total has b = p_n k_nm, the flow of the way back,
+ * and is the sum of a ln(a / b). The adiabatic part has b = p_m k_nm ps_n / ps_m, and at rest it is all. The
+ * nonadiabatic part has b = k_mn ps_m p_n / ps_n, and is -sum dp_m/dt ln(p_m / ps_m). The sums of b - a vanish, the
+ * last two because ps is steady. So no part is a difference: each keeps its figures where it is small and its sign
+ * always, and that they add up is a test of ps and p. Parallel steps are transitions by themselves.
  *
  * The entropy of a state is -sum ln n!, and the medium has what is left of ln(k_mn / k_nm) without it, as for energies
  * (Rao and Esposito, J. Chem. Phys. 149, 245101 (2018)): N independent copies then give N times what one gives,
