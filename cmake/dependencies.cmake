@@ -1,4 +1,4 @@
-# What the library stands on: msgpack-c, zstd, xxhash, KLU and AMD of SuiteSparse, LAPACKE, SUNDIALS, OpenMP, threads, libm;
+# What the library stands on: msgpack-c, zstd, xxhash, KLU and CAMD of SuiteSparse, LAPACKE, SUNDIALS, OpenMP, threads, libm;
 # together the target ness::dependencies.
 # Installed beside nessConfig.cmake too, for programs that link the static library.
 
@@ -35,7 +35,7 @@ endif()
 ness_library(zstd zstd.h zstd)
 ness_library(xxhash xxhash.h xxhash)
 ness_library(klu klu.h klu)
-ness_library(amd amd.h amd)
+ness_library(camd camd.h camd)
 ness_library(lapacke lapacke.h lapacke)
 ness_library(lapack lapacke.h lapack openblas)
 ness_library(blas lapacke.h blas openblas)
@@ -45,7 +45,7 @@ ness_library(sunsparse sunmatrix/sunmatrix_sparse.h sundials_sunmatrixsparse)
 ness_library(sunklu sunlinsol/sunlinsol_klu.h sundials_sunlinsolklu)
 
 set(libraries ness::msgpack ness::zstd ness::xxhash ness::sunklu ness::sunsparse ness::cvode ness::nvector ness::klu
-  ness::amd ness::lapacke ness::lapack ness::blas)
+  ness::camd ness::lapacke ness::lapack ness::blas)
 set(NESS_MISSING "")
 foreach(target OpenMP::OpenMP_C Threads::Threads ${libraries})
   if(NOT TARGET ${target})

@@ -40,7 +40,8 @@ static double row_residual(const chain *q, const chain *in, const double *x, int
   return value;
 }
 
-/* The residual of x, the pinned state, and the first right-hand side: twice the residual and something everywhere. */
+/* The residual of x, the pinned state unless it is given, and the first right-hand side: twice the residual and
+ * something everywhere. */
 static ness_status certify_start(certify *self)
 {
   const int32_t n = self->q->n;
@@ -59,11 +60,12 @@ static ness_status certify_start(certify *self)
   }
   if (bad) return NESS_NUMERIC;
   double mean = 0;
-  self->pinned = 0;
+  int32_t likely = 0;
   for (int32_t j = 0; j < n; j++) {
-    if (self->x[j] > self->x[self->pinned]) self->pinned = j;
+    if (self->x[j] > self->x[likely]) likely = j;
     mean += self->residual[j] / self->lack[j] / n;
   }
+  if (self->pinned < 0) self->pinned = likely;
   for (int32_t j = 0; j < n; j++) self->lack[j] = 2 * self->residual[j] + mean * self->lack[j];
   return NESS_OK;
 }
@@ -125,11 +127,11 @@ static ness_status certify_run(certify *self, certify_solve solve, void *context
   return NESS_OK;
 }
 
-ness_status certify_bound(const chain *q, const chain *in, const double *x, certify_solve solve, void *context,
-                          double *bound)
+static ness_status bound_find(const chain *q, const chain *in, const double *x, int32_t pinned, certify_solve solve,
+                              void *context, double *bound)
 {
   const size_t room = (size_t)q->n + 1;
-  certify self = {.q = q, .in = in, .x = x};
+  certify self = {.q = q, .in = in, .x = x, .pinned = pinned};
   ness_status status = NESS_NOMEM;
   *bound = HUGE_VAL;
   self.residual = mem_alloc(room * sizeof *self.residual);
@@ -153,12 +155,24 @@ out:
   return status;
 }
 
-ness_status solver_certify(const chain *q, const double *x, certify_solve solve, void *context, double *bound)
+ness_status certify_bound(const chain *q, const chain *in, const double *x, certify_solve solve, void *context,
+                          double *bound)
+{
+  return bound_find(q, in, x, -1, solve, context, bound);
+}
+
+ness_status certify_pinned(const chain *q, const double *x, int32_t pinned, certify_solve solve, void *context,
+                           double *bound)
 {
   chain in;
   *bound = HUGE_VAL;
   ness_status status = chain_transpose(q, &in);
-  if (!status) status = certify_bound(q, &in, x, solve, context, bound);
+  if (!status) status = bound_find(q, &in, x, pinned, solve, context, bound);
   if (!status || in.start) chain_free(&in);
   return status;
+}
+
+ness_status solver_certify(const chain *q, const double *x, certify_solve solve, void *context, double *bound)
+{
+  return certify_pinned(q, x, -1, solve, context, bound);
 }

@@ -11,6 +11,10 @@
 ness_status certify_bound(const chain *q, const chain *in, const double *x, certify_solve solve, void *context,
                           double *bound);
 
+/* solver_certify with a state of choice pinned. */
+ness_status certify_pinned(const chain *q, const double *x, int32_t pinned, certify_solve solve, void *context,
+                           double *bound);
+
 typedef struct dot2 { /* a sum of products */
   double high, low;   /* the value is high + low */
   double size;        /* sum of the moduli */

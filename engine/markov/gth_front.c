@@ -1,29 +1,17 @@
 /* Elimination in one dense front by panels of 32 pivots: the rows of a panel one after another, since each pivot
  * is the sum of its finished row; the columns by the triangle that the rows leave; then all that remains at once, by
- * tiles of 4 x 4 whose operands are packed. An entry receives its terms in the order of the pivots, whatever thread
+ * tiles of 8 x 8 whose operands are packed. An entry receives its terms in the order of the pivots, whatever thread
  * works on it. Cost: sum of (p + c - k)^2 multiply-adds; about a tenth of it outside the tiles at 300 rows. */
 #include "engine/markov/gth_front.h"
+#include "engine/markov/gth_tile.h"
 #include "engine/markov/sum.h"
 #include <math.h>
 #include <string.h>
 
-#define TILE 4
+#define LANES 4         /* sums that are made side by side */
 #define BLOCK 128       /* rows and columns of a piece of work for one thread */
 #define FLOOR 0x1p-1000 /* products below it may have lost digits */
 #define MANY (1 << 18)  /* multiply-adds that are worth waking threads for */
-
-/* acc += sum over k of a[k][i] b[k][j]. */
-static void tile_multiply(double acc[restrict TILE][TILE], const double *restrict a, const double *restrict b,
-                          int32_t depth)
-{
-  double sum[TILE][TILE] = {{0}};
-  for (int32_t k = 0; k < depth; k++, a += TILE, b += TILE) {
-    for (int i = 0; i < TILE; i++) {
-      for (int j = 0; j < TILE; j++) sum[i][j] += a[i] * b[j];
-    }
-  }
-  memcpy(acc, sum, sizeof sum);
-}
 
 /* --- c += a b for operands that run over the pivots of a panel --- */
 
@@ -60,14 +48,20 @@ static void block_update(const target *c, int32_t depth, const double *left, con
   const size_t step = (size_t)depth * TILE;
   const size_t row_end = row + BLOCK < c->rows ? row + BLOCK : c->rows;
   const size_t column_end = column + BLOCK < c->columns ? column + BLOCK : c->columns;
+  const tile_kernels *const kernels = tile_best();
   for (size_t i = row; i < row_end; i += TILE) {
     const size_t high = row_end - i < TILE ? row_end - i : TILE;
     for (size_t j = column; j < column_end; j += TILE) {
       const size_t broad = column_end - j < TILE ? column_end - j : TILE;
       double acc[TILE][TILE];
-      tile_multiply(acc, left + i / TILE * step, right + j / TILE * step, depth);
+      kernels->multiply(acc[0], left + i / TILE * step, right + j / TILE * step, depth);
       for (size_t s = 0; s < high; s++) {
-        for (size_t t = 0; t < broad; t++) c->at[(i + s) * c->stride + j + t] += acc[s][t];
+        double *const to = c->at + (i + s) * c->stride + j;
+        if (broad == TILE) {
+          for (size_t t = 0; t < TILE; t++) to[t] += acc[s][t];
+        } else {
+          for (size_t t = 0; t < broad; t++) to[t] += acc[s][t];
+        }
       }
     }
   }
@@ -109,8 +103,15 @@ static void panel_update(const operand *a, const operand *b, int32_t depth, doub
   double *const left = scratch, *const right = scratch + ga * step;
   const size_t across = ((size_t)b->count + BLOCK - 1) / BLOCK,
                blocks = ((size_t)a->count + BLOCK - 1) / BLOCK * across;
-#pragma omp parallel if (wide && work > MANY) default(none)                                                            \
-    shared(a, b, depth, c, left, right, ga, gb, step, across, blocks)
+  if (!wide || work <= MANY) {
+    for (size_t g = 0; g < ga; g++) operand_pack(a, g, depth, left + g * step);
+    for (size_t g = 0; g < gb; g++) operand_pack(b, g, depth, right + g * step);
+    for (size_t t = 0; t < blocks; t++) {
+      block_update(c, depth, left, right, t / across * BLOCK, t % across * BLOCK);
+    }
+    return;
+  }
+#pragma omp parallel default(none) shared(a, b, depth, c, left, right, ga, gb, step, across, blocks)
   {
 #pragma omp for nowait
     for (size_t g = 0; g < ga; g++) operand_pack(a, g, depth, left + g * step);
@@ -129,18 +130,18 @@ static void panel_update(const operand *a, const operand *b, int32_t depth, doub
  * entry that is not zero. */
 static void row_sum(const double *x, size_t count, exact_sum *total, double *least)
 {
-  exact_sum lane[TILE] = {{0, 0}};
+  exact_sum lane[LANES] = {{0, 0}};
   double low = *least;
   size_t j = 0;
-  for (; j + TILE <= count; j += TILE) {
-    for (size_t t = 0; t < TILE; t++) sum_add(&lane[t], x[j + t]);
-    for (size_t t = 0; t < TILE; t++) low = x[j + t] > 0 && x[j + t] < low ? x[j + t] : low;
+  for (; j + LANES <= count; j += LANES) {
+    for (size_t t = 0; t < LANES; t++) sum_add(&lane[t], x[j + t]);
+    for (size_t t = 0; t < LANES; t++) low = x[j + t] > 0 && x[j + t] < low ? x[j + t] : low;
   }
   for (; j < count; j++) {
     sum_add(&lane[0], x[j]);
     low = x[j] > 0 && x[j] < low ? x[j] : low;
   }
-  for (size_t t = 0; t < TILE; t++) {
+  for (size_t t = 0; t < LANES; t++) {
     sum_add(total, lane[t].high);
     sum_add(total, lane[t].low);
   }

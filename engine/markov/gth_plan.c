@@ -1,20 +1,22 @@
 /* The plan of a sparse elimination: an order that keeps the fill low, the tree of who depends on whom, fronts, and what
- * they will cost. Order by approximate minimum degree on the symmetric pattern (Amestoy, Davis, Duff, SIAM J. Matrix
- * Anal. Appl. 17, 886 (1996)); elimination tree and its postorder by Liu (ibid. 11, 134 (1990)); column counts by
- * Gilbert, Ng, Peyton (ibid. 15, 1075 (1994)); children are merged into parents while few zeros come in (Ashcraft,
- * Grimes, ACM Trans. Math. Softw. 15, 291 (1989)). Labels below are positions in the order of minimum degree, then in
- * its postorder. Invariant: a front's pivots are contiguous and follow those of its subtree, so do the fronts. Cost:
- * nearly linear in the transitions, but for the ordering. */
+ * they will cost. Orders on the symmetric pattern are those of gth_order.h; elimination tree and its postorder by Liu
+ * (SIAM J. Matrix Anal. Appl. 11, 134 (1990)); column counts by Gilbert, Ng, Peyton (ibid. 15, 1075 (1994)); children
+ * are merged into parents while few zeros come in (Ashcraft, Grimes, ACM Trans. Math. Softw. 15, 291 (1989)). Labels
+ * below are positions in the order that was found, then in its postorder. Invariant: a front's pivots are contiguous
+ * and follow those of its subtree, so do the fronts. Cost: nearly linear in the transitions, but for the ordering. */
 #include "engine/markov/gth.h"
 #include "engine/markov/gth_front.h"
-#include <amd.h>
+#include "engine/markov/gth_order.h"
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SHARES 48 /* a job is at most this part of the work */
-#define SMALL 2e6 /* multiply-adds that are not shared out */
+#define SHARES 48     /* a job is at most this part of the work */
+#define SMALL 2e6     /* multiply-adds that are not shared out */
+#define CHEAP 20000   /* states that are ordered twice; more only where it may matter: */
+#define DEAR 2e10     /* multiply-adds from which a second order is sought */
+#define HOPELESS 5e12 /* and from which no order will help */
 
 typedef struct plan {
   gth *out;
@@ -27,7 +29,12 @@ typedef struct plan {
   int32_t *spare[3];
 } plan;
 
-/* --- pattern and order --- */
+static double square_of(double x)
+{
+  return x * x;
+}
+
+/* --- pattern --- */
 
 /* Neighbours in either direction, each once, no loops. */
 static ness_status pattern_build(plan *self, const chain *q)
@@ -70,32 +77,6 @@ static ness_status pattern_build(plan *self, const chain *q)
   }
   g->start[n] = end;
   return NESS_OK;
-}
-
-/* order[k]: the state at place k of a minimum degree order. The inner routine of AMD takes its memory from here. */
-static ness_status order_find(plan *self)
-{
-  const size_t n = (size_t)self->n, entries = (size_t)self->out->start[n], room = entries + entries / 5 + n + 1;
-  if (room > INT32_MAX) return NESS_LIMIT;
-  ness_status status = NESS_NOMEM;
-  int32_t *const work = mem_alloc(room * sizeof *work), *const space = mem_alloc((7 * n + 7) * sizeof *space);
-  if (!work || !space) goto out;
-  int32_t *const begin = space, *const length = begin + n + 1, *const nv = length + n + 1, *const head = nv + n + 1;
-  int32_t *const elements = head + n + 1, *const degree = elements + n + 1, *const mark = degree + n + 1;
-  memcpy(work, self->out->to, entries * sizeof *work);
-  for (size_t i = 0; i < n; i++) {
-    begin[i] = self->out->start[i];
-    length[i] = self->out->start[i + 1] - begin[i];
-  }
-  double control[AMD_CONTROL], info[AMD_INFO];
-  amd_defaults(control);
-  amd_2(self->n, begin, work, length, (int32_t)room, (int32_t)entries, nv, self->label, self->order, head, elements,
-        degree, mark, control, info);
-  status = NESS_OK;
-out:
-  mem_free(work);
-  mem_free(space);
-  return status;
 }
 
 /* --- elimination tree --- */
@@ -203,11 +184,6 @@ static void columns_count(plan *self)
 }
 
 /* --- fronts --- */
-
-static double square_of(double x)
-{
-  return x * x;
-}
 
 /* Whether a front of `width` pivots may hold this share of entries that are zero. */
 static bool zeros_fine(int32_t width, double share)
@@ -380,15 +356,80 @@ static void bytes_count(gth *self)
                 (size_t)self->n * 32 + (size_t)self->start[self->n] * sizeof(int32_t);
 }
 
-static ness_status plan_make(plan *self, const chain *q, double *zeros)
+/* --- order --- */
+
+/* A state that the chain is often in, as far as a walk of n jumps tells: the one where most of the second half is
+ * spent. A wrong guess costs a second elimination where one state has to be left out, and nothing else. */
+static int32_t often_find(const chain *q, double *spent)
 {
-  gth *const g = self->out;
-  ness_status status = pattern_build(self, q);
-  if (status == NESS_OK) status = order_find(self);
+  uint64_t seed = 1;
+  int32_t at = 0, often = 0;
+  for (int32_t i = 0; i < q->n; i++) spent[i] = 0;
+  for (int64_t jump = -1000; jump < q->n; jump++) {
+    double out = 0;
+    for (int64_t e = q->start[at]; e < q->start[at + 1]; e++) out += q->to[e] == at ? 0 : q->rate[e];
+    if (!(out > 0 && out < INFINITY)) return at;
+    if (jump >= q->n / 2) spent[at] += 1 / out;
+    if (spent[at] > spent[often]) often = at;
+    seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    double left = (double)(seed >> 11) * 0x1p-53 * out;
+    int32_t next = at;
+    for (int64_t e = q->start[at]; e < q->start[at + 1] && left >= 0; e++) {
+      if (q->to[e] == at || !(q->rate[e] > 0)) continue;
+      next = q->to[e];
+      left -= q->rate[e];
+    }
+    at = next;
+  }
+  return often;
+}
+
+/* Orders by minimum degree within the sets and finds the tree. *work: multiply-adds of an elimination by columns. */
+static ness_status order_try(plan *self, const int32_t *set, double *work)
+{
+  const order_graph g = {self->n, self->out->start, self->out->to};
+  const ness_status status = order_degree(&g, set, self->label, self->order);
   if (status) return status;
   tree_find(self);
   tree_postorder(self);
   columns_count(self);
+  *work = 0;
+  for (int32_t k = 0; k < self->n; k++) *work += square_of(self->count[k] - 1);
+  return NESS_OK;
+}
+
+/* The better of dissection and mere minimum degree; the latter is not tried where that would take a good part of the
+ * time of the elimination. In a closed chain a state that it is often in comes last. */
+static ness_status order_find(plan *self, const chain *q, double *spent)
+{
+  const size_t n = (size_t)self->n;
+  const order_graph g = {self->n, self->out->start, self->out->to};
+  int32_t *const set = mem_zero(2 * n, sizeof *set), *const plain = set + n, most = 0;
+  if (!set) return NESS_NOMEM;
+  ness_status status = order_dissect(&g, set);
+  if (status) goto out;
+  for (size_t i = 0; i < n; i++) most = set[i] > most ? set[i] : most;
+  if (!q->exit && n > 1) {
+    const int32_t often = often_find(q, spent);
+    set[often] = most + 1;
+    plain[often] = 1;
+  }
+  double work, other;
+  status = order_try(self, set, &work);
+  if (status || most == 0 || (self->n > CHEAP && (work < DEAR || work > HOPELESS))) goto out;
+  status = order_try(self, plain, &other);
+  if (status == NESS_OK && other > work) status = order_try(self, set, &work);
+out:
+  mem_free(set);
+  return status;
+}
+
+static ness_status plan_make(plan *self, const chain *q, double *zeros)
+{
+  gth *const g = self->out;
+  ness_status status = pattern_build(self, q);
+  if (status == NESS_OK) status = order_find(self, q, zeros);
+  if (status) return status;
   status = fronts_place(self, fronts_merge(self, zeros));
   if (status == NESS_OK) status = jobs_find(g);
   if (status) return status;

@@ -6,6 +6,7 @@
  * to and that leads everywhere: left out, it leaves the chain as it was. Invariant: of g, lu and levels one is there.
  * Cost: that of the method; a solve may factor a second time, once. */
 #include "engine/markov/solver.h"
+#include "engine/markov/certify.h"
 #include "engine/markov/gth.h"
 #include "engine/markov/klu.h"
 #include "engine/markov/multilevel.h"
@@ -58,16 +59,18 @@ static void likely_find(solver *self)
 
 /* --- elimination --- */
 
-static ness_status gth_pin(solver *self, int32_t pinned)
+/* Sees to it that the state left out is a likely one. */
+static ness_status gth_pin(solver *self)
 {
-  return self->g->pinned == pinned ? NESS_OK : gth_factor_without(self->g, self->q, pinned);
+  if (self->p[self->g->pinned] * LIKELY >= self->p[self->likely]) return NESS_OK;
+  return gth_factor_without(self->g, self->q, self->likely);
 }
 
 static ness_status gth_certify(void *context, int32_t pinned, double *w)
 {
   solver *const self = context;
-  const ness_status status = gth_pin(self, pinned);
-  return status ? status : gth_left(self->g, w);
+  (void)pinned; /* which is the one that the factors leave out */
+  return gth_left(self->g, w);
 }
 
 /* The steady distribution and the better of its two bounds. */
@@ -81,7 +84,7 @@ static ness_status gth_bound(solver *self)
   if (thin) {
     status = gth_underflow(self->g, self->p, &share);
     if (status == NESS_OK && !(share <= 0.1 * self->tolerance)) {
-      status = gth_pin(self, self->likely);
+      status = gth_pin(self);
       if (status == NESS_OK) status = gth_underflow(self->g, self->p, &share);
     }
     if (status && status != NESS_NUMERIC) return status;
@@ -90,7 +93,8 @@ static ness_status gth_bound(solver *self)
   self->report.bound = bound;
   self->report.proof = proof_counted;
   if (bound <= self->tolerance) return NESS_OK;
-  status = solver_certify(self->q, self->p, gth_certify, self, &other);
+  status = gth_pin(self);
+  if (status == NESS_OK) status = certify_pinned(self->q, self->p, self->g->pinned, gth_certify, self, &other);
   if (status == NESS_OK && other < bound) {
     self->report.bound = other;
     self->report.proof = proof_matrix;
@@ -364,9 +368,7 @@ static double levels_misfit(const solver *self, bool right, int32_t pinned, cons
 static ness_status part_solve(solver *self, bool right, double *x)
 {
   if (self->g) {
-    const int32_t now = self->g->pinned;
-    ness_status status = NESS_OK;
-    if (self->p && !(self->p[now] * LIKELY >= self->p[self->likely])) status = gth_pin(self, self->likely);
+    const ness_status status = self->p ? gth_pin(self) : NESS_OK;
     if (status) return status;
     return right ? gth_right(self->g, x) : gth_left(self->g, x);
   }
