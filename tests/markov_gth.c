@@ -1,6 +1,7 @@
 /* The elimination by itself: product forms down to 1e-70, long chains, dense chains against the law of their transpose,
  * absorption against gambler's ruin, scales that overflow a double, and the counted bound against the true error. */
 #include "engine/markov/gth.h"
+#include "engine/markov/gth_tile.h"
 #include "markov_sample.h"
 #include <omp.h>
 #include <time.h>
@@ -346,6 +347,68 @@ static void check_threads(void)
   }
 }
 
+/* The same bits from factors that are kept and from those of twigs, which are made again, on one thread and on three.
+ */
+static void check_lean(void)
+{
+  chain closed = sample_chain(3, 12000, 3, false, 8), open = sample_chain(3, 12000, 3, true, 8);
+  const chain *const both[] = {&closed, &open};
+  for (int turn = 0; turn < 2; turn++) {
+    const chain *const q = both[turn];
+    const size_t n = (size_t)q->n;
+    double bound[3] = {0}, *const x = malloc(9 * n * sizeof *x);
+    for (int t = 0; t < 3; t++) {
+      omp_set_num_threads(t == 2 ? 3 : 1);
+      gth *g;
+      double *const p = x + 3 * (size_t)t * n, *const left = p + n, *const right = left + n;
+      CHECK((t ? gth_plan_lean(q, 0, &g) : gth_plan(q, &g)) == NESS_OK);
+      CHECK((g->ntwig > 8) == (t > 0));
+      CHECK(gth_factor(g, q) == NESS_OK && gth_factor(g, q) == NESS_OK);
+      for (size_t i = 0; i < n; i++) p[i] = 0, left[i] = right[i] = 1.0 / (double)(i + 1);
+      if (turn == 0) CHECK(gth_steady(g, p, &bound[t]) == NESS_OK);
+      CHECK(gth_left(g, left) == NESS_OK && gth_right(g, right) == NESS_OK);
+      gth_free(g);
+    }
+    omp_set_num_threads(omp_get_num_procs());
+    for (int t = 1; t < 3; t++) {
+      CHECK(memcmp(x, x + 3 * (size_t)t * n, 3 * n * sizeof *x) == 0 && bound[0] == bound[t]);
+    }
+    free(x);
+  }
+  chain_free(&closed);
+  chain_free(&open);
+}
+
+/* The same bits for every instruction set that this processor has. */
+static void check_tiles(void)
+{
+  enum { DEPTH = 29 };
+  uint64_t seed = 11;
+  double a[DEPTH * TILE], b[DEPTH * TILE], acc[TILE_VERSIONS][TILE * TILE], y[TILE_VERSIONS][DEPTH * TILE];
+  for (int k = 0; k < DEPTH * TILE; k++) {
+    a[k] = exp(40 * sample_draw(&seed));
+    b[k] = exp(40 * sample_draw(&seed));
+  }
+  int versions = 0;
+  for (int v = 0; v < TILE_VERSIONS; v++) {
+    const tile_kernels *const kernels = tile_version(v);
+    if (!kernels) continue;
+    versions++;
+    kernels->multiply(acc[v], a, b, DEPTH);
+    memcpy(y[v], a, sizeof a);
+    kernels->add(y[v], 1 / 3.0, b, DEPTH * TILE - 3);
+    CHECK(memcmp(acc[v], acc[0], sizeof *acc) == 0 && memcmp(y[v], y[0], sizeof *y) == 0);
+  }
+  for (int i = 0; i < TILE; i++) {
+    for (int j = 0; j < TILE; j++) {
+      double sum = 0;
+      for (int k = 0; k < DEPTH; k++) sum += a[k * TILE + i] * b[k * TILE + j];
+      CHECK(sum == acc[0][i * TILE + j]);
+    }
+  }
+  printf("tiles: %d instruction sets\n", versions);
+}
+
 /* Whatever allocation fails, nothing is left behind (the sanitizer's word) and the next attempt is complete. */
 static void check_failure(void)
 {
@@ -356,7 +419,7 @@ static void check_failure(void)
     gth *g = NULL;
     double bound, *const p = malloc((size_t)q.n * sizeof *p);
     mem_fail_after(failures);
-    status = gth_plan(&q, &g);
+    status = gth_plan_lean(&q, 0, &g);
     CHECK(status == NESS_OK || !g);
     if (status == NESS_OK) status = gth_factor(g, &q);
     if (status == NESS_OK) status = gth_steady(g, p, &bound);
@@ -419,6 +482,8 @@ int main(void)
   check_solves();
   check_again();
   check_threads();
+  check_lean();
+  check_tiles();
   check_failure();
   check_thin();
   return check_done();

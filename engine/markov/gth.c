@@ -24,28 +24,11 @@
  * Together |log(p_i / exact)| <= 2 u (rounds + worst rebuilt x + 3) (1 + 1e-3), where the last factor covers all
  * products of roundings. Underflow is excluded by looking at the smallest factors of every product (`thin`), overflow
  * shows in the s_k. */
-#include "engine/markov/gth.h"
-#include "engine/markov/gth_front.h"
+#include "engine/markov/gth_work.h"
 #include <math.h>
 #include <string.h>
 
 #define FLOOR 0x1p-1000
-
-static front_block block_of(const gth *self, const gth_front *f)
-{
-  const size_t p = (size_t)f->pivots, c = (size_t)f->rest;
-  double *const values = self->values + f->values;
-  return (front_block){
-      .p = f->pivots,
-      .c = f->rest,
-      .last = f->pivots,
-      .square = values,
-      .up = values + p * p,
-      .down = values + p * (p + c),
-      .exit = self->exit + f->first,
-      .fan = self->fan + f->first,
-  };
-}
 
 /* --- what stays the same when rates change --- */
 
@@ -72,13 +55,6 @@ static ness_status rows_climb(gth *self, int32_t *cursor, int32_t *seen)
   return NESS_OK;
 }
 
-/* Doubles of the factors. */
-static size_t values_count(const gth *self)
-{
-  const gth_front *const end = &self->front[self->nfront - 1];
-  return end->values + (size_t)end->pivots * ((size_t)end->pivots + 2 * (size_t)end->rest);
-}
-
 static ness_status factors_create(gth *self)
 {
   const gth_front *const end = &self->front[self->nfront - 1];
@@ -86,7 +62,7 @@ static ness_status factors_create(gth *self)
   int32_t *const scratch = mem_alloc(2 * fronts * sizeof *scratch);
   self->owner = mem_alloc(n * sizeof *self->owner);
   self->rows = mem_alloc(((size_t)(end->rows + end->rest) + 1) * sizeof *self->rows);
-  self->values = mem_zero(values_count(self), sizeof *self->values);
+  self->values = mem_zero(self->kept + 1, sizeof *self->values);
   self->exit = mem_alloc(n * sizeof *self->exit);
   self->fan = mem_alloc(n * sizeof *self->fan);
   self->power = mem_alloc(n * sizeof *self->power);
@@ -129,24 +105,25 @@ static int32_t rest_index(const gth *self, const gth_front *f, int32_t b)
   return low < f->rest && rows[low] == b ? low : -1;
 }
 
-/* Where the rate from position a to position b is kept; NULL when the plan has no such place. */
-static double *entry_at(const gth *self, int32_t a, int32_t b)
+/* Where the rate from position a to position b is kept among the factors of the front; -1 when the plan has no such
+ * place. */
+static int64_t entry_at(const gth *self, const gth_front *f, int32_t a, int32_t b)
 {
   const int32_t low = a < b ? a : b, high = a < b ? b : a;
-  const gth_front *const f = &self->front[self->owner[low]];
-  const front_block block = block_of(self, f);
-  const size_t p = (size_t)f->pivots, k = (size_t)(low - f->first);
-  if (high < f->first + f->pivots) {
-    const size_t t = (size_t)(high - f->first);
-    return block.square + (a < b ? k * p + t : t * p + k);
-  }
+  const int64_t p = f->pivots, c = f->rest, k = low - f->first, at = (int64_t)f->values;
+  if (high < f->first + f->pivots) return at + (a < b ? k * p + high - f->first : (high - f->first) * p + k);
   const int32_t t = rest_index(self, f, high);
-  if (t < 0) return NULL;
-  return (a < b ? block.up : block.down) + k * (size_t)f->rest + t;
+  return t < 0 ? -1 : at + p * (a < b ? p : p + c) + k * c + t;
+}
+
+static const gth_front *front_of(const gth *self, int32_t a, int32_t b)
+{
+  return &self->front[self->owner[a < b ? a : b]];
 }
 
 /* Loads what leaves the state at position a, divided so that its largest rate is at most 1; what leads to state
- * `without` is an exit. Returns the roundings, -1 when there is a transition that the plan does not know. */
+ * `without` is an exit, and what belongs to twigs is left out. Returns the roundings, -1 when there is a transition
+ * that the plan does not know. */
 static int64_t state_load(gth *self, const chain *q, int32_t a, int32_t without, bool *thin)
 {
   const int32_t state = self->state[a];
@@ -161,14 +138,58 @@ static int64_t state_load(gth *self, const chain *q, int32_t a, int32_t without,
   if (q->exit && q->exit[state] > 0 && self->exit[a] < FLOOR) *thin = true;
   for (int64_t e = q->start[state]; e < q->start[state + 1]; e++) {
     if (q->to[e] == state || q->rate[e] == 0) continue;
-    double *const at = q->to[e] == without ? &self->exit[a] : entry_at(self, a, self->place[q->to[e]]);
-    if (!at) return -1;
     const double rate = ldexp(q->rate[e], -self->power[a]);
+    if (rate < FLOOR) *thin = true;
+    double *at = &self->exit[a];
+    if (q->to[e] != without) {
+      const int32_t b = self->place[q->to[e]];
+      const gth_front *const f = front_of(self, a, b);
+      const int64_t entry = entry_at(self, f, a, b);
+      if (entry < 0) return -1;
+      if (f->twig >= 0) continue;
+      at = self->values + entry;
+    }
     rounds += *at > 0;
     *at += rate;
-    if (rate < FLOOR) *thin = true;
   }
   return rounds;
+}
+
+/* Notes the rates that belong to twigs, in the order in which they are to be added. */
+static ness_status twigs_note(gth *self, const chain *q, int32_t without)
+{
+  int64_t *const end = mem_zero((size_t)self->ntwig + 1, sizeof *end);
+  ness_status status = end ? NESS_OK : NESS_NOMEM;
+  for (int fill = 0; fill < 2 && status == NESS_OK; fill++) {
+    for (int32_t a = 0; a < self->n; a++) {
+      const int32_t state = self->state[a];
+      if (state == without) continue;
+      for (int64_t e = q->start[state]; e < q->start[state + 1]; e++) {
+        const int32_t b = self->place[q->to[e]];
+        if (b == a || q->rate[e] == 0 || q->to[e] == without) continue;
+        const gth_front *const f = front_of(self, a, b);
+        if (f->twig < 0) continue;
+        const int64_t at = end[f->twig]++;
+        if (!fill) continue;
+        self->slot[at] = (int32_t)entry_at(self, f, a, b);
+        self->rate[at] = ldexp(q->rate[e], -self->power[a]);
+      }
+    }
+    if (fill) break;
+    int64_t all = 0;
+    for (int32_t t = 0; t <= self->ntwig; t++) {
+      const int64_t own = end[t];
+      self->twig[t].rates = end[t] = all;
+      all += own;
+    }
+    mem_free(self->slot);
+    mem_free(self->rate);
+    self->slot = mem_alloc(((size_t)all + 1) * sizeof *self->slot);
+    self->rate = mem_alloc(((size_t)all + 1) * sizeof *self->rate);
+    if (!self->slot || !self->rate) status = NESS_NOMEM;
+  }
+  mem_free(end);
+  return status;
 }
 
 static ness_status chain_load(gth *self, const chain *q, int32_t without)
@@ -187,100 +208,30 @@ static ness_status chain_load(gth *self, const chain *q, int32_t without)
   }
   self->thin = thin;
   self->rounds = rounds;
-  return known ? NESS_OK : NESS_USAGE;
+  if (!known) return NESS_USAGE;
+  return self->ntwig > 0 ? twigs_note(self, q, without) : NESS_OK;
 }
 
 /* --- elimination --- */
 
-enum { FRONT_OPEN, FRONT_DONE, FRONT_APART /* done, and what it hands on is a block of its own */ };
-
-typedef struct worker { /* goes through fronts, one after another */
-  gth *g;
-  double **given; /* (nfront) what a front hands to its parent */
-  uint8_t *stage; /* (nfront) */
-  double *stack, *scratch;
-  int32_t *map; /* a child's rows in its parent */
-  size_t top;   /* doubles on the stack */
-  int64_t rounds;
-  bool thin, wide;
-} worker;
-
-/* Adds what a child hands on to its parent's front. */
-static void child_assemble(worker *self, const gth_front *child, const double *given, const gth_front *f,
-                           const front_block *into)
+/* Takes over what an elimination has told of a twig. */
+static void twig_finish(const worker *self, int32_t *fan, const gth_twig *twig)
 {
-  const int32_t *const rows = self->g->rows + child->rows, *const rest = self->g->rows + f->rows;
-  const size_t c = (size_t)child->rest, p = (size_t)into->p, q = (size_t)into->c;
-  size_t inner = 0; /* of the child's rows are pivots here */
-  for (size_t i = 0, at = 0; i < c; i++) {
-    if (rows[i] < f->first + f->pivots) {
-      self->map[i] = rows[i] - f->first;
-      inner++;
-      continue;
-    }
-    while (rest[at] < rows[i]) at++;
-    self->map[i] = (int32_t)at;
-  }
-  const double *const exits = given + c * c;
-  for (size_t i = 0; i < c; i++) {
-    const size_t to = (size_t)self->map[i];
-    const double *const row = given + i * c;
-    double *const left = i < inner ? into->square + to * p : into->down + to, *const right = i < inner
-                                                                                                 ? into->up + to * q
-                                                                                                 : into->schur + to * q;
-    const size_t step = i < inner ? 1 : q;
-    for (size_t j = 0; j < inner; j++) left[(size_t)self->map[j] * step] += row[j];
-    for (size_t j = inner; j < c; j++) right[self->map[j]] += row[j];
-    *(i < inner ? &into->exit[to] : &into->rest_exit[to]) += exits[i];
-  }
-  self->rounds += (int64_t)c;
-}
-
-static ness_status front_run(worker *self, int32_t index)
-{
-  gth *const g = self->g;
-  const gth_front *const f = &g->front[index];
-  const size_t c = (size_t)f->rest, size = c * c + c;
-  front_block block = block_of(g, f);
-  double *const own = self->stack + self->top;
-  block.schur = own;
-  block.rest_exit = own + c * c;
-  if (!g->whole && index == g->nfront - 1) block.last--;
-  memset(own, 0, size * sizeof *own);
-  size_t bottom = self->top;
-  for (int32_t child = index - 1; child > index - f->size; child -= g->front[child].size) {
-    child_assemble(self, &g->front[child], self->given[child], f, &block);
-    if (self->stage[child] == FRONT_APART) {
-      mem_free(self->given[child]);
-      self->stage[child] = FRONT_DONE;
-    } else {
-      bottom -= (size_t)g->front[child].rest * ((size_t)g->front[child].rest + 1);
-    }
-  }
-  const ness_status status = front_eliminate(&block, self->scratch, self->wide);
-  if (bottom != self->top) memmove(self->stack + bottom, own, size * sizeof *own);
-  self->given[index] = self->stack + bottom;
-  self->stage[index] = FRONT_DONE;
-  self->top = bottom + size;
-  self->rounds += block.rounds;
-  self->thin = self->thin || block.thin;
-  return status;
+  memcpy(fan + self->g->front[twig->from].first, self->count, (size_t)twig->states * sizeof *fan);
 }
 
 /* Runs job j, or for j = njob all fronts above the jobs. What a job hands on stays in its own block. */
 static ness_status job_run(worker *self, int32_t j)
 {
-  gth *const g = self->g;
+  const gth *const g = self->g;
   const bool above = j == g->njob;
   const int32_t root = above ? g->nfront - 1 : g->job[j], from = above ? 0 : root - g->front[root].size + 1;
-  ness_status status = NESS_NOMEM;
-  self->stack = mem_alloc((g->stack[j] + 1) * sizeof(double));
-  self->scratch = mem_alloc(front_scratch(g->widest[j]) * sizeof(double));
-  self->map = mem_alloc(((size_t)g->widest[j] + 1) * sizeof *self->map);
-  if (!self->stack || !self->scratch || !self->map) goto out;
-  status = NESS_OK;
+  ness_status status = worker_prepare(self, g->stack[j], g->widest[j]);
   for (int32_t f = from; f <= root && status == NESS_OK; f++) {
-    if (self->stage[f] == FRONT_OPEN) status = front_run(self, f);
+    if (self->stage[f] != FRONT_OPEN) continue;
+    const int32_t twig = g->front[f].twig;
+    status = worker_front(self, f);
+    if (twig >= 0 && f == g->twig[twig].root) twig_finish(self, self->fan, &g->twig[twig]);
   }
   if (status == NESS_OK && !above && g->front[root].rest > 0) {
     double *const kept = mem_resize(self->stack, self->top, sizeof *kept);
@@ -292,16 +243,14 @@ static ness_status job_run(worker *self, int32_t j)
       status = NESS_NOMEM;
     }
   }
-out:
-  mem_free(self->stack);
-  mem_free(self->scratch);
-  mem_free(self->map);
+  worker_clear(self);
   return status;
 }
 
 static ness_status fronts_run(gth *self, double **given, uint8_t *stage)
 {
-  const worker fresh = {.g = self, .given = given, .stage = stage};
+  const worker fresh = {
+      .g = self, .values = self->values, .exit = self->exit, .fan = self->fan, .given = given, .stage = stage};
   ness_status status = NESS_OK;
   int32_t failed = self->njob; /* the first job that did, so that the answer is the same for any number of threads */
   int64_t rounds = 0;
@@ -335,7 +284,7 @@ static ness_status factor(gth *self, const chain *q, int32_t without)
 {
   const size_t fronts = (size_t)self->nfront;
   if (self->values) {
-    memset(self->values, 0, values_count(self) * sizeof *self->values);
+    memset(self->values, 0, self->kept * sizeof *self->values);
   } else {
     if (self->bytes > mem_available()) return NESS_LIMIT;
     const ness_status status = factors_create(self);

@@ -12,8 +12,16 @@ typedef struct gth_front { /* states that are eliminated together, as one dense 
   int32_t parent;          /* the front that takes the rest over; -1 none */
   int32_t size;            /* fronts of the subtree that ends here */
   int64_t rows;            /* its part of gth.rows: positions of the rest, ascending */
-  size_t values;           /* its part of gth.values: see gth_front.h */
+  size_t values;           /* its part of gth.values, or of the factors of its twig: see gth_front.h */
+  int32_t twig;            /* that it belongs to, -1 none */
 } gth_front;
+
+typedef struct gth_twig { /* a small subtree whose factors are made again when they are asked for */
+  int32_t from, root;     /* its fronts */
+  int32_t states;
+  size_t values; /* doubles of its factors */
+  int64_t rates; /* its part of gth.slot and gth.rate; the next twig tells its end */
+} gth_twig;
 
 typedef struct gth {
   int32_t n, nfront, njob;
@@ -32,16 +40,28 @@ typedef struct gth {
   int32_t *widest;  /* (njob + 1) rows of the widest front of each */
   int32_t *owner;   /* (n) by position: the front that eliminates it */
   int32_t *rows;    /* (sum of rest) */
-  double *values;   /* the factors */
-  double *exit;     /* (n) by position: rate out of the chain when the state is eliminated, scaled as all rates */
-  int32_t *fan;     /* (n) by position: states that lead to it when it is eliminated */
-  int32_t *power;   /* (n) by position: rates out of the state were divided by two to this power */
-  int64_t rounds;   /* units of roundoff, each times the number of states whose rates it touched */
-  bool thin;        /* a product of rates may have left the range of a double */
+  size_t kept;      /* doubles of factors that are kept */
+  double *values;   /* (kept) */
+  int32_t ntwig;
+  gth_twig *twig;      /* (ntwig + 1) in the order of their fronts */
+  size_t twig_room;    /* doubles for the factors and exits of any twig */
+  size_t twig_stack;   /* doubles that its fronts hand on */
+  int32_t twig_states; /* states of any */
+  int32_t twig_widest; /* rows of the widest front in any */
+  int32_t *slot;       /* where rates are among the factors of a twig, before its elimination */
+  double *rate;
+  double *exit;   /* (n) by position: rate out of the chain when the state is eliminated, scaled as all rates */
+  int32_t *fan;   /* (n) by position: states that lead to it when it is eliminated */
+  int32_t *power; /* (n) by position: rates out of the state were divided by two to this power */
+  int64_t rounds; /* units of roundoff, each times the number of states whose rates it touched */
+  bool thin;      /* a product of rates may have left the range of a double */
 } gth;
 
 /* NESS_LIMIT: more transitions than an ordering can number. *out is owned, and NULL on failure. */
 ness_status gth_plan(const chain *q, gth **out);
+
+/* The same where factors of up to `keep` doubles are all kept; of more, those of small subtrees are not. */
+ness_status gth_plan_lean(const chain *q, size_t keep, gth **out);
 void gth_free(gth *self);
 
 /* Eliminates. q has transitions only where that of the plan had some, and may have exits where that had none.

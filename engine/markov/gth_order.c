@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { LANDMARKS = 4, DIRECTIONS = LANDMARKS * LANDMARKS, DEPTH = 60, LEVELS = 4, LEAF = 100, THICK = 4 };
+enum { LANDMARKS = 4, DIRECTIONS = LANDMARKS * LANDMARKS, DEPTH = 60, LEVELS = 4, LEAF = 100 };
 
 ness_status order_degree(const order_graph *g, const int32_t *set, int32_t *label, int32_t *order)
 {
@@ -196,7 +196,7 @@ static bool stretch_cut(dissection *self, const stretch *s, int32_t *parts, stre
     size[beyond]++;
   }
   const bool side = touch[1] < touch[0] || (touch[1] == touch[0] && size[1] > size[0]);
-  if (size[side] == touch[side] || touch[side] > count / THICK) return false;
+  if (2 * touch[side] >= size[side]) return false; /* a wall thicker than the room behind it */
   int32_t end[3] = {0, size[0] - (side ? 0 : touch[0]), count - touch[side]};
   *first = (stretch){s->from, s->from + end[1], s->depth + 1};
   *second = (stretch){s->from + end[1], s->from + end[2], s->depth + 1};

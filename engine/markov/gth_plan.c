@@ -4,19 +4,20 @@
  * are merged into parents while few zeros come in (Ashcraft, Grimes, ACM Trans. Math. Softw. 15, 291 (1989)). Labels
  * below are positions in the order that was found, then in its postorder. Invariant: a front's pivots are contiguous
  * and follow those of its subtree, so do the fronts. Cost: nearly linear in the transitions, but for the ordering. */
-#include "engine/markov/gth.h"
-#include "engine/markov/gth_front.h"
 #include "engine/markov/gth_order.h"
+#include "engine/markov/gth_work.h"
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SHARES 48     /* a job is at most this part of the work */
-#define SMALL 2e6     /* multiply-adds that are not shared out */
-#define CHEAP 20000   /* states that are ordered twice; more only where it may matter: */
-#define DEAR 2e10     /* multiply-adds from which a second order is sought */
-#define HOPELESS 5e12 /* and from which no order will help */
+#define SHARES 48      /* a job is at most this part of the work */
+#define SMALL 2e6      /* multiply-adds that are not shared out */
+#define CHEAP 20000    /* states that are ordered twice; more only where it may matter: */
+#define DEAR 2e10      /* multiply-adds from which a second order is sought */
+#define HOPELESS 5e12  /* and from which no order will help */
+#define KEEP (1 << 24) /* doubles of factors that are all kept */
+#define TWIG (1 << 18) /* doubles of those of a twig at most */
 
 typedef struct plan {
   gth *out;
@@ -229,7 +230,8 @@ static ness_status fronts_place(plan *self, int32_t count)
   for (int32_t t = 0; t < self->n; t++) {
     if (self->into[t] != t) continue;
     gth_front *const f = &g->front[g->nfront];
-    *f = (gth_front){.first = at, .pivots = self->width[t], .rest = self->high[t] - self->width[t], .parent = -1};
+    *f = (gth_front){
+        .first = at, .pivots = self->width[t], .rest = self->high[t] - self->width[t], .parent = -1, .twig = -1};
     f->size = 1;
     number[t] = g->nfront;
     cursor[g->nfront++] = at;
@@ -333,15 +335,79 @@ out:
   return status;
 }
 
+/* Doubles of a front's factors. */
+static size_t values_of(const gth_front *f)
+{
+  return (size_t)f->pivots * ((size_t)f->pivots + 2 * (size_t)f->rest);
+}
+
+/* Takes the maximal subtrees below jobs whose factors are small for twigs. */
+static ness_status twigs_take(gth *self, const size_t *below)
+{
+  bool *const in_job = mem_zero((size_t)self->nfront, sizeof *in_job);
+  self->twig = mem_zero((size_t)self->nfront + 1, sizeof *self->twig);
+  if (!in_job || !self->twig) {
+    mem_free(in_job);
+    return NESS_NOMEM;
+  }
+  for (int32_t j = 0; j < self->njob; j++) in_job[self->job[j]] = true;
+  for (int32_t f = self->nfront - 1; f >= 0; f--) {
+    const int32_t parent = self->front[f].parent;
+    in_job[f] = in_job[f] || (parent >= 0 && in_job[parent]);
+  }
+  for (int32_t root = 0; root < self->nfront; root++) {
+    const int32_t parent = self->front[root].parent, from = root - self->front[root].size + 1;
+    if (!in_job[root] || below[root] > TWIG) continue;
+    if (parent >= 0 && in_job[parent] && below[parent] <= TWIG) continue;
+    const gth_front *const last = &self->front[root];
+    const int32_t states = last->first + last->pivots - self->front[from].first;
+    self->twig[self->ntwig] = (gth_twig){.from = from, .root = root, .states = states, .values = below[root]};
+    for (int32_t f = from; f <= root; f++) self->front[f].twig = self->ntwig;
+    self->ntwig++;
+    size_t stack;
+    int32_t widest;
+    stack_measure(self, from, root, NULL, &stack, &widest);
+    const size_t room = below[root] + (size_t)states;
+    self->twig_room = room > self->twig_room ? room : self->twig_room;
+    self->twig_stack = stack > self->twig_stack ? stack : self->twig_stack;
+    self->twig_states = states > self->twig_states ? states : self->twig_states;
+    self->twig_widest = widest > self->twig_widest ? widest : self->twig_widest;
+  }
+  mem_free(in_job);
+  return NESS_OK;
+}
+
+/* Decides whose factors are kept, and gives each front its place. */
+static ness_status values_place(gth *self, size_t keep)
+{
+  size_t *const below = mem_zero((size_t)self->nfront, sizeof *below), all = 0;
+  ness_status status = below ? NESS_OK : NESS_NOMEM;
+  for (int32_t f = 0; f < self->nfront && below; f++) {
+    const gth_front *const front = &self->front[f];
+    below[f] += values_of(front);
+    all += values_of(front);
+    if (front->parent >= 0) below[front->parent] += below[f];
+  }
+  if (status == NESS_OK && all > keep) status = twigs_take(self, below);
+  mem_free(below);
+  size_t in_twig = 0;
+  for (int32_t f = 0; f < self->nfront; f++) {
+    gth_front *const front = &self->front[f];
+    size_t *const end = front->twig < 0 ? &self->kept : &in_twig;
+    if (front->twig >= 0 && self->twig[front->twig].from == f) in_twig = 0;
+    front->values = *end;
+    *end += values_of(front);
+  }
+  return status;
+}
+
 static void bytes_count(gth *self)
 {
-  size_t values = 0, rows = 0, waiting = 0, most = 0;
+  size_t values = self->kept, rows = 0, waiting = 0, most = 0;
   for (int32_t f = 0; f < self->nfront; f++) {
     gth_front *const front = &self->front[f];
     front->rows = (int64_t)rows;
-    front->values = values;
     rows += (size_t)front->rest;
-    values += (size_t)front->pivots * ((size_t)front->pivots + 2 * (size_t)front->rest);
   }
   const int32_t threads = omp_get_max_threads();
   for (int32_t j = 0; j < self->njob; j++) {
@@ -349,11 +415,16 @@ static void bytes_count(gth *self)
     const size_t own = self->stack[j] + front_scratch(self->widest[j]);
     if (own > most) most = own;
   }
-  most *= (size_t)(threads < self->njob ? threads : self->njob);
+  most = (most + self->twig_room) * (size_t)(threads < self->njob ? threads : self->njob);
   const size_t above = self->stack[self->njob] + front_scratch(self->widest[self->njob]);
-  values += waiting + (above > most ? above : most);
-  self->bytes = values * sizeof(double) + rows * sizeof(int32_t) + (size_t)self->nfront * (sizeof(gth_front) + 24) +
-                (size_t)self->n * 32 + (size_t)self->start[self->n] * sizeof(int32_t);
+  const size_t twigs =
+      (size_t)gth_batch(self) * (self->twig_room + self->twig_stack + front_scratch(self->twig_widest));
+  most = most + waiting > twigs ? most + waiting : twigs;
+  values += above + waiting > most ? above + waiting : most;
+  const size_t rates = self->ntwig > 0 ? (size_t)self->start[self->n] * (sizeof(int32_t) + sizeof(double)) : 0;
+  self->bytes = rates + values * sizeof(double) + rows * sizeof(int32_t) +
+                (size_t)self->nfront * (sizeof(gth_front) + 24) + (size_t)self->n * 32 +
+                (size_t)self->start[self->n] * sizeof(int32_t);
 }
 
 /* --- order --- */
@@ -424,7 +495,7 @@ out:
   return status;
 }
 
-static ness_status plan_make(plan *self, const chain *q, double *zeros)
+static ness_status plan_make(plan *self, const chain *q, size_t keep, double *zeros)
 {
   gth *const g = self->out;
   ness_status status = pattern_build(self, q);
@@ -432,6 +503,7 @@ static ness_status plan_make(plan *self, const chain *q, double *zeros)
   if (status) return status;
   status = fronts_place(self, fronts_merge(self, zeros));
   if (status == NESS_OK) status = jobs_find(g);
+  if (status == NESS_OK) status = values_place(g, keep);
   if (status) return status;
   bytes_count(g);
   g->whole = q->exit;
@@ -439,7 +511,7 @@ static ness_status plan_make(plan *self, const chain *q, double *zeros)
   return NESS_OK;
 }
 
-ness_status gth_plan(const chain *q, gth **out)
+ness_status gth_plan_lean(const chain *q, size_t keep, gth **out)
 {
   const size_t n = (size_t)q->n + 1;
   plan self = {.n = q->n};
@@ -456,7 +528,7 @@ ness_status gth_plan(const chain *q, gth **out)
   int32_t **const parts[] = {&self.label, &self.order, &self.parent, &self.count,    &self.into,     &self.width,
                              &self.high,  &self.list,  &self.next,   &self.spare[0], &self.spare[1], &self.spare[2]};
   for (size_t k = 0; k < sizeof parts / sizeof *parts; k++, at += n) *parts[k] = at;
-  status = plan_make(&self, q, zeros);
+  status = plan_make(&self, q, keep, zeros);
 out:
   mem_free(space);
   mem_free(zeros);
@@ -465,11 +537,17 @@ out:
   return status;
 }
 
+ness_status gth_plan(const chain *q, gth **out)
+{
+  return gth_plan_lean(q, KEEP, out);
+}
+
 void gth_free(gth *self)
 {
   if (!self) return;
-  void *const blocks[] = {self->place,  self->state, self->start,  self->to,   self->front, self->job,   self->stack,
-                          self->widest, self->rows,  self->values, self->exit, self->fan,   self->power, self->owner};
+  void *const blocks[] = {self->place, self->state,  self->start, self->to,     self->front, self->job,
+                          self->stack, self->widest, self->rows,  self->values, self->exit,  self->fan,
+                          self->power, self->owner,  self->twig,  self->slot,   self->rate};
   for (size_t k = 0; k < sizeof blocks / sizeof *blocks; k++) mem_free(blocks[k]);
   mem_free(self);
 }

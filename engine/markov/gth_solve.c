@@ -10,8 +10,7 @@
  * such changes, r_i the largest rate out of i and z = 1 (-Q_s)^-1, which the factors give, |p_i - exact| <= 4 e (sum of
  * p r) (sum of z), where 4 covers the scale of p, the primed p in place of p, and the roundings of z and of this
  * product. */
-#include "engine/markov/gth.h"
-#include "engine/markov/gth_front.h"
+#include "engine/markov/gth_work.h"
 #include "engine/markov/sum.h"
 #include <math.h>
 #include <string.h>
@@ -26,12 +25,15 @@ typedef struct view { /* a front of the factors with its part of a vector */
   double *rest; /* (c) gathered */
 } view;
 
-static view view_of(const gth *self, int32_t index, double *x, double *rest)
+static ness_status view_find(gth_walk *walk, int32_t index, double *x, double *rest, view *out)
 {
+  const gth *const self = walk->g;
   const gth_front *const f = &self->front[index];
   const size_t p = (size_t)f->pivots, c = (size_t)f->rest;
-  const double *const values = self->values + f->values;
-  return (view){
+  const double *values;
+  const ness_status status = walk_values(walk, index, &values);
+  if (status) return status;
+  *out = (view){
       .p = p,
       .c = c,
       .last = !self->whole && index == self->nfront - 1 ? p - 1 : p,
@@ -42,6 +44,7 @@ static view view_of(const gth *self, int32_t index, double *x, double *rest)
       .x = x + f->first,
       .rest = rest,
   };
+  return NESS_OK;
 }
 
 /* A vector in order of position, and behind it room for the rest of any front. */
@@ -90,17 +93,21 @@ static void front_back(const view *v, const double *x)
 
 /* --- steady distribution --- */
 
-/* Rebuilds x up to a factor; false when it left the range in which no product can have lost digits. */
-static bool steady_narrow(const gth *self, double *x, double *rest)
+/* Rebuilds x up to a factor; *fine is false when it left the range in which no product can have lost digits. */
+static ness_status steady_narrow(gth_walk *walk, double *x, double *rest, bool *fine)
 {
-  bool fine = true;
-  for (int32_t f = self->nfront - 1; f >= 0 && fine; f--) {
-    const view v = view_of(self, f, x, rest);
-    if (f == self->nfront - 1) v.x[v.p - 1] = 1;
+  const int32_t last = walk->g->nfront - 1;
+  *fine = true;
+  walk_turn(walk, true);
+  for (int32_t f = last; f >= 0 && *fine; f--) {
+    view v;
+    const ness_status status = view_find(walk, f, x, rest, &v);
+    if (status) return status;
+    if (f == last) v.x[v.p - 1] = 1;
     front_back(&v, x);
-    for (size_t k = 0; k < v.p; k++) fine = fine && v.x[k] > 1 / NARROW && v.x[k] < NARROW;
+    for (size_t k = 0; k < v.p; k++) *fine = *fine && v.x[k] > 1 / NARROW && v.x[k] < NARROW;
   }
-  return fine;
+  return NESS_OK;
 }
 
 typedef struct wide { /* value * 2^power; value in [0.5, 1) or 0 */
@@ -128,8 +135,10 @@ static wide wide_sum(const wide *term, size_t count)
 }
 
 /* The same with exponents of any size; power (n) takes them. */
-static ness_status steady_wide(const gth *self, double *x, int64_t *power)
+static ness_status steady_wide(gth_walk *walk, double *x, int64_t *power)
 {
+  const gth *const self = walk->g;
+  ness_status status = NESS_OK;
   size_t most = 0;
   for (int32_t f = 0; f < self->nfront; f++) {
     const size_t rows = (size_t)self->front[f].pivots + (size_t)self->front[f].rest;
@@ -138,8 +147,11 @@ static ness_status steady_wide(const gth *self, double *x, int64_t *power)
   wide *const term = mem_alloc(most * sizeof *term);
   if (!term) return NESS_NOMEM;
   x[self->n - 1] = 0.5, power[self->n - 1] = 1;
+  walk_turn(walk, true);
   for (int32_t f = self->nfront - 1; f >= 0; f--) {
-    const view v = view_of(self, f, x, NULL);
+    view v;
+    status = view_find(walk, f, x, NULL, &v);
+    if (status) break;
     const int32_t first = self->front[f].first;
     for (size_t k = v.last; k-- > 0;) {
       size_t count = 0;
@@ -153,7 +165,7 @@ static ness_status steady_wide(const gth *self, double *x, int64_t *power)
     }
   }
   mem_free(term);
-  return NESS_OK;
+  return status;
 }
 
 /* Takes the powers of the states' rates out and scales to sum 1, from 2^power x. */
@@ -201,13 +213,18 @@ ness_status gth_steady(const gth *self, double *p, double *bound)
 {
   double *rest, *const x = room_create(self, &rest);
   int64_t *const power = mem_zero((size_t)self->n, sizeof *power);
-  ness_status status = NESS_NOMEM;
-  if (!x || !power) goto out;
+  gth_walk walk;
+  bool fine;
+  ness_status status = walk_open(&walk, self);
+  if (status == NESS_OK && (!x || !power)) status = NESS_NOMEM;
+  if (status) goto out;
   *bound = expm1(2.002 * ((double)self->rounds + (double)steady_rounds(self, power) + 3) * 0x1p-53);
   memset(power, 0, (size_t)self->n * sizeof *power);
-  status = steady_narrow(self, x, rest) ? NESS_OK : steady_wide(self, x, power);
+  status = steady_narrow(&walk, x, rest, &fine);
+  if (status == NESS_OK && !fine) status = steady_wide(&walk, x, power);
   if (status == NESS_OK) status = steady_scale(self, x, power, p);
 out:
+  walk_close(&walk);
   mem_free(x);
   mem_free(power);
   return status;
@@ -234,24 +251,14 @@ ness_status gth_underflow(const gth *self, const double *p, double *share)
 
 /* --- solves --- */
 
-static ness_status room_finish(const gth *self, double *x, double *out)
+static ness_status left_run(gth_walk *walk, double *x, double *rest)
 {
-  bool fine = true;
-  for (int32_t i = 0; i < self->n; i++) {
-    out[self->state[i]] = x[i];
-    fine = fine && isfinite(x[i]);
-  }
-  mem_free(x);
-  return fine ? NESS_OK : NESS_NUMERIC;
-}
-
-ness_status gth_left(const gth *self, double *out)
-{
-  double *rest, *const x = room_create(self, &rest);
-  if (!x) return NESS_NOMEM;
-  for (int32_t i = 0; i < self->n; i++) x[i] = self->state[i] == self->pinned ? 0 : out[self->state[i]];
+  const gth *const self = walk->g;
+  view v;
+  walk_turn(walk, false);
   for (int32_t f = 0; f < self->nfront; f++) { /* weight moves on to later states */
-    const view v = view_of(self, f, x, rest);
+    const ness_status status = view_find(walk, f, x, rest, &v);
+    if (status) return status;
     rest_gather(&v, x);
     for (size_t k = 0; k < v.last; k++) {
       const double t = v.x[k] /= v.square[k * v.p + k];
@@ -261,30 +268,33 @@ ness_status gth_left(const gth *self, double *out)
     rest_scatter(&v, x);
   }
   if (self->pinned >= 0) x[self->place[self->pinned]] = 0;
+  walk_turn(walk, true);
   for (int32_t f = self->nfront - 1; f >= 0; f--) {
-    const view v = view_of(self, f, x, rest);
+    const ness_status status = view_find(walk, f, x, rest, &v);
+    if (status) return status;
     front_back(&v, x);
   }
-  for (int32_t i = 0; i < self->n; i++) x[i] = ldexp(x[i], -self->power[i]);
-  return room_finish(self, x, out);
+  return NESS_OK;
 }
 
-ness_status gth_right(const gth *self, double *out)
+static ness_status right_run(gth_walk *walk, double *y, double *rest)
 {
-  double *rest, *const y = room_create(self, &rest);
-  if (!y) return NESS_NOMEM;
-  for (int32_t i = 0; i < self->n; i++) y[i] = ldexp(out[self->state[i]], -self->power[i]);
-  if (self->pinned >= 0) y[self->place[self->pinned]] = 0;
+  const gth *const self = walk->g;
+  view v;
+  walk_turn(walk, false);
   for (int32_t f = 0; f < self->nfront; f++) { /* later states take over what waits behind them */
-    const view v = view_of(self, f, y, rest);
+    const ness_status status = view_find(walk, f, y, rest, &v);
+    if (status) return status;
     rest_gather(&v, y);
     for (size_t i = 1; i < v.p; i++) v.x[i] += row_times(v.square + i * v.p, v.x, i < v.last ? i : v.last);
     for (size_t k = 0; k < v.last; k++) row_add(v.rest, v.x[k], v.down + k * v.c, v.c);
     rest_scatter(&v, y);
   }
   if (self->pinned >= 0) y[self->place[self->pinned]] = 0;
+  walk_turn(walk, true);
   for (int32_t f = self->nfront - 1; f >= 0; f--) {
-    const view v = view_of(self, f, y, rest);
+    const ness_status status = view_find(walk, f, y, rest, &v);
+    if (status) return status;
     rest_gather(&v, y);
     for (size_t k = v.last; k-- > 0;) {
       const double *const row = v.square + k * v.p;
@@ -292,5 +302,41 @@ ness_status gth_right(const gth *self, double *out)
       v.x[k] = (v.x[k] + sum) / row[k];
     }
   }
-  return room_finish(self, y, out);
+  return NESS_OK;
+}
+
+/* Both kinds of solve, in order of position; `power` is what the states' rates were divided by. */
+static ness_status solve(const gth *self, bool right, double *out)
+{
+  double *rest, *const x = room_create(self, &rest);
+  gth_walk walk;
+  ness_status status = walk_open(&walk, self);
+  if (status == NESS_OK && !x) status = NESS_NOMEM;
+  if (status) goto out;
+  for (int32_t i = 0; i < self->n; i++)
+    x[i] = right ? ldexp(out[self->state[i]], -self->power[i]) : out[self->state[i]];
+  if (self->pinned >= 0) x[self->place[self->pinned]] = 0;
+  status = right ? right_run(&walk, x, rest) : left_run(&walk, x, rest);
+  if (status) goto out;
+  bool fine = true;
+  for (int32_t i = 0; i < self->n; i++) {
+    const double value = right ? x[i] : ldexp(x[i], -self->power[i]);
+    out[self->state[i]] = value;
+    fine = fine && isfinite(value);
+  }
+  if (!fine) status = NESS_NUMERIC;
+out:
+  walk_close(&walk);
+  mem_free(x);
+  return status;
+}
+
+ness_status gth_left(const gth *self, double *x)
+{
+  return solve(self, false, x);
+}
+
+ness_status gth_right(const gth *self, double *y)
+{
+  return solve(self, true, y);
 }
