@@ -14,12 +14,13 @@
 #include <math.h>
 #include <string.h>
 
-#define AUTO_FLOPS 2e10      /* elimination is preferred up to here */
-#define ALWAYS_PLANNED 50000 /* states; beyond, the work is guessed before an order is sought */
-#define LAST_FLOPS 5e12      /* and used up to here where the iteration failed */
-#define ACCURACY 1e-13       /* that is asked of iterative solves */
-#define MISFIT 1e-12         /* of a row of theirs that is let pass */
-#define LIKELY 64            /* a state is likely when no other is more than this many times likelier */
+#define AUTO_FLOPS 2e10     /* elimination is preferred up to here, a few seconds, */
+#define STATE_FLOPS 2e5     /* and up to so many a state, which take about as long as the iteration would */
+#define ALWAYS_PLANNED 5000 /* states; beyond, the work is guessed before an order is sought */
+#define LAST_FLOPS 5e12     /* and used up to here where the iteration failed */
+#define ACCURACY 1e-13      /* that is asked of iterative solves */
+#define MISFIT 1e-12        /* of a row of theirs that is let pass */
+#define LIKELY 64           /* a state is likely when no other is more than this many times likelier */
 
 struct solver {
   const chain *q;
@@ -230,7 +231,7 @@ static int32_t sweep_run(const sweep *self, const chain *q, int32_t root, int32_
 }
 
 /* A low guess at the flops of an elimination, since ordering alone takes minutes where fill is hopeless: some front is
- * about as wide as the chain, and on lattices and nets of several dimensions 12 to 130 times its cube was counted. */
+ * about as wide as the chain, and on lattices and nets of several dimensions 4 to 80 times its cube was counted. */
 static ness_status work_guess(const chain *q, double *flops)
 {
   sweep s = {mem_alloc((size_t)q->n * sizeof *s.line), mem_alloc((size_t)q->n)};
@@ -238,7 +239,7 @@ static ness_status work_guess(const chain *q, double *flops)
   if (s.line && s.seen) {
     sweep_run(&s, q, 0, &last);
     const double width = sweep_run(&s, q, last, &last);
-    *flops = 10 * width * width * width;
+    *flops = 4 * width * width * width;
   }
   const bool fine = s.line && s.seen;
   mem_free(s.line);
@@ -250,8 +251,9 @@ static ness_status auto_run(solver *self)
 {
   bool passed = true;
   double guess = 0;
+  const double most = fmax(AUTO_FLOPS, STATE_FLOPS * self->q->n);
   ness_status status = self->q->n > ALWAYS_PLANNED ? work_guess(self->q, &guess) : NESS_OK;
-  if (status == NESS_OK && guess <= AUTO_FLOPS) status = gth_run(self, AUTO_FLOPS, &passed);
+  if (status == NESS_OK && guess <= most) status = gth_run(self, most, &passed);
   if (!passed || (status && status != NESS_LIMIT)) return status;
   status = multilevel_run(self);
   if (status != NESS_NUMERIC || guess > LAST_FLOPS) return status;
