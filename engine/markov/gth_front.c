@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define LANES 4         /* sums that are made side by side */
+#define LONG 32         /* entries of a row that are worth a call */
 #define BLOCK 128       /* rows and columns of a piece of work for one thread */
 #define FLOOR 0x1p-1000 /* products below it may have lost digits */
 #define MANY (1 << 18)  /* multiply-adds that are worth waking threads for */
@@ -148,8 +149,13 @@ static void row_sum(const double *x, size_t count, exact_sum *total, double *lea
   *least = low;
 }
 
+/* y += f x. */
 static void row_add(double *restrict y, double f, const double *restrict x, size_t count)
 {
+  if (count >= LONG) {
+    tile_best()->add(y, f, x, count);
+    return;
+  }
   for (size_t j = 0; j < count; j++) y[j] += f * x[j];
 }
 
@@ -178,38 +184,49 @@ static ness_status panel_rows(front_block *self, size_t k0, size_t k1, double *l
   return NESS_OK;
 }
 
-/* Ratios of the panel's columns in the rows of later pivots. */
-static void panel_columns(front_block *self, size_t k0, size_t k1, bool wide)
+/* Ratios of the panel's columns in the row of a later pivot. */
+static void column_ratios(front_block *self, size_t k0, size_t k1, size_t i)
 {
   const size_t p = (size_t)self->p;
-#pragma omp parallel for if (wide && (p - k1) * (k1 - k0) > MANY / FRONT_PANEL) default(none) shared(self, k0, k1, p)
-  for (size_t i = k1; i < p; i++) {
-    double *const row = self->square + i * p;
-    for (size_t k = k0; k < k1; k++) {
-      const double *const pivot = self->square + k * p, f = row[k] /= pivot[k];
-      if (f == 0) continue;
-      row_add(row + k + 1, f, pivot + k + 1, k1 - k - 1);
-      self->exit[i] += f * self->exit[k];
-    }
+  double *const row = self->square + i * p;
+  for (size_t k = k0; k < k1; k++) {
+    const double *const pivot = self->square + k * p, f = row[k] /= pivot[k];
+    if (f == 0) continue;
+    row_add(row + k + 1, f, pivot + k + 1, k1 - k - 1);
+    self->exit[i] += f * self->exit[k];
   }
 }
 
-/* The same in the rows of the rest, which lie transposed. */
-static void panel_rest(front_block *self, size_t k0, size_t k1, bool wide)
+/* The same in a block of rows of the rest, which lie transposed. */
+static void rest_ratios(front_block *self, size_t k0, size_t k1, size_t from)
+{
+  const size_t p = (size_t)self->p, c = (size_t)self->c, count = c - from < BLOCK ? c - from : BLOCK;
+  for (size_t k = k0; k < k1; k++) {
+    const double *const pivot = self->square + k * p, s = pivot[k];
+    double *const ratio = self->down + k * c + from;
+    for (size_t i = 0; i < count; i++) ratio[i] /= s;
+    for (size_t j = k + 1; j < k1; j++) {
+      if (pivot[j] != 0) row_add(self->down + j * c + from, pivot[j], ratio, count);
+    }
+    if (self->exit[k] > 0) row_add(self->rest_exit + from, self->exit[k], ratio, count);
+  }
+}
+
+/* Both. A parallel region that one thread runs costs more than a small front, hence two loops each. */
+static void panel_ratios(front_block *self, size_t k0, size_t k1, bool wide)
 {
   const size_t p = (size_t)self->p, c = (size_t)self->c;
-#pragma omp parallel for if (wide && c * (k1 - k0) > MANY / FRONT_PANEL) default(none) shared(self, k0, k1, p, c)
-  for (size_t from = 0; from < c; from += BLOCK) {
-    const size_t count = c - from < BLOCK ? c - from : BLOCK;
-    for (size_t k = k0; k < k1; k++) {
-      const double *const pivot = self->square + k * p, s = pivot[k];
-      double *const ratio = self->down + k * c + from;
-      for (size_t i = 0; i < count; i++) ratio[i] /= s;
-      for (size_t j = k + 1; j < k1; j++) {
-        if (pivot[j] != 0) row_add(self->down + j * c + from, pivot[j], ratio, count);
-      }
-      if (self->exit[k] > 0) row_add(self->rest_exit + from, self->exit[k], ratio, count);
-    }
+  if (!wide || (p - k1 + c) * (k1 - k0) <= MANY / FRONT_PANEL) {
+    for (size_t i = k1; i < p; i++) column_ratios(self, k0, k1, i);
+    for (size_t from = 0; from < c; from += BLOCK) rest_ratios(self, k0, k1, from);
+    return;
+  }
+#pragma omp parallel default(none) shared(self, k0, k1, p, c)
+  {
+#pragma omp for nowait
+    for (size_t i = k1; i < p; i++) column_ratios(self, k0, k1, i);
+#pragma omp for
+    for (size_t from = 0; from < c; from += BLOCK) rest_ratios(self, k0, k1, from);
   }
 }
 
@@ -273,8 +290,7 @@ ness_status front_eliminate(front_block *self, double *scratch, bool wide)
     if (interrupt_pending()) return NESS_INTERRUPTED;
     const ness_status status = panel_rows(self, k0, k1, least);
     if (status) return status;
-    panel_columns(self, k0, k1, wide);
-    panel_rest(self, k0, k1, wide);
+    panel_ratios(self, k0, k1, wide);
     panel_count(self, k0, k1, least);
     panel_spread(self, k0, k1, scratch, wide);
   }
