@@ -425,7 +425,7 @@ static void check_arnoldi(const char *name, chain *q, int32_t wanted, double tol
     residual = fmax(residual, few.mode[k].error);
   }
   CHECK(worst <= tolerance);
-  CHECK(residual <= 1e-12);
+  CHECK(residual <= 1e-11); /* the iteration stops at 1e-12 of the inverse, which has other lengths than the chain */
   printf("%s: %d of %d values, apart %.2g, residual %.2g, %.2f s, LAPACK %.2f s\n", name, (int)wanted, (int)q->n, worst,
          residual, arnoldi, lapack);
   free(all);
