@@ -384,16 +384,14 @@ static void check_tiles(void)
 {
   enum { DEPTH = 29 };
   uint64_t seed = 11;
-  double a[DEPTH * TILE], b[DEPTH * TILE], acc[TILE_VERSIONS][TILE * TILE], y[TILE_VERSIONS][DEPTH * TILE];
+  double a[DEPTH * TILE], b[DEPTH * TILE], acc[SIMD_LEVELS][TILE * TILE], y[SIMD_LEVELS][DEPTH * TILE];
   for (int k = 0; k < DEPTH * TILE; k++) {
     a[k] = exp(40 * sample_draw(&seed));
     b[k] = exp(40 * sample_draw(&seed));
   }
-  int versions = 0;
-  for (int v = 0; v < TILE_VERSIONS; v++) {
-    const tile_kernels *const kernels = tile_version(v);
-    if (!kernels) continue;
-    versions++;
+  for (int v = 0; v < SIMD_LEVELS; v++) {
+    simd_limit((simd_level)v);
+    const tile_kernels *const kernels = tile_best();
     kernels->multiply(acc[v], a, b, DEPTH);
     memcpy(y[v], a, sizeof a);
     kernels->add(y[v], 1 / 3.0, b, DEPTH * TILE - 3);
@@ -406,7 +404,7 @@ static void check_tiles(void)
       CHECK(sum == acc[0][i * TILE + j]);
     }
   }
-  printf("tiles: %d instruction sets\n", versions);
+  printf("tiles up to %s\n", simd_name(simd_best()));
 }
 
 /* Whatever allocation fails, nothing is left behind (the sanitizer's word) and the next attempt is complete. */

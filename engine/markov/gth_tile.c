@@ -1,7 +1,6 @@
-/* One body of each loop, compiled for several instruction sets; which ones there are is asked of the processor each
- * time, which costs a load. Dispatch is explicit, since resolvers that run before main trouble the sanitizers. Sums of
- * a tile stay in registers: 4 x 4, 4 x 8 or 8 x 8 of them at a time. On a Zen 3 core 10 Gflop a second with SSE2, 30
- * with AVX2. */
+/* One body of each loop, compiled for several instruction sets; which of them runs is asked each time, which costs a
+ * load (engine/base/simd.h). Sums of a tile stay in registers: 4 x 4, 4 x 8 or 8 x 8 of them at a time. On a Zen 3 core
+ * 10 Gflop a second with SSE2, 30 with AVX2. */
 #include "engine/markov/gth_tile.h"
 
 #if defined __x86_64__ && defined __GNUC__
@@ -67,19 +66,14 @@ static const tile_kernels avx2 = {avx2_multiply, avx2_add}, avx512 = {avx512_mul
 
 #endif
 
-const tile_kernels *tile_version(int version)
-{
-  if (version == TILE_PLAIN) return &plain;
-#ifdef TILE_X86
-  if (version == TILE_AVX2 && __builtin_cpu_supports("avx2")) return &avx2;
-  if (version == TILE_AVX512 && __builtin_cpu_supports("avx512f")) return &avx512;
-#endif
-  return NULL;
-}
-
 const tile_kernels *tile_best(void)
 {
-  int version = TILE_VERSIONS - 1;
-  while (!tile_version(version)) version--;
-  return tile_version(version);
+#ifdef TILE_X86
+  switch (simd_best()) {
+  case SIMD_AVX512: return &avx512;
+  case SIMD_AVX2: return &avx2;
+  default: break;
+  }
+#endif
+  return &plain;
 }

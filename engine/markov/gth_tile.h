@@ -5,6 +5,7 @@
 #define ENGINE_MARKOV_GTH_TILE_H
 
 #include "engine/base/base.h"
+#include "engine/base/simd.h"
 
 #define TILE 8 /* rows and columns */
 
@@ -15,12 +16,7 @@ typedef struct tile_kernels {
   void (*add)(double *restrict y, double f, const double *restrict x, size_t count);
 } tile_kernels;
 
-enum { TILE_PLAIN, TILE_AVX2, TILE_AVX512, TILE_VERSIONS };
-
-/* NULL when the processor, or the compiler's target, lacks it. */
-const tile_kernels *tile_version(int version);
-
-/* The fastest there is. */
+/* The fastest of simd_best. */
 const tile_kernels *tile_best(void);
 
 #endif
