@@ -24,6 +24,8 @@ static void level_free(level *self, int32_t borrowed)
     }
     mem_free(self->side[side].value);
   }
+  mem_free(self->stage_start);
+  mem_free(self->chunk);
   mem_free(self->in);
   mem_free(self->gain);
   mem_free(self->coarse);
@@ -64,11 +66,36 @@ size_t levels_bytes(const hierarchy *self)
   return bytes + (self->dense ? (size_t)LEVELS_DENSE * LEVELS_DENSE * 8 : 0);
 }
 
-/* Blocks of 4096 states or more, at most 8: between them Gauss-Seidel is Jacobi, which costs iterations. */
-static int32_t level_blocks(int32_t n)
+/* Puts every chunk into the first stage after those of the lower chunks it shares transitions with. */
+static ness_status level_stages(level *self)
 {
-  const int32_t blocks = n / 4096, most = 8;
-  return blocks < 1 ? 1 : blocks > most ? most : blocks;
+  const level_rows rows = self->side[0];
+  const int32_t chunks = (self->n - 1) / LEVELS_CHUNK + 1;
+  mem_free(self->stage_start);
+  mem_free(self->chunk);
+  self->stages = 0;
+  self->stage_start = mem_zero((size_t)chunks + 2, sizeof *self->stage_start);
+  self->chunk = mem_alloc((size_t)chunks * sizeof *self->chunk);
+  int32_t *const stage = mem_zero((size_t)chunks, sizeof *stage);
+  const bool fine = self->stage_start && self->chunk && stage;
+  for (int32_t c = 0; fine && c < chunks; c++) {
+    const int64_t first = (int64_t)c * LEVELS_CHUNK,
+                  last = first + LEVELS_CHUNK < self->n ? first + LEVELS_CHUNK : self->n;
+    for (int64_t e = rows.start[first]; e < rows.start[last]; e++) {
+      const int32_t d = rows.to[e] / LEVELS_CHUNK;
+      if (d < c && stage[d] >= stage[c]) stage[c] = stage[d] + 1;
+    }
+    for (int64_t e = rows.start[first]; e < rows.start[last]; e++) {
+      const int32_t d = rows.to[e] / LEVELS_CHUNK;
+      if (d > c && stage[d] <= stage[c]) stage[d] = stage[c] + 1;
+    }
+    self->stage_start[stage[c] + 2] += 1;
+    self->stages = stage[c] >= self->stages ? stage[c] + 1 : self->stages;
+  }
+  for (int32_t s = 0; fine && s < self->stages; s++) self->stage_start[s + 2] += self->stage_start[s + 1];
+  for (int32_t c = 0; fine && c < chunks; c++) self->chunk[self->stage_start[stage[c] + 1]++] = c;
+  mem_free(stage);
+  return fine ? NESS_OK : NESS_NOMEM;
 }
 
 /* Of level 0 only the last vector is used. */
@@ -76,7 +103,6 @@ static bool level_vectors(level *self, int first)
 {
   bool fine = true;
   self->wide = self->n + self->side[0].start[self->n] > WIDE_LEAST;
-  self->blocks = level_blocks(self->n);
   for (int k = first; k < 7; k++) {
     if (!self->vector[k]) self->vector[k] = mem_alloc(((size_t)self->n + 1) * sizeof(float));
     fine = fine && self->vector[k];
@@ -118,7 +144,7 @@ ness_status levels_scale(hierarchy *self, const chain *in, const double *exit, c
     a->side[0].value = mem_alloc(((size_t)in->start[n] + 1) * sizeof(float));
     a->in = mem_alloc(room * sizeof *a->in);
     a->gain = mem_alloc(room * sizeof *a->gain);
-    if (!a->side[0].value || !a->in || !a->gain || !level_vectors(a, 6)) return NESS_NOMEM;
+    if (!a->side[0].value || !a->in || !a->gain || !level_vectors(a, 6) || level_stages(a)) return NESS_NOMEM;
   }
   int bad = 0;
 #pragma omp parallel for schedule(static) reduction(| : bad) if (n > LEVELS_SERIAL)
@@ -300,13 +326,15 @@ ness_status levels_coarsen(hierarchy *self, int32_t l, const double *u, bool kee
     g.widest = width > g.widest ? (int32_t)width : g.widest;
   }
   status = rows_gather(&g, true);
+  if (!status && fresh) status = level_stages(c);
   return status ? status : level_balance(fine, c);
 }
 
 ness_status levels_build(hierarchy *self, bool keep)
 {
   int32_t l = 0;
-  ness_status status = NESS_OK;
+  ness_status status = self->at[0].chunk ? NESS_OK : level_stages(&self->at[0]);
+  if (status) return status;
   for (; self->at[l].n > LEVELS_DENSE; l++) {
     if (l + 2 > LEVELS_MOST) return NESS_NUMERIC;
     if (interrupt_pending()) return NESS_INTERRUPTED;

@@ -12,6 +12,7 @@
 enum {
   LEVELS_MOST = 40,
   LEVELS_DENSE = 256,    /* states of the coarsest level, which is solved by elimination */
+  LEVELS_CHUNK = 512,    /* states of a chunk */
   LEVELS_SERIAL = 131072 /* smaller loops over states than this are not worth a second thread */
 };
 
@@ -23,8 +24,10 @@ typedef struct level_rows {
 
 typedef struct level {
   int32_t n;
-  int32_t blocks; /* of states for Gauss-Seidel: a function of n alone */
-  bool wide;      /* loops over transitions are worth a second thread */
+  bool wide; /* loops over transitions are worth a second thread */
+  /* Gauss-Seidel goes over chunks of states stage by stage. Chunks of one stage share no transition, and of two that do
+   * the lower is in the earlier stage: the outcome is that of going through the states one by one. */
+  int32_t stages, *stage_start, *chunk; /* -, (stages + 1), (chunks) chunks in the order of their stages */
   level_rows side[2];
   double *in;                              /* (n) inflow */
   float *gain;                             /* (n) outflow / inflow */
@@ -74,6 +77,9 @@ ness_status cycle_multiply(hierarchy *self, int32_t sweeps, bool keep, double *u
 /* u = an approximate solution of B u = diag(in) b (side 0) or of the transpose (side 1). */
 void cycle_precondition(hierarchy *self, int side, const float *b, float *u);
 void cycle_apply(const level *self, int side, const float *u, float *out); /* B u / in */
+/* Calls sweep(context, from, to, back) for all chunks of states, ascending or, back, descending. */
+typedef void (*cycle_sweep)(void *context, int32_t from, int32_t to, bool back);
+void cycle_stages(const level *self, bool back, cycle_sweep sweep, void *context);
 /* Sum of weight a b (weight NULL: ones) in a fixed order. */
 double cycle_dot(const float *weight, const float *a, const float *b, int32_t n);
 

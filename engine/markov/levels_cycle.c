@@ -2,8 +2,8 @@
  * GCR with the cycle itself as preconditioner, forward and backward Gauss-Seidel around the correction; after Notay,
  * SIAM J. Sci. Comput. 34, A2288 (2012). The multiplicative one smooths positive weights, aggregates with them and
  * multiplies by what the coarser level found, as Horton and Leutenegger (SIGMETRICS 1994). Invariant: sums run in
- * fixed blocks, and Gauss-Seidel in blocks of states that see the values of other blocks from before the sweep, so the
- * bits do not depend on the number of threads. Cost of a cycle: four passes over the transitions of each level, times
+ * fixed blocks, and Gauss-Seidel in the order of the states however many threads share it, so the bits do not depend on
+ * their number. Cost of a cycle: eight passes over the transitions of each level, times
  * two for each level further down. */
 #include "engine/markov/levels.h"
 
@@ -67,52 +67,59 @@ void cycle_apply(const level *self, int side, const float *u, float *out)
   for (int32_t j = 0; j < self->n; j++) out[j] = row_defect(rows, self->gain, u, j);
 }
 
-static inline int32_t block_first(const level *self, int32_t k)
+void cycle_stages(const level *self, bool back, cycle_sweep sweep, void *context)
 {
-  return (int32_t)((int64_t)self->n * k / self->blocks);
-}
-
-/* u after one forward sweep from zero. */
-static void level_sweep_first(const level *self, int side, const float *b, float *u)
-{
-  const level_rows *const rows = &self->side[side];
-#pragma omp parallel for schedule(static) if (self->wide)
-  for (int32_t k = 0; k < self->blocks; k++) {
-    const int32_t from = block_first(self, k), to = block_first(self, k + 1);
-    for (int32_t j = from; j < to; j++) {
-      float sum = b[j];
-      for (int64_t e = rows->start[j]; e < rows->start[j + 1]; e++) {
-        const int32_t i = rows->to[e];
-        if (i >= from && i < j) sum += rows->value[e] * u[i];
-      }
-      u[j] = sum / self->gain[j];
+  for (int32_t m = 0; m < self->stages; m++) {
+    const int32_t s = back ? self->stages - 1 - m : m, first = self->stage_start[s], last = self->stage_start[s + 1];
+#pragma omp parallel for schedule(static) if (self->wide && last - first > 1)
+    for (int32_t k = first; k < last; k++) {
+      const int32_t from = self->chunk[k] * LEVELS_CHUNK, rest = self->n - from;
+      sweep(context, from, from + (rest < LEVELS_CHUNK ? rest : LEVELS_CHUNK), back);
     }
   }
 }
 
-/* One sweep over the states of a block, forward or back; other blocks are seen as they were. */
-static void block_sweep(const level *self, int side, int32_t k, bool back, const float *b, const float *old, float *u)
+typedef struct smooth { /* what the sweeps over a level are told */
+  const level *level;
+  level_rows rows;
+  const float *b;
+  float *u;
+} smooth;
+
+/* Sum of value u over a row from its begin, or from its end backwards as memory is walked then; four sums at a time,
+ * since one alone would wait for each of its additions. */
+static inline float row_sum(const smooth *self, int32_t j, bool back)
 {
-  const level_rows *const rows = &self->side[side];
-  const int32_t from = block_first(self, k), to = block_first(self, k + 1);
-  const uint32_t size = (uint32_t)(to - from);
-  for (int32_t m = from; m < to; m++) {
-    const int32_t j = back ? from + (to - 1 - m) : m;
-    float sum = b[j];
-    for (int64_t e = rows->start[j]; e < rows->start[j + 1]; e++) {
-      const int32_t i = rows->to[e];
-      sum += rows->value[e] * ((uint32_t)(i - from) < size ? u : old)[i];
-    }
-    u[j] = sum / self->gain[j];
+  const int64_t first = self->rows.start[j], last = self->rows.start[j + 1], step = back ? -1 : 1;
+  const int32_t *to = self->rows.to + (back ? last - 1 : first);
+  const float *value = self->rows.value + (back ? last - 1 : first), *const u = self->u;
+  float sum[4] = {0};
+  int64_t left = last - first;
+  for (; left >= 4; left -= 4, to += 4 * step, value += 4 * step) {
+    sum[0] += value[0] * u[to[0]];
+    sum[1] += value[step] * u[to[step]];
+    sum[2] += value[2 * step] * u[to[2 * step]];
+    sum[3] += value[3 * step] * u[to[3 * step]];
+  }
+  for (; left > 0; left--, to += step, value += step) sum[0] += *value * u[*to];
+  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
+static void chunk_sweep(void *context, int32_t from, int32_t to, bool back)
+{
+  const smooth *const self = context;
+  const float *const gain = self->level->gain;
+  if (back) {
+    for (int32_t j = to - 1; j >= from; j--) self->u[j] = (self->b[j] + row_sum(self, j, true)) / gain[j];
+  } else {
+    for (int32_t j = from; j < to; j++) self->u[j] = (self->b[j] + row_sum(self, j, false)) / gain[j];
   }
 }
 
 static void level_sweep(const level *self, int side, bool back, const float *b, float *u)
 {
-  float *const old = self->vector[6];
-  if (self->blocks > 1) memcpy(old, u, (size_t)self->n * sizeof *u);
-#pragma omp parallel for schedule(static) if (self->wide)
-  for (int32_t k = 0; k < self->blocks; k++) block_sweep(self, side, k, back, b, old, u);
+  smooth run = {.level = self, .rows = self->side[side], .b = b, .u = u};
+  cycle_stages(self, back, chunk_sweep, &run);
 }
 
 /* out = what is left of b, gathered on the level below: rows in their own order first, which memory likes better. */
@@ -165,8 +172,8 @@ static void precondition_level(hierarchy *self, int32_t l, int side, const float
     return;
   }
   level *const c = a + 1;
-  level_sweep_first(a, side, b, u);
-  for (int32_t k = 0; k < 2 * self->sweeps; k++) level_sweep(a, side, !(k & 1), b, u);
+  memset(u, 0, (size_t)a->n * sizeof *u);
+  for (int32_t k = 0; k < 2 * self->sweeps + 1; k++) level_sweep(a, side, k & 1, b, u);
   level_restrict(a, side, b, u, c->vector[0], c->n);
   krylov_pair(self, l + 1, side);
   const float *const below = c->vector[1];
@@ -215,26 +222,29 @@ void cycle_precondition(hierarchy *self, int side, const float *b, float *u)
 
 /* --- the multiplicative cycle --- */
 
-/* u <- smoothed u: every state takes what flows in over what flows out. */
-static void level_relax(const level *self, double *u, double *old, int32_t sweeps)
+typedef struct relax {
+  const level *level;
+  double *u;
+} relax;
+
+static void chunk_relax(void *context, int32_t from, int32_t to, bool back)
 {
-  const level_rows *const rows = &self->side[0];
-  for (int32_t sweep = 0; sweep < 2 * sweeps; sweep++) {
-    if (self->blocks > 1) memcpy(old, u, (size_t)self->n * sizeof *u);
-#pragma omp parallel for schedule(static) if (self->wide)
-    for (int32_t k = 0; k < self->blocks; k++) {
-      const int32_t from = block_first(self, k), to = block_first(self, k + 1);
-      for (int32_t m = from; m < to; m++) {
-        const int32_t j = sweep & 1 ? to - 1 - (m - from) : m;
-        double sum = 0;
-        for (int64_t e = rows->start[j]; e < rows->start[j + 1]; e++) {
-          const int32_t i = rows->to[e];
-          sum += (double)rows->value[e] * ((uint32_t)(i - from) < (uint32_t)(to - from) ? u[i] : old[i]);
-        }
-        u[j] = sum / (double)self->gain[j];
-      }
-    }
+  const relax *const self = context;
+  const level *const a = self->level;
+  const level_rows rows = a->side[0];
+  for (int32_t m = from; m < to; m++) {
+    const int32_t j = back ? to - 1 - (m - from) : m;
+    double sum = 0;
+    for (int64_t e = rows.start[j]; e < rows.start[j + 1]; e++) sum += (double)rows.value[e] * self->u[rows.to[e]];
+    self->u[j] = sum / (double)a->gain[j];
   }
+}
+
+/* u <- smoothed u: every state takes what flows in over what flows out. */
+static void level_relax(const level *self, double *u, int32_t sweeps)
+{
+  relax run = {.level = self, .u = u};
+  for (int32_t sweep = 0; sweep < 2 * sweeps; sweep++) cycle_stages(self, sweep & 1, chunk_relax, &run);
 }
 
 /* The steady ratio of the coarsest level. */
@@ -263,10 +273,10 @@ typedef struct multiply { /* what every level is told */
 static ness_status multiply_level(const multiply *self, int32_t l, bool keep, double *u);
 
 /* Smooths, corrects by the level below, smooths. */
-static ness_status multiply_once(const multiply *self, int32_t l, bool keep, double *u, double *old)
+static ness_status multiply_once(const multiply *self, int32_t l, bool keep, double *u)
 {
   level *const a = &self->levels->at[l];
-  level_relax(a, u, old, self->sweeps);
+  level_relax(a, u, self->sweeps);
   ness_status status = levels_coarsen(self->levels, l, u, keep);
   if (status) return status;
   const int32_t n = a[1].n;
@@ -277,7 +287,7 @@ static ness_status multiply_once(const multiply *self, int32_t l, bool keep, dou
   if (!status) {
 #pragma omp parallel for schedule(static) if (a->wide)
     for (int32_t j = 0; j < a->n; j++) u[j] *= below[a->coarse[j]];
-    level_relax(a, u, old, self->sweeps);
+    level_relax(a, u, self->sweeps);
   }
   mem_free(below);
   return status;
@@ -293,12 +303,9 @@ static ness_status multiply_level(const multiply *self, int32_t l, bool keep, do
     return dense_steady(h, u);
   }
   if (l + 2 > LEVELS_MOST) return NESS_NUMERIC;
-  double *const old = mem_alloc((size_t)a->n * sizeof *old);
-  if (!old) return NESS_NOMEM;
   ness_status status = NESS_OK;
   const int32_t visits = l < 2 ? l + 1 : 3; /* two would leave what is smooth as slow as one, if they were exact */
-  for (int32_t k = 0; k < visits && !status; k++) status = multiply_once(self, l, keep || k > 0, u, old);
-  mem_free(old);
+  for (int32_t k = 0; k < visits && !status; k++) status = multiply_once(self, l, keep || k > 0, u);
   return status;
 }
 

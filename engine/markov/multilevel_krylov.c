@@ -55,34 +55,21 @@ double krylov_run(multilevel *self, int side, double goal)
   return start > 0 ? left / start : 0;
 }
 
-/* One sweep over block k of `blocks`; other blocks are seen as they were. */
-static void block_relax(multilevel *self, int32_t k, int32_t blocks, bool back)
+static void chunk_relax(void *context, int32_t from, int32_t to, bool back)
 {
+  const multilevel *const self = context;
   const chain *const in = &self->in;
-  const int32_t n = self->q->n;
-  double *const p = self->p;
-  const double *const old = self->work;
-  const int32_t from = (int32_t)((int64_t)n * k / blocks), to = (int32_t)((int64_t)n * (k + 1) / blocks);
-  const uint32_t size = (uint32_t)(to - from);
   for (int32_t m = from; m < to; m++) {
-    const int32_t j = back ? from + (to - 1 - m) : m;
+    const int32_t j = back ? to - 1 - (m - from) : m;
     double sum = 0;
-    for (int64_t e = in->start[j]; e < in->start[j + 1]; e++) {
-      const int32_t i = in->to[e];
-      sum += in->rate[e] * ((uint32_t)(i - from) < size ? p : old)[i];
-    }
-    p[j] = sum / self->exit[j];
+    for (int64_t e = in->start[j]; e < in->start[j + 1]; e++) sum += in->rate[e] * self->p[in->to[e]];
+    self->p[j] = sum / self->exit[j];
   }
 }
 
 void krylov_relax(multilevel *self, int32_t sweeps)
 {
-  const int32_t n = self->q->n, blocks = self->levels.at[0].blocks;
-  for (int32_t sweep = 0; sweep < 2 * sweeps; sweep++) {
-    if (blocks > 1) memcpy(self->work, self->p, (size_t)n * sizeof *self->p);
-#pragma omp parallel for schedule(static) if (n > LEVELS_SERIAL)
-    for (int32_t k = 0; k < blocks; k++) block_relax(self, k, blocks, sweep & 1);
-  }
+  for (int32_t sweep = 0; sweep < 2 * sweeps; sweep++) cycle_stages(&self->levels.at[0], sweep & 1, chunk_relax, self);
 }
 
 void krylov_normalize(multilevel *self)

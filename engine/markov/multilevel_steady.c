@@ -15,6 +15,9 @@ static const double STEADY_DONE = 8 * DBL_EPSILON; /* relative residual of a row
 static const double STEADY_ENOUGH = 0.1;           /* of a residual left after a run */
 static const double STEADY_FINE = 1e-11;           /* below, only quick progress is worth another run */
 static const double STEADY_NEAR = 1e-5;            /* below, cycles in single precision would do harm */
+static const double STEADY_FAR = 20;               /* a larger residual calls for cycles, or where no cycle told more */
+static const double STEADY_UNKNOWN = 0.5;          /* this one */
+static const double STEADY_SPREAD = 1;             /* of a cycle that calls for another */
 static const double STEADY_USABLE = 1e-6;          /* a larger residual is no convergence */
 
 typedef struct steady {
@@ -73,14 +76,9 @@ static ness_status steady_multiply(steady *run)
   for (int32_t j = 0; j < n; j++) u[j] = 1;
   const ness_status status = cycle_multiply(&self->levels, run->sweeps, steady_keeps(run), u);
   if (!status) {
-    double least = HUGE_VAL, most = 0;
-    for (int32_t j = 0; j < n; j++) {
-      least = fmin(least, u[j]);
-      most = fmax(most, u[j]);
-      self->p[j] *= u[j];
-    }
+    for (int32_t j = 0; j < n; j++) self->p[j] *= u[j];
     steady_learn(run, u);
-    run->far = least < 0.15 || most > 8;
+    run->far = run->spread > STEADY_SPREAD;
     run->build = true;
     self->iterations++;
     krylov_normalize(self);
@@ -137,7 +135,8 @@ ness_status steady_find(multilevel *self)
   for (int32_t outer = 0; outer < STEADY_OUTER && idle <= STEADY_IDLE && refused <= STEADY_REFUSED; outer++) {
     ness_status status = interrupt_pending() ? NESS_INTERRUPTED : steady_scale(&run);
     if (status) return status;
-    const bool multiply = run.far || run.residual > 0.5, slow = run.residual > 0.1 * last;
+    const bool multiply = run.far || run.residual > (run.spread > 0 ? STEADY_FAR : STEADY_UNKNOWN);
+    const bool slow = run.residual > 0.1 * last;
     if (run.residual <= STEADY_DONE || (run.residual < STEADY_FINE && slow)) break;
     idle = multiply || run.residual < 0.5 * last ? 0 : idle + 1;
     last = run.residual;
