@@ -86,7 +86,7 @@ typedef struct smooth { /* what the sweeps over a level are told */
   float *u;
 } smooth;
 
-/* Sum of value u over a row from its begin, or from its end backwards as memory is walked then; four sums at a time,
+/* Sum of value u over a row from its begin, or from its end where memory is walked backwards; four sums side by side,
  * since one alone would wait for each of its additions. */
 static inline float row_sum(const smooth *self, int32_t j, bool back)
 {
@@ -101,7 +101,7 @@ static inline float row_sum(const smooth *self, int32_t j, bool back)
     sum[2] += value[2 * step] * u[to[2 * step]];
     sum[3] += value[3 * step] * u[to[3 * step]];
   }
-  for (; left > 0; left--, to += step, value += step) sum[0] += *value * u[*to];
+  for (int k = 0; k < left; k++) sum[k] += value[k * step] * u[to[k * step]];
   return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
