@@ -9,6 +9,8 @@
 
 #include <float.h>
 #include <math.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 
 enum { DOT_BLOCK = 8192, DOT_LANES = 8 };
@@ -67,16 +69,44 @@ void cycle_apply(const level *self, int side, const float *u, float *out)
   for (int32_t j = 0; j < self->n; j++) out[j] = row_defect(rows, self->gain, u, j);
 }
 
+typedef struct line { /* of chunks, that the threads take from in turn */
+  const level *level;
+  bool back;
+  cycle_sweep sweep;
+  void *context;
+  int32_t chunks;
+  atomic_int taken, done;
+} line;
+
+static void line_sweep(line *self, int32_t at)
+{
+  const int32_t n = self->level->n, from = self->level->chunk[at] * LEVELS_CHUNK;
+  self->sweep(self->context, from, n - from < LEVELS_CHUNK ? n : from + LEVELS_CHUNK, self->back);
+}
+
+/* Takes chunks until there are none, each when all stages before its own are done. Waiting lets others have the
+ * processor: a thread that lost its own may hold the chunk that is waited for. */
+static void line_work(line *self)
+{
+  const int32_t *const start = self->level->stage_start, chunks = self->chunks;
+  int32_t s = self->back ? self->level->stages - 1 : 0;
+  for (int32_t k; (k = atomic_fetch_add_explicit(&self->taken, 1, memory_order_relaxed)) < chunks;) {
+    const int32_t at = self->back ? chunks - 1 - k : k;
+    while (at < start[s]) s--;
+    while (at >= start[s + 1]) s++;
+    const int32_t before = self->back ? chunks - start[s + 1] : start[s];
+    while (atomic_load_explicit(&self->done, memory_order_acquire) < before) sched_yield();
+    line_sweep(self, at);
+    atomic_fetch_add_explicit(&self->done, 1, memory_order_acq_rel);
+  }
+}
+
 void cycle_stages(const level *self, bool back, cycle_sweep sweep, void *context)
 {
-  for (int32_t m = 0; m < self->stages; m++) {
-    const int32_t s = back ? self->stages - 1 - m : m, first = self->stage_start[s], last = self->stage_start[s + 1];
-#pragma omp parallel for schedule(static) if (self->wide && last - first > 1)
-    for (int32_t k = first; k < last; k++) {
-      const int32_t from = self->chunk[k] * LEVELS_CHUNK, rest = self->n - from;
-      sweep(context, from, from + (rest < LEVELS_CHUNK ? rest : LEVELS_CHUNK), back);
-    }
-  }
+  line run = {.level = self, .back = back, .sweep = sweep, .context = context};
+  run.chunks = self->stage_start[self->stages];
+#pragma omp parallel if (self->wide && 2 * self->stages <= run.chunks)
+  line_work(&run);
 }
 
 typedef struct smooth { /* what the sweeps over a level are told */
