@@ -28,16 +28,17 @@ static int same_result(const ness_network *net, const ssa_result *a, const ssa_r
          same_array(a->grid_sum2, b->grid_sum2, g * s, 8);
 }
 
-static void threads(const ness_network *net, const char *level, double every)
+static void threads(const ness_network *net, const char *method, const char *level, double every)
 {
   ssa_result one, more;
   ness_simulate_options options = base_options();
+  options.method = method;
   options.level = level;
   options.every = every;
   options.warmup = 0.25;
   options.threads = 1;
   CHECK(ssa_ensemble(net, &options, NULL, NULL, NULL, &one) == NESS_OK);
-  for (int32_t n = 2; n <= 4; n += 2) {
+  for (int32_t n = 2; n <= 4; n++) {
     options.threads = n;
     CHECK(ssa_ensemble(net, &options, NULL, NULL, NULL, &more) == NESS_OK);
     CHECK(same_result(net, &one, &more));
@@ -159,6 +160,8 @@ static void refused(const ness_network *net)
     ness_diags *diags = ness_diags_create();
     CHECK(ssa_ensemble(net, &cases[i].options, NULL, NULL, diags, &r) == NESS_USAGE);
     CHECK(ness_diags_count(diags, NULL) == 1 && strstr(ness_diags_get(diags, 0)->message, cases[i].word));
+    const char *const hint = ness_diags_get(diags, 0)->hint;
+    CHECK(i != 2 || (hint && strstr(hint, "\"direct\"") && strstr(hint, "\"composition\"")));
     ness_diags_free(diags);
   }
 }
@@ -225,11 +228,14 @@ int main(void)
 {
   ness_network *nets[] = {net_ring(), net_fuel(), net_tape(3), net_chain(30, 2)};
   for (int i = 0; i < 4; i++) {
-    threads(nets[i], NULL, 0);
-    threads(nets[i], "flux", 0.7);
-    threads(nets[i], "summary", 0.3);
-    threads(nets[i], "grid", 0);
-    threads(nets[i], "events", 0);
+    for (int m = 0; m < 2; m++) {
+      const char *const method = m ? "composition" : NULL;
+      threads(nets[i], method, NULL, 0);
+      threads(nets[i], method, "flux", 0.7);
+      threads(nets[i], method, "summary", 0.3);
+      threads(nets[i], method, "grid", 0);
+      threads(nets[i], method, "events", 0);
+    }
     by_hand(nets[i]);
     no_memory(nets[i]);
   }

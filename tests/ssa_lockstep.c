@@ -39,7 +39,7 @@ static goal goal_of(int r, int k, double t_end)
 static void meddle(ssa_replica *self, const ness_network *net, int k)
 {
   if (k == 1) ssa_settle(self, net);
-  if (k == 2) ssa_rebase(self);
+  if (k == 2) ssa_rebase(self, net, ssa_kernel_find("direct", net));
   if (k == 3) {
     ssa_settle(self, net);
     ssa_clear(self, net);

@@ -80,7 +80,7 @@ static void chunks_repeat(const char *path, int timed)
   int chunks = 0;
   CHECK(dump_open(path, NULL, &reader) == NESS_OK);
   const ness_network *net = dump_network(reader);
-  const ssa_kernel *kernel = ssa_kernel_find(NULL, net);
+  const ssa_kernel *kernel = ssa_kernel_find(dump_run_of(reader)->method, net);
   CHECK(ssa_replica_init(&r, net, kernel) == NESS_OK);
   while (dump_next(reader, &frame, NULL) == NESS_OK && frame.bytes > 0) {
     dump_chunk c;
@@ -117,7 +117,10 @@ static const struct {
     {"ring", {.replicas = 3, .time = 1500, .seed = 1, .level = "events", .warmup = 1}},
     {"fuel", {.replicas = 5, .time = 900, .seed = 2, .level = "grid", .every = 0.01}},
     {"tape", {.replicas = 5, .time = 700, .seed = 3, .level = "flux", .window = 0.04}},
-    {"chain", {.replicas = 4, .time = 4, .seed = 4, .level = "flux", .warmup = 0.5}},
+    {"chain", {.replicas = 4, .time = 4, .seed = 4, .level = "flux", .warmup = 0.5}}, /* by composition */
+    {"chain", {.replicas = 4, .time = 4, .seed = 4, .level = "flux", .warmup = 0.5, .method = "direct"}},
+    {"tape", {.replicas = 3, .time = 1000, .seed = 8, .level = "events", .warmup = 1, .method = "composition"}},
+    {"fuel", {.replicas = 5, .time = 900, .seed = 9, .level = "grid", .every = 0.01, .method = "composition"}},
     {"ring", {.replicas = 3, .time = 15000, .seed = 5, .level = "summary"}},
     {"ring", {.replicas = 400, .time = 1, .seed = 6, .level = "flux", .window = 0.3}},
     {"fuel", {.replicas = 4, .events = 100000, .seed = 7, .level = "flux", .window = 0.1}},

@@ -309,7 +309,7 @@ void ssa_chunk_target(const ssa_run *run, ssa_worker *self, double *t_stop, int6
 static void warmup_pause(ssa_worker *self, const ssa_plan *plan, ssa_pause pause)
 {
   if (pause != SSA_AT_EVENTS) {
-    ssa_rebase(&self->replica);
+    ssa_rebase(&self->replica, plan->net, plan->kernel);
     ssa_clear(&self->replica, plan->net);
     chunk_count(self, plan);
   }

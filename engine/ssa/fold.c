@@ -17,6 +17,8 @@ ness_status ssa_result_init(ssa_result *self, const ssa_plan *plan)
       !size_mul(rows, slots, &grid_slots)) {
     return NESS_NOMEM;
   }
+  self->method = ssa_kernel_name(plan->kernel);
+  self->form = ssa_kernel_form(plan->kernel);
   self->batches = (int32_t)batches;
   self->replicas = plan->replicas;
   bool fine = (self->counted = mem_zero(batches, sizeof(double))) != NULL;

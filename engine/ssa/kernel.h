@@ -34,6 +34,16 @@ static inline char *carve_block(size_t bytes, void **block)
   return *block ? (char *)*block + (CARVE_LINE - (uintptr_t)*block % CARVE_LINE) % CARVE_LINE : NULL;
 }
 
+/* The count of a slot changes at time t: its integrals come up to then. */
+static inline void slot_change(ssa_slot *slot, int64_t *n, int32_t by, double t)
+{
+  const double x = (double)*n, area = x * (t - slot->since);
+  *n += by;
+  slot->dwell += area;
+  slot->dwell2 += x * area;
+  slot->since = t;
+}
+
 struct ssa_kernel {
   const char *name; /* of the method: the law and, for one network, the bits */
   const char *form; /* how it is carried out, for people */
@@ -47,7 +57,7 @@ struct ssa_kernel {
                        ssa_record *record, int32_t *bad_dir);
 };
 
-/* The direct method for networks that small.h takes, and for all others. */
-extern const ssa_kernel ssa_kernel_small, ssa_kernel_tree;
+/* The direct method for networks that small.h takes, and for all others; composition and rejection. */
+extern const ssa_kernel ssa_kernel_small, ssa_kernel_tree, ssa_kernel_composition;
 
 #endif

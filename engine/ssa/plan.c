@@ -111,7 +111,7 @@ ness_status ssa_plan_options(ssa_plan *self, const ness_network *net, const ness
   self->kernel = ssa_kernel_find(options.method, net);
   if (!self->kernel) {
     diag_add(diags, NESS_ERROR, "there is no simulation method \"%s\"", options.method);
-    diag_hint(diags, "the method is \"%s\"", ssa_kernel_name(ssa_kernel_find(NULL, net)));
+    diag_hint(diags, "the methods are \"%s\" and \"%s\"", ssa_kernel_tree.name, ssa_kernel_composition.name);
     return NESS_USAGE;
   }
   if (net->dep_left_out) {

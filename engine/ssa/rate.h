@@ -31,6 +31,27 @@ typedef struct rate_law {
   int64_t low, high;
 } rate_law;
 
+static inline double rate_pair(double k, int64_t x, int64_t y)
+{
+  return k * (double)x * (double)y;
+}
+
+static inline double rate_quad(const quad_law *r, const int64_t *n)
+{
+  return rate_pair(r->k, n[r->a], n[r->b] + r->shift_b);
+}
+
+/* Of any kind; scratch is that of a tape. */
+static inline double rate_any(const rate_law *r, const ness_network *net, const int64_t *n, double *scratch)
+{
+  switch (r->quad.kind) {
+  case RATE_QUAD: return rate_quad(&r->quad, n);
+  case RATE_GATED: return n[r->c] >= r->low && n[r->c] <= r->high ? rate_quad(&r->quad, n) : 0;
+  case RATE_CUBE: return rate_quad(&r->quad, n) * (double)(n[r->c] + r->shift_c);
+  default: return network_propensity(net, r->dir, n, scratch);
+  }
+}
+
 /* Whether the direction can ever fire. */
 bool rate_open(const ness_network *net, int32_t dir);
 /* Mass action up to third order with at most one guard that says more than the reactants do gets a kind of its own. */

@@ -4,17 +4,35 @@
  * The integrals are lazy: a slot's term n (t - since) is added when its count changes, so an event costs as much as
  * it changes. Settling and clearing cost O(nslot), a start or load O(directions). */
 #include "engine/ssa/kernel.h"
+#include "engine/ssa/rate.h"
 #include "engine/ssa/small.h"
 
 #include <math.h>
 #include <string.h>
 
+enum { OPEN_MANY = 512 };
+
+/* Whether composition and rejection is the faster way, as measured (bench_ssa). By the number of open directions alone,
+ * so that the bits follow from the model and the seed. */
+static bool open_many(const ness_network *net)
+{
+  int32_t open = 0;
+  for (int32_t dir = 0; dir < 2 * net->nstep; dir++) {
+    open += rate_open(net, dir);
+  }
+  return open >= OPEN_MANY;
+}
+
 const ssa_kernel *ssa_kernel_find(const char *name, const ness_network *net)
 {
-  if (name && strcmp(name, ssa_kernel_tree.name) != 0) {
-    return NULL;
+  const bool direct = name && strcmp(name, ssa_kernel_tree.name) == 0;
+  if (name && !direct) {
+    return strcmp(name, ssa_kernel_composition.name) == 0 ? &ssa_kernel_composition : NULL;
   }
-  return small_fits(net) ? &ssa_kernel_small : &ssa_kernel_tree;
+  if (small_fits(net)) {
+    return &ssa_kernel_small;
+  }
+  return direct || !open_many(net) ? &ssa_kernel_tree : &ssa_kernel_composition;
 }
 
 const char *ssa_kernel_name(const ssa_kernel *kernel)
@@ -133,8 +151,9 @@ void ssa_checkpoint(const ssa_replica *self, double *t, uint64_t rng[4])
   rng_save(self->pending ? &self->rng_event : &self->rng, rng);
 }
 
-void ssa_rebase(ssa_replica *self)
+void ssa_rebase(ssa_replica *self, const ness_network *net, const ssa_kernel *kernel)
 {
   self->pending = false;
   self->t_event = self->t;
+  kernel->load(self, net);
 }

@@ -27,7 +27,8 @@ typedef struct ssa_replica {
   double t;   /* s */
   int64_t *n; /* (nslot + 1) counts, and behind them the constant 1 */
   rng_stream rng;
-  /* The waiting time that was drawn but has not ended. It counts from t_event, the time of the last event. */
+  /* The waiting time that was drawn but has not ended. It counts from t_event, the time of the last event, or of the
+   * last try of a method that rejects some. */
   bool pending;
   double t_event, t_next; /* s */
   rng_stream rng_event;   /* the generator before the pending draw */
@@ -58,7 +59,8 @@ typedef struct ssa_record { /* events as they fire */
   int64_t rows, capacity;
 } ssa_record;
 
-/* The kernel of a method for a network. NULL: "direct"; returns NULL for an unknown name. */
+/* The kernel of a method for a network: "direct", or "composition" and rejection, whose cost does not grow with the
+ * network. NULL: by the number of open directions alone. Returns NULL for an unknown name. */
 const ssa_kernel *ssa_kernel_find(const char *name, const ness_network *net);
 const char *ssa_kernel_name(const ssa_kernel *kernel);
 const char *ssa_kernel_form(const ssa_kernel *kernel); /* how it is carried out: "tree of sums", ... */
@@ -84,12 +86,14 @@ void ssa_settle(ssa_replica *self, const ness_network *net);
 ssa_pause ssa_advance(ssa_replica *self, const ness_network *net, const ssa_kernel *kernel, double t_stop,
                       int64_t max_events, ssa_record *record, int32_t *bad_dir);
 
-/* Where a load continues identically: the time of the last event (the counts have not changed since) and the generator
- * before the pending draw. */
+/* The time since which the counts have not changed, and the generator before the pending draw. A load goes on from
+ * there with the same law; with the same bits where the method is "direct", whose numbers are functions of the counts,
+ * and by any method after ssa_rebase. */
 void ssa_checkpoint(const ssa_replica *self, double *t, uint64_t rng[4]);
-/* Gives up the pending draw, so that the present (t, n, rng) is a checkpoint. Exact in law, since a waiting time
- * forgets its age; t must have been fixed without looking at the pending draw. */
-void ssa_rebase(ssa_replica *self);
+/* Gives up the pending draw and what a method remembers beyond the counts: what follows is what follows a load of the
+ * present (t, n, rng), bit for bit. Exact in law, since a waiting time forgets its age; t must have been fixed without
+ * looking at the pending draw. O(directions). */
+void ssa_rebase(ssa_replica *self, const ness_network *net, const ssa_kernel *kernel);
 
 /* --- the ensemble --- */
 
@@ -99,7 +103,8 @@ void ssa_rebase(ssa_replica *self);
 /* Sums over the replicas of a batch, in replica order; (batches x ...) row-major. The base of every estimate: any
  * expression of rates and means gets its error from leaving out one batch at a time. */
 typedef struct ssa_result {
-  int32_t batches; /* min(replicas, SSA_BATCHES): replica r falls in batch r * batches / replicas */
+  const char *method, *form; /* of the kernel */
+  int32_t batches;           /* min(replicas, SSA_BATCHES): replica r falls in batch r * batches / replicas */
   int64_t replicas, events;
   double *counted;        /* (batches) s */
   double *fwd, *bwd;      /* (batches x nstep) events */

@@ -87,23 +87,6 @@ TREE_INLINE int32_t tree_pick(const double *node, const int32_t *base, int32_t l
   return at;
 }
 
-/* --- rates --- */
-
-TREE_INLINE double rate_quad(const quad_law *r, const int64_t *n)
-{
-  return r->k * (double)n[r->a] * (double)(n[r->b] + r->shift_b);
-}
-
-static double rate_other(const rate_law *r, const ness_network *net, const int64_t *n, double *scratch)
-{
-  switch (r->quad.kind) {
-  case RATE_QUAD: return rate_quad(&r->quad, n);
-  case RATE_GATED: return n[r->c] >= r->low && n[r->c] <= r->high ? rate_quad(&r->quad, n) : 0;
-  case RATE_CUBE: return rate_quad(&r->quad, n) * (double)(n[r->c] + r->shift_c);
-  default: return network_propensity(net, r->dir, n, scratch);
-  }
-}
-
 /* --- compiling --- */
 
 /* Lays the parts out behind the work's own head; with base NULL it only measures. SIZE_MAX when they do not fit. */
@@ -227,7 +210,7 @@ static void tree_load(ssa_replica *self, const ness_network *net)
 {
   tree_work *w = self->work;
   for (int32_t i = 0; i < w->leaves; i++) {
-    w->node[i] = rate_other(&w->rate[i], net, self->n, w->scratch);
+    w->node[i] = rate_any(&w->rate[i], net, self->n, w->scratch);
   }
   int32_t width = w->leaves;
   for (int32_t level = 1; level < w->levels; level++) {
@@ -311,19 +294,12 @@ TREE_INLINE ssa_pause tree_run(ssa_replica *self, const ness_network *net, doubl
     const tree_event *const event = &events[leaf];
     const double rate = plain ? 0 : node[leaf];
     for (int32_t i = event->change_start; i < event->change_end; i++) {
-      const tree_change change = changes[i];
-      ssa_slot *const slot = &slots[change.slot];
-      const int64_t had = n[change.slot];
-      const double x = (double)had, area = x * (t - slot->since);
-      n[change.slot] = had + change.by;
-      slot->dwell += area;
-      slot->dwell2 += x * area;
-      slot->since = t;
+      slot_change(&slots[changes[i].slot], &n[changes[i].slot], changes[i].by, t);
     }
     for (int32_t i = event->dep_start; i < event->dep_end; i++) {
       const quad_law *const dep = &deps[i];
       node[dep->leaf] =
-          plain || dep->kind == RATE_QUAD ? rate_quad(dep, n) : rate_other(&w->rate[dep->leaf], net, n, w->scratch);
+          plain || dep->kind == RATE_QUAD ? rate_quad(dep, n) : rate_any(&w->rate[dep->leaf], net, n, w->scratch);
     }
     for (int32_t i = event->sum_start; i < event->sum_end; i++) {
       node[sums[i].to] = group_sum(node + sums[i].from);

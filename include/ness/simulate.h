@@ -31,7 +31,7 @@ typedef struct ness_simulate_options {
   double warmup;          /* time at the start that is not counted, s */
   uint64_t seed;          /* any value; 0 is a seed like others */
   int32_t threads;        /* 0: all that OpenMP gives; results do not depend on it */
-  const char *method;     /* NULL: "direct" */
+  const char *method;     /* "direct", "composition"; NULL: the latter from 512 open directions on */
   const char *path;       /* dump to write; NULL: none */
   int32_t overwrite;      /* 1: replace an existing dump */
   const char *level;      /* "summary", "flux" (NULL), "grid", "events" */
