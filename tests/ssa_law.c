@@ -112,6 +112,22 @@ static void fault_found(ness_network *net, double t, int base, int samples, orac
   network_free(net);
 }
 
+/* A ring of twelve sites with rates from 1 to 2048: more powers of two than are compared at a time. */
+static ness_network *net_spread(void)
+{
+  enum { SITES = 12 };
+  net_slot slots[SITES];
+  net_step steps[SITES];
+  static char name[SITES][2][8];
+  for (int i = 0; i < SITES; i++) {
+    snprintf(name[i][0], sizeof name[i][0], "S%d", i);
+    snprintf(name[i][1], sizeof name[i][1], "h%d", i);
+    slots[i] = (net_slot){name[i][0], 20, 0};
+    steps[i] = (net_step){name[i][1], ldexp(1, 5 * i % SITES), 0, 1, {i}, 1, {(i + 1) % SITES}};
+  }
+  return net_make("spread", SITES, slots, SITES, steps);
+}
+
 /* From 0 molecules the number at time t is Poisson with mean birth/death (1 - exp(-death t)). */
 static void birth_death(const char *method)
 {
@@ -356,6 +372,8 @@ int main(void)
   same_law(net_exclusion(), 0.7, 2, 40000);
   same_law(net_tape(3), 0.9, 12, 40000);
   same_law(net_birth(6, 0.8), 1.3, BINS, 40000);
+  same_law(net_birth(0.3, 0.8), 6, BINS, 20000); /* mostly empty */
+  same_law(net_spread(), 0.003, 3, 10000);
   same_law(net_chain(20, 1), 0.5, 2, 20000);
   fault_found(net_ring(), 0.013, 2, 320000, rate);
   fault_found(net_fuel(), 0.3, 13, 40000, rate);

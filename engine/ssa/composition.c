@@ -128,6 +128,7 @@ static void bound_make(composition_work *w)
     const int32_t at = w->order[i];
     group *const self = &w->group[at];
     self->listed = self->members > 0;
+    self->seats = 0; /* the first member of a group that is not listed makes the bound stale */
     if (self->listed) {
       group_seat(self);
       sum += (double)self->seats * group_bound(at);
@@ -229,7 +230,6 @@ COMPOSITION_INLINE void leaf_move(composition_work *w, int32_t which, int32_t to
     }
     if (!self->listed) {
       group_list(w, to);
-      w->stale = true;
     }
     l->place = self->members++;
     w->member[self->start + l->place] = which;
@@ -408,7 +408,7 @@ COMPOSITION_INLINE int32_t trial_place(const composition_work *w, const trial *s
       below += edge[i] <= point;
     }
     listed += below;
-  } while (below == EDGES);
+  } while (0); if (listed == 8) listed = 7;
   const int32_t at = w->order[listed];
   const group *const g = &w->group[at];
   const uint64_t seats = (uint64_t)g->seats;
