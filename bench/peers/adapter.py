@@ -4,6 +4,7 @@ once, prints one line with its version, and then answers each line {"time", "rep
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -41,5 +42,6 @@ def serve(build):
 
 
 def start_up(command):
-    """The best of three: what a program takes before the first event."""
-    return min(seconds(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))[0] for _ in range(3))
+    """What a program takes before the first event, in the median: short runs are told from it."""
+    once = lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return statistics.median(seconds(once)[0] for _ in range(9))
