@@ -169,8 +169,8 @@ const cli_command cli_commands[] = {
      "wherever a model is.",
      "convert fuel.ness A=20 -o q.mtx\nconvert rates.npy -o rates.tra", cli_convert},
     {"bench", CLI_BENCH, 0, 0, NULL, "bench [OPTION...]", "How fast this machine simulates.",
-     "Simulates a few small models that are built in, on one thread and on all, and prints time per event, events "
-     "per second and speed-up. Takes a few seconds.",
+     "Simulates a few models that are built in: one trajectory, an ensemble on one thread, and on all. Prints "
+     "nanoseconds per event, speed-up, bytes a replica, and how the events are drawn. Takes a few seconds.",
      "bench\nbench --json", cli_bench},
     {"version", CLI_VERSION, 0, 0, NULL, "version [OPTION...]", "Version, compiler and threads.",
      "Prints the version of the program and of the library, the compiler, and the threads that will be used.", NULL,

@@ -408,7 +408,8 @@ COMPOSITION_INLINE int32_t trial_place(const composition_work *w, const trial *s
       below += edge[i] <= point;
     }
     listed += below;
-  } while (0); if (listed == 8) listed = 7;
+  } while (0);
+  if (listed == 8) listed = 7;
   const int32_t at = w->order[listed];
   const group *const g = &w->group[at];
   const uint64_t seats = (uint64_t)g->seats;

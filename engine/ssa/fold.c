@@ -19,6 +19,7 @@ ness_status ssa_result_init(ssa_result *self, const ssa_plan *plan)
   }
   self->method = ssa_kernel_name(plan->kernel);
   self->form = ssa_kernel_form(plan->kernel);
+  self->replica_bytes = ssa_replica_bytes(plan->net, plan->kernel);
   self->batches = (int32_t)batches;
   self->replicas = plan->replicas;
   bool fine = (self->counted = mem_zero(batches, sizeof(double))) != NULL;

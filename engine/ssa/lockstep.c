@@ -47,11 +47,34 @@ static void net_scale(small_net *net)
     r->d *= LOCKSTEP_LANES;
   }
   for (int32_t i = 0; i < net->start[net->moving]; i++) net->change[i].leaf *= LOCKSTEP_LANES;
-  for (int32_t i = 0; i < net->op_start[net->leaves]; i++) {
-    net->op[i].a *= LOCKSTEP_LANES;
-    net->op[i].b *= LOCKSTEP_LANES;
-    net->op[i].c *= LOCKSTEP_LANES;
+}
+
+/* Tapes without the operations that find what stands somewhere already. */
+static void tapes_scale(small_net *net, lockstep_state *s)
+{
+  const int32_t reg = (int32_t)(s->reg[0] - s->n[0]);
+  int32_t kept = 0;
+  for (int32_t leaf = net->thirds; leaf < net->leaves; leaf++) {
+    const int32_t begin = net->op_start[leaf], end = net->op_start[leaf + 1];
+    int32_t where[SMALL_REGISTERS] = {0};
+    net->op_start[leaf] = kept;
+    for (int32_t i = begin; i < end; i++) {
+      small_op op = net->op[i];
+      int32_t *const to = &where[i - begin];
+      *to = op.code == TAPE_SLOT ? op.a * LOCKSTEP_LANES : reg + i * LOCKSTEP_LANES;
+      if (op.code == TAPE_CONST) {
+        for (int32_t lane = 0; lane < LOCKSTEP_LANES; lane++) s->reg[i][lane] = op.value;
+      } else if (op.code != TAPE_SLOT) {
+        op.a = where[op.a];
+        op.b = where[op.b];
+        op.c = where[op.c];
+        op.to = *to;
+        net->op[kept++] = op;
+      }
+    }
+    s->out[leaf] = where[end - begin - 1];
   }
+  net->op_start[net->leaves] = kept;
 }
 
 void lockstep_init(lockstep *self, const small_net *net, const states_table *states, void *memory)
@@ -63,6 +86,7 @@ void lockstep_init(lockstep *self, const small_net *net, const states_table *sta
                      .loops = loops_best(),
                      .state = memory};
   net_scale(&self->scaled);
+  tapes_scale(&self->scaled, memory);
   for (int32_t lane = 0; lane < LOCKSTEP_LANES; lane++) seat_empty(self, lane);
 }
 

@@ -25,7 +25,8 @@ typedef struct lockstep_state {
   lockstep_row a[SMALL_LEAVES]; /* of leaves with a tape */
   lockstep_row c[SMALL_LEAVES];
   lockstep_row entropy;                   /* of events of steps with a tape */
-  lockstep_row reg[SMALL_REGISTERS];      /* of the tape that is running */
+  lockstep_row reg[SMALL_OPS];            /* values of all operations; those of constants stand from the beginning */
+  int32_t out[SMALL_LEAVES];              /* of leaves with a tape: where its value is, from n on */
   lockstep_words fired[SMALL_LEAVES];     /* -1 where the leaf fires; by rows: how often it did */
   lockstep_words packed[LOCKSTEP_PACKED]; /* events since they were last emptied, a byte a leaf */
   lockstep_words stay;                    /* out: 0 for lanes that cannot make the next step, else -1 */
@@ -33,7 +34,8 @@ typedef struct lockstep_state {
 } lockstep_state;
 
 /* At most `steps` events in every lane; ends before the step that some lane cannot make. Returns the events made. All
- * indices of slots, leaves and registers in rates, changes and tapes are times LOCKSTEP_LANES: places in the rows. */
+ * indices of slots and leaves in rates and changes are times LOCKSTEP_LANES: places in the rows. Operands of tapes are
+ * places from state.n on, and operations that only name a constant or a count are gone. */
 typedef int32_t (*lockstep_run)(const small_net *net, lockstep_state *state, int32_t steps);
 /* The same with all lanes on rows. Of n and c only what a pause needs is kept. */
 typedef int32_t (*lockstep_rows)(const small_net *net, const states_table *states, lockstep_state *state,

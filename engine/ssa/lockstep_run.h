@@ -56,51 +56,50 @@ static void lanes_apply(const small_op *op, const double *a, const double *b, do
   for (int lane = 0; lane < LOCKSTEP_LANES; lane++) out[lane] = tape_apply((tape_code)op->code, a[lane], b[lane], 0);
 }
 
-/* One operation in part k; false when vectors have none. */
-RNG_INLINE int op_apply(const small_op *op, rng_reals a, rng_reals b, rng_reals c, rng_reals *out)
+/* Part k of an operation's operands and of its value. */
+#define OP_A *real_at(a, k)
+#define OP_B *real_at(b, k)
+#define OP_C *real_at(c, k)
+#define OP_CASE(code, value)                                                                                           \
+  case TAPE_##code: EACH(k) * real_at(out, k) = (value); break
+
+RNG_INLINE void op_run(const small_op *op, lockstep_state *s)
 {
+  double *const n = s->n[0], *const a = n + op->a, *const b = n + op->b, *const c = n + op->c, *const out = n + op->to;
   const rng_reals one = real_both(1);
   switch ((tape_code)op->code) {
-  case TAPE_CONST: *out = real_both(op->value); return 1;
-  case TAPE_SLOT: *out = a; return 1;
-  case TAPE_ADD: *out = a + b; return 1;
-  case TAPE_SUB: *out = a - b; return 1;
-  case TAPE_MUL: *out = a * b; return 1;
-  case TAPE_DIV: *out = a / b; return 1;
-  case TAPE_NEG: *out = -a; return 1;
-  case TAPE_MIN: *out = real_select(a < b, a, b); return 1;
-  case TAPE_MAX: *out = real_select(a > b, a, b); return 1;
-  case TAPE_LT: *out = real_and(one, a < b); return 1;
-  case TAPE_LE: *out = real_and(one, a <= b); return 1;
-  case TAPE_EQ: *out = real_and(one, a == b); return 1;
-  case TAPE_AND: *out = real_and(one, (a != 0) & (b != 0)); return 1;
-  case TAPE_OR: *out = real_and(one, (a != 0) | (b != 0)); return 1;
-  case TAPE_NOT: *out = real_and(one, a == 0); return 1;
-  case TAPE_SELECT: *out = real_select(a != 0, b, c); return 1;
+    OP_CASE(ADD, OP_A + OP_B);
+    OP_CASE(SUB, OP_A - OP_B);
+    OP_CASE(MUL, OP_A * OP_B);
+    OP_CASE(DIV, OP_A / OP_B);
+    OP_CASE(NEG, -OP_A);
+    OP_CASE(MIN, real_select(OP_A < OP_B, OP_A, OP_B));
+    OP_CASE(MAX, real_select(OP_A > OP_B, OP_A, OP_B));
+    OP_CASE(LT, real_and(one, OP_A < OP_B));
+    OP_CASE(LE, real_and(one, OP_A <= OP_B));
+    OP_CASE(EQ, real_and(one, OP_A == OP_B));
+    OP_CASE(AND, real_and(one, (OP_A != 0) & (OP_B != 0)));
+    OP_CASE(OR, real_and(one, (OP_A != 0) | (OP_B != 0)));
+    OP_CASE(NOT, real_and(one, OP_A == 0));
+    OP_CASE(SELECT, real_select(OP_A != 0, OP_B, OP_C));
   case TAPE_POW:
-    if (isnan(op->value)) return 0;
-    *out = real_power(a, op->value);
-    return 1;
-  default: return 0;
+    if (!isnan(op->value)) {
+      EACH(k) * real_at(out, k) = real_power(OP_A, op->value);
+      break;
+    }
+    lanes_apply(op, a, b, out);
+    break;
+  default: lanes_apply(op, a, b, out); break;
   }
 }
 
 /* a of a leaf with a tape; NaN for what is no propensity. */
 RNG_INLINE void tape_run(const small_net *net, lockstep_state *s, int32_t leaf)
 {
-  const int32_t begin = net->op_start[leaf], end = net->op_start[leaf + 1];
-  double *const reg = s->reg[0], *last = reg;
-  for (int32_t i = begin; i < end; i++) {
-    const small_op *const op = &net->op[i];
-    double *const a = op->code == TAPE_SLOT ? s->n[0] + op->a : reg + op->a, *const b = reg + op->b;
-    int done = 1;
-    last = s->reg[i - begin];
-    EACH(k) done &= op_apply(op, *real_at(a, k), *real_at(b, k), *real_at(reg + op->c, k), real_at(last, k));
-    if (!done) lanes_apply(op, a, b, last);
-  }
+  for (int32_t i = net->op_start[leaf]; i < net->op_start[leaf + 1]; i++) op_run(&net->op[i], s);
   EACH(k)
   {
-    const rng_reals value = *real_at(last, k);
+    const rng_reals value = *real_at(s->n[0] + s->out[leaf], k);
     *real_at(s->a[leaf], k) = real_select(value >= 0, value, real_both((double)NAN));
   }
 }
@@ -225,13 +224,21 @@ static void fired_rates(const small_net *net, lockstep_state *s, int back, doubl
   }
 }
 
-/* ln(before / after) of every lane goes to its entropy. */
-static void entropy_add(lockstep_state *s, const double *before, const double *after)
+/* ln(before / after) of every lane goes to its entropy; rng_minus_ln is for normal numbers. */
+static void entropy_add(lockstep_state *s, double *before, double *after)
 {
-  for (int lane = 0; lane < LOCKSTEP_LANES; lane++) {
-    const double ratio = before[lane] / after[lane];
-    if (ratio != 1) s->entropy[lane] += rng_ln(ratio);
+  rng_masks normal = (rng_masks){0} - 1;
+  EACH(k)
+  {
+    const rng_reals ratio = *real_at(before, k) / *real_at(after, k);
+    normal &= (ratio >= DBL_MIN) & (ratio <= DBL_MAX);
+    *real_at(before, k) = ratio;
   }
+  if (rng_all(normal)) {
+    EACH(k) * real_at(s->entropy, k) -= rng_minus_ln(*real_at(before, k));
+    return;
+  }
+  for (int lane = 0; lane < LOCKSTEP_LANES; lane++) s->entropy[lane] += rng_ln(before[lane]);
 }
 
 /* Integrals until now, then the counts after the event. */

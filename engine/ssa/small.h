@@ -36,6 +36,7 @@ typedef struct small_op {
   double value; /* of a POW: the exponent when it is whole and constant, else NaN */
   int32_t code; /* tape_code */
   int32_t a, b, c;
+  int32_t to; /* lockstep.h: where the value goes */
 } small_op;
 
 typedef struct small_change {

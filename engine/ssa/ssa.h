@@ -104,6 +104,7 @@ void ssa_rebase(ssa_replica *self, const ness_network *net, const ssa_kernel *ke
  * expression of rates and means gets its error from leaving out one batch at a time. */
 typedef struct ssa_result {
   const char *method, *form; /* of the kernel */
+  size_t replica_bytes;      /* of one that is in hand */
   int32_t batches;           /* min(replicas, SSA_BATCHES): replica r falls in batch r * batches / replicas */
   int64_t replicas, events;
   double *counted;        /* (batches) s */

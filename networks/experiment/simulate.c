@@ -56,6 +56,7 @@ static void simulate_answer(const ness_network *net, const ssa_result *r, doc_no
   doc_int(run, "batches", r->batches);
   doc_string(run, "method", "%s", r->method);
   doc_string(run, "form", "%s", r->form);
+  doc_int(run, "replica_bytes", (int64_t)r->replica_bytes);
   if (r->absorbed) doc_int(run, "absorbed", r->absorbed);
   if (!(counted > 0)) return;
   doc_node *rows = doc_array(root, "steps");
