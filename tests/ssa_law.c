@@ -373,7 +373,7 @@ int main(void)
   same_law(net_tape(3), 0.9, 12, 40000);
   same_law(net_birth(6, 0.8), 1.3, BINS, 40000);
   same_law(net_birth(0.3, 0.8), 6, BINS, 20000); /* mostly empty */
-  same_law(net_spread(), 0.003, 3, 10000);
+  same_law(net_spread(), 0.003, 3, 30000);
   same_law(net_chain(20, 1), 0.5, 2, 20000);
   fault_found(net_ring(), 0.013, 2, 320000, rate);
   fault_found(net_fuel(), 0.3, 13, 40000, rate);
