@@ -170,6 +170,15 @@ static ssa_pause small_stop(ssa_replica *self, const small_work *w, double t, do
   return total > 0 && t_stop < INFINITY ? SSA_AT_TIME : SSA_ABSORBED;
 }
 
+/* How many of the sums are not beyond the point: by fours, then within one. */
+static inline int32_t leaf_pick(const double *c, double point, int32_t padded)
+{
+  int32_t group = 0;
+  for (int32_t j = SMALL_GROUP - 1; j < padded - 1; j += SMALL_GROUP) group += point >= c[j];
+  const double *const own = c + SMALL_GROUP * group;
+  return SMALL_GROUP * group + (point >= own[0]) + (point >= own[1]) + (point >= own[2]);
+}
+
 /* One body, compiled for the numbers of leaves that are common. */
 static inline __attribute__((always_inline)) ssa_pause small_run(ssa_replica *self, small_work *w, double t_stop,
                                                                  int64_t last, ssa_record *record, int32_t *bad_dir,
@@ -191,8 +200,7 @@ static inline __attribute__((always_inline)) ssa_pause small_run(ssa_replica *se
       break;
     }
     const double point = w->pairs.choice[w->at++] * total, time = t_next - since;
-    int32_t leaf = 0;
-    for (int32_t j = 0; j < padded - 1; j++) leaf += point >= c[j];
+    const int32_t leaf = leaf_pick(c, point, padded);
     for (int32_t m = 0; m < net->moving; m += 2) {
       const pair x = *(const pair *)(const void *)(n + m), area = x * time;
       *(pair *)(void *)(w->dwell + m) += area;
