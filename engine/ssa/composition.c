@@ -42,8 +42,8 @@ enum {
 #define COMPOSITION_FETCH(place) ((void)(place))
 #endif
 
-/* All that a try and a dependency look at, two to a cache line. The propensity is not kept: to compute it at a try
- * costs less than to write it at every event that touches it. */
+/* All that a try and a dependency look at, two to a cache line. The propensity is not kept: a try computes it, and an
+ * event reads the leaves that it touches but writes only those that change their group. */
 typedef struct leaf {
   double k; /* QUAD: k n_a (n_b + shift_b) */
   int32_t a, b;
