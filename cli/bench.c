@@ -137,7 +137,7 @@ static ness_status bench(const cli *self, const bench_model *what, ness_diags *d
 static void put_rows(const cli *self, const bench_row *rows)
 {
   if (!self->given.json)
-    printf("\n%-12s%12s%10s%8s%10s%9s   %-22s%s\n", "ns per event", "trajectory", "ensemble", "on all", "speed-up",
+    printf("\n%-12s%12s%10s%8s%10s%9s   %-24s %s\n", "ns per event", "trajectory", "ensemble", "on all", "speed-up",
            "bytes", "how", "what");
   else fputs(",\n  \"models\": [", stdout);
   for (size_t i = 0; i < MODELS; i++) {
