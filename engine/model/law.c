@@ -57,7 +57,7 @@ double network_tape(const tape_op *tape, int32_t length, const double *constant,
   const tape_op *op = tape;
   for (int32_t i = 0; i < length; i++, op++) {
     const tape_code code = (tape_code)op->code;
-    const int32_t registers = tape_registers(code);
+    const int32_t registers = tape_registers(op->code);
     const double a = code == TAPE_CONST ? constant[op->a] : code == TAPE_SLOT ? (double)n[op->a] : reg[op->a];
     reg[i] = tape_apply(code, a, registers > 1 ? reg[op->b] : 0, registers > 2 ? reg[op->c] : 0);
   }

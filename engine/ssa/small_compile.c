@@ -37,7 +37,7 @@ static int32_t tape_add(tape_maker *self, tape_code code, int32_t a, int32_t b, 
   const int32_t reg = self->end - self->begin;
   self->fits = self->fits && self->end < SMALL_OPS && reg < SMALL_REGISTERS;
   if (self->fits) {
-    self->out->op[self->end] = (small_op){.value = value, .code = code, .a = a, .b = b, .c = c};
+    self->out->op[self->end] = (small_op){.value = value, .code = (int32_t)code, .a = a, .b = b, .c = c};
   }
   self->end += self->fits;
   return reg;
