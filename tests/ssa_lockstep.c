@@ -187,6 +187,18 @@ static ness_network *net_laws(void)
   return net_finish(b);
 }
 
+/* X comes at Y Y / (X + Y): no number where both are 0, which no replica is and an empty seat may be. */
+static ness_network *net_share(void)
+{
+  const net_slot slots[] = {{"X", 3, 0}, {"Y", 5, 0}};
+  const tape_op forth[] = {
+      {TAPE_SLOT, 0, 0, 0}, {TAPE_SLOT, 1, 0, 0}, {TAPE_ADD, 0, 1, 0}, {TAPE_DIV, 1, 2, 0}, {TAPE_MUL, 1, 3, 0}};
+  const net_step come = {"come", 0, 0.7, 0, {0}, 1, {0}};
+  network_builder *b = net_slots("share", 2, slots);
+  net_add(b, &come, 5, forth, 0, NULL, NULL);
+  return net_finish(b);
+}
+
 /* 20 copies of two forms, two ways between them, and a loss until nothing is left. */
 static ness_network *net_switches(void)
 {
@@ -270,6 +282,7 @@ int main(void)
     same_bits(net_cubic(), 10, false);
     same_bits(net_tape(3), 10, false);
     same_bits(net_laws(), 10, false);
+    same_bits(net_share(), 60, false);
   }
   overflow();
   same_ensemble();

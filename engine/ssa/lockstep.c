@@ -1,6 +1,6 @@
 /* Seats: how replicas enter and leave the lanes, and which loop runs.
  * Invariant: between two calls a lane stands before its next event; the wait that ended a run is drawn again, since a
- * step that is not made gives its two draws back. Cost: about 200 ns and 20 ns a slot and leaf for a pause. */
+ * step that is not made gives its two draws back. Cost of a pause: O(slots + leaves). */
 #include "engine/ssa/lockstep.h"
 #include "engine/base/simd.h"
 
@@ -32,9 +32,9 @@ static void seat_empty(lockstep *self, int32_t lane)
   lockstep_state *const s = self->state;
   self->seat[lane] = NULL;
   self->left[lane] = INT64_MAX;
+  s->idle[lane] = UINT64_MAX;
   for (int32_t i = 0; i <= self->net->slots; i++) s->n[i][lane] = 0;
   s->t[lane] = s->since[lane] = 0;
-  s->horizon[lane] = INFINITY;
 }
 
 static void net_scale(small_net *net)
@@ -99,6 +99,7 @@ void lockstep_seat(lockstep *self, int32_t lane, ssa_replica *replica, double t_
   self->taken++;
   self->t_stop[lane] = t_stop;
   self->left[lane] = max_events > 0 ? max_events : INT64_MAX;
+  s->idle[lane] = 0;
   s->hi[lane] = stream->hi;
   s->lo[lane] = stream->lo;
   s->inc_hi[lane] = stream->inc_hi;
@@ -216,7 +217,7 @@ int32_t lockstep_next(lockstep *self, ssa_pause *pause)
     streams_back(s);
     counters_empty(self, steps);
     for (int32_t lane = 0; lane < LOCKSTEP_LANES; lane++) {
-      if (steps < least && self->seat[lane] && !s->stay[lane]) {
+      if (steps < least && !s->stay[lane]) {
         *pause = lane_stop(self, lane);
         return lane;
       }

@@ -15,8 +15,8 @@ enum {
 typedef double lockstep_row[LOCKSTEP_LANES];
 typedef uint64_t lockstep_words[LOCKSTEP_LANES];
 
-/* Everything of the loop, a row a number: (… x lanes). An empty seat has counts of 0 and the constant 0, so nothing is
- * open and nothing fires there. */
+/* Everything of the loop, a row a number: (rows x lanes). What happens in an empty seat is of no account: it is idle and
+ * never ends a run, whatever its rates come to at the counts that stand there. */
 typedef struct lockstep_state {
   _Alignas(64) lockstep_words hi, lo, inc_hi, inc_lo; /* the streams */
   lockstep_row t, since, horizon;
@@ -29,6 +29,7 @@ typedef struct lockstep_state {
   int32_t out[SMALL_LEAVES];              /* of leaves with a tape: where its value is, from n on */
   lockstep_words fired[SMALL_LEAVES];     /* -1 where the leaf fires; by rows: how often it did */
   lockstep_words packed[LOCKSTEP_PACKED]; /* events since they were last emptied, a byte a leaf */
+  lockstep_words idle;                    /* -1 in empty seats, else 0 */
   lockstep_words stay;                    /* out: 0 for lanes that cannot make the next step, else -1 */
   int32_t row[LOCKSTEP_LANES];            /* by rows: of few states, STATES_MOST in empty seats */
 } lockstep_state;

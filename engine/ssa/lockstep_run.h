@@ -303,7 +303,8 @@ RNG_INLINE int pace_draw(lane_pace *self, lockstep_state *s, const rng_reals *to
     point[k] = rng_open(rng_lanes_next(&self->stream[k])) * total[k];
     next[k] = self->t[k] + wait / total[k];
     time[k] = next[k] - self->since[k];
-    const rng_masks stay = (next[k] <= *real_at(s->horizon, k)) & (total[k] <= DBL_MAX);
+    const rng_masks can = (next[k] <= *real_at(s->horizon, k)) & (total[k] <= DBL_MAX);
+    const rng_masks stay = can | (rng_masks)*word_at(s->idle, k);
     *word_at(s->stay, k) = (rng_words)stay;
     all &= stay;
   }
