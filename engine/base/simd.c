@@ -1,4 +1,4 @@
-/* Asks the processor, once; a limit can only lower the answer. */
+/* Asks the processor; a limit can only lower the answer. */
 #include "engine/base/simd.h"
 
 #include <stdatomic.h>

@@ -1,7 +1,7 @@
 /* Lanes: as many streams, or draws of one stream, side by side as a vector register of this translation unit holds
  * (RNG_WIDTH). Every lane does what rng.h and rng_math.c do with one number, operation by operation, so the bits do not
  * depend on the width. Included by the sources that are compiled once for each level of instructions, and by nothing
- * else. Cost on AVX2: about 12 cycles for four draws, 20 for four logarithms. */
+ * else. */
 #ifndef ENGINE_RNG_RNG_VECTOR_H
 #define ENGINE_RNG_RNG_VECTOR_H
 
