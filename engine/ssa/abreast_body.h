@@ -1,0 +1,114 @@
+/* One event after another with LANES groups side by side (abreast_run.h). A group of its own is plain numbers. */
+#if LANES == 1
+#define REAL double
+#define PARTS 1
+#define NAMED(name) name##_1
+#else
+#define REAL rng_reals
+#define PARTS (LANES / RNG_WIDTH)
+#if LANES == 4
+#define NAMED(name) name##_4
+#else
+#define NAMED(name) name##_8
+#endif
+#endif
+
+/* The sums before each group, from the sums of the groups; returns the sum of all. */
+RNG_INLINE double NAMED(groups_sum)(const REAL *sum, REAL *before)
+{
+#if LANES == 1
+  before[0] = 0;
+  return sum[0];
+#else
+  double total = 0;
+  EACH(k)
+  {
+    const double b1 = total + sum[k][0], b2 = b1 + sum[k][1];
+#if RNG_WIDTH == 4
+    const double b3 = b2 + sum[k][2];
+    before[k] = (REAL){total, b1, b2, b3};
+    total = b3 + sum[k][3];
+#else
+    before[k] = (REAL){total, b1};
+    total = b2;
+#endif
+  }
+  return total;
+#endif
+}
+
+/* How many sums are not beyond the point. */
+RNG_INLINE int32_t NAMED(sums_below)(REAL sum[SMALL_GROUP][PARTS], const REAL *before, double point)
+{
+#if LANES == 1
+  (void)before; /* the last sum is beyond every point */
+  return (point >= sum[0][0]) + (point >= sum[1][0]) + (point >= sum[2][0]);
+#else
+  int32_t below = 0;
+  EACH(k)
+  {
+#if RNG_WIDTH == 4
+    int32_t bits = 0;
+    EVERY(i) bits |= _mm256_movemask_pd((__m256d)(point >= before[k] + sum[i][k])) << 4 * i;
+    below += __builtin_popcount((unsigned)bits);
+#else
+    rng_masks count = {0};
+    EVERY(i) count -= point >= before[k] + sum[i][k];
+    below += (int32_t)(count[0] + count[1]);
+#endif
+  }
+  return below;
+#endif
+}
+
+static int32_t NAMED(run)(const abreast_net *net, abreast_state *s, const rng_pairs *pairs, int32_t at, int32_t most,
+                          double horizon, const int32_t *dirs, ssa_record *record)
+{
+  REAL x[SMALL_GROUP][PARTS], y[SMALL_GROUP][PARTS], sum[SMALL_GROUP][PARTS], before[PARTS];
+  const REAL *const k_row = (const REAL *)(const void *)net->k;
+  double t = s->t, since = s->since;
+  int32_t made = 0;
+  memcpy(x, s->x, sizeof x);
+  memcpy(y, s->y, sizeof y);
+  for (; made < most; made++) {
+    EACH(k)
+    {
+      EVERY(i) sum[i][k] = k_row[PARTS * i + k] * x[i][k] * y[i][k];
+      for (int i = 1; i < SMALL_GROUP; i++) sum[i][k] += sum[i - 1][k];
+    }
+    const double total = NAMED(groups_sum)(sum[SMALL_GROUP - 1], before);
+    const double t_next = t + pairs->wait[at + made] / total, time = t_next - since;
+    if (!(t_next <= horizon && total <= DBL_MAX)) break;
+    const int32_t leaf = NAMED(sums_below)(sum, before, pairs->choice[at + made] * total);
+    const double *const row = net->change + ((int64_t)leaf << net->shift);
+    const REAL *const change = (const REAL *)(const void *)row;
+    EACH(k)
+    {
+      EVERY(i) x[i][k] += change[PARTS * i + k];
+      EVERY(i) y[i][k] += change[PARTS * (SMALL_GROUP + i) + k];
+    }
+    for (int32_t m = 0; m < net->counts; m += RNG_WIDTH) {
+      rng_reals *const n = (rng_reals *)(void *)(s->n + m);
+      const rng_reals area = *n * time;
+      *(rng_reals *)(void *)(s->dwell + m) += area;
+      *(rng_reals *)(void *)(s->dwell2 + m) += *n * area;
+      *n += *(const rng_reals *)(const void *)(row + 2 * SMALL_GROUP * LANES + m);
+    }
+    s->fired[leaf]++;
+    t = since = t_next;
+    if (record) {
+      record->time[record->rows] = t;
+      record->dir[record->rows++] = dirs[leaf];
+    }
+  }
+  s->t = t;
+  s->since = since;
+  memcpy(s->x, x, sizeof x);
+  memcpy(s->y, y, sizeof y);
+  return made;
+}
+
+#undef LANES
+#undef REAL
+#undef PARTS
+#undef NAMED
