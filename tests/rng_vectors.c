@@ -316,37 +316,41 @@ static void test_math(void)
   }
 }
 
-/* Blocks of pairs are the draws of the stream in turn, by every level of instructions; and a step back undoes a draw.
- */
-static void pairs_are_draws(void)
+/* The ring of pairs has the draws of the stream in turn, by every level of instructions. */
+static void pairs_are_draws(const rng_pairs_level *level)
 {
-  for (int level = 0; level <= (int)SIMD_AVX512; level++) {
-    static rng_pairs block;
-    rng_stream stream, plain;
-    int wrong = 0;
-    simd_limit((simd_level)level);
-    rng_init(&stream, 20261129, 7, 1);
-    plain = stream;
-    for (int blocks = 0; blocks < 100; blocks++) {
-      rng_pairs_best()(&stream, &block);
-      for (int k = 0; k < RNG_PAIRS; k++) {
-        const double wait = -rng_ln(rng_double_open(&plain)), choice = rng_double_open(&plain);
-        wrong += block.wait[k] != wait || block.choice[k] != choice || !(wait > 0 && wait < 37);
-      }
-      wrong += memcmp(&stream, &plain, sizeof stream) != 0;
-    }
-    CHECK(wrong == 0);
-    const rng_stream before = stream;
-    rng_next(&stream);
-    CHECK(memcmp(&stream, &before, sizeof stream) != 0);
-    rng_back(&stream);
-    CHECK(memcmp(&stream, &before, sizeof stream) == 0);
+  static rng_pairs ring;
+  rng_stream stream, plain;
+  int wrong = 0;
+  rng_init(&stream, 20261129, 7, 1);
+  plain = stream;
+  level->start(&ring, &stream);
+  for (uint64_t k = 0; k < 100 * RNG_PAIRS; k++) {
+    const double wait = -rng_ln(rng_double_open(&plain)), choice = rng_double_open(&plain);
+    wrong += ring.wait[k % RNG_PAIRS] != wait || ring.choice[k % RNG_PAIRS] != choice || !(wait > 0 && wait < 37);
+    if (k % level->width == level->width - 1) level->more(&ring, (k + 1 - level->width) % RNG_PAIRS);
   }
+  CHECK(wrong == 0);
+}
+
+static void back_undoes(void)
+{
+  rng_stream stream;
+  rng_init(&stream, 20261129, 7, 1);
+  const rng_stream before = stream;
+  rng_next(&stream);
+  CHECK(memcmp(&stream, &before, sizeof stream) != 0);
+  rng_back(&stream);
+  CHECK(memcmp(&stream, &before, sizeof stream) == 0);
 }
 
 int main(void)
 {
-  pairs_are_draws();
+  pairs_are_draws(&rng_pairs_plain);
+#if defined(__x86_64__)
+  if (simd_best() >= SIMD_AVX2) pairs_are_draws(&rng_pairs_avx2);
+#endif
+  back_undoes();
   test_published();
   test_spawned();
   test_seed_sequence();

@@ -46,8 +46,8 @@ static void meddle(ssa_replica *self, const ness_network *net, int k)
   }
 }
 
-/* `few`: the network has few states. */
-static void same_bits(ness_network *net, double t_end, bool few)
+/* One at a time they run by the level in turn with plain instructions. `few`: the network has few states. */
+static void same_bits(ness_network *net, double t_end, bool few, simd_level level)
 {
   static ssa_replica one[REPLICAS], several[REPLICAS];
   const ssa_kernel *const kernel = ssa_kernel_find("direct", net);
@@ -58,9 +58,11 @@ static void same_bits(ness_network *net, double t_end, bool few)
   small_compile(net, &small);
   void *block;
   states_build(rows, &small, net->slot_start);
-  lockstep_init(&steps, &small, rows, carve_block(lockstep_size(), &block));
   int at[REPLICAS] = {0}, next = 0, of[LOCKSTEP_LANES];
+  simd_limit(level);
+  lockstep_init(&steps, &small, rows, carve_block(lockstep_size(), &block));
   for (int r = 0; r < REPLICAS; r++) {
+    simd_limit(r % 2 ? level : SIMD_PLAIN);
     CHECK(ssa_replica_init(&one[r], net, kernel) == NESS_OK && ssa_replica_init(&several[r], net, kernel) == NESS_OK);
     ssa_replica_start(&one[r], net, kernel, 5, r);
     ssa_replica_start(&several[r], net, kernel, 5, r);
@@ -99,6 +101,16 @@ static void same_bits(ness_network *net, double t_end, bool few)
   mem_free(rows);
   mem_free(block);
   network_free(net);
+}
+
+/* Second order and first, of two kinds and of one, in three groups of leaves. */
+static ness_network *net_second(void)
+{
+  const net_slot slots[] = {{"X", 9, 0}, {"Y", 6, 0}, {"Z", 0, 0}, {"E", 2, 0}};
+  const net_step steps[] = {{"bind", 0.3, 1, 2, {0, 1}, 1, {2}},    {"pair", 0.1, 0.5, 2, {0, 0}, 1, {1}},
+                            {"catch", 0.2, 0.4, 2, {3, 2}, 1, {3}}, {"feed", 5, 0.3, 0, {0}, 1, {0}},
+                            {"turn", 0.7, 0.2, 1, {1}, 2, {0, 3}},  {"loss", 0.3, 0, 1, {3}, 0, {0}}};
+  return net_make("second", 4, slots, 6, steps);
 }
 
 /* 3 X <-> Y at k n (n-1)(n-2), a fountain of X, and a loss of Y that needs two to be there. */
@@ -272,17 +284,19 @@ int main(void)
       printf("no %s here\n", simd_name((simd_level)level));
       continue;
     }
-    same_bits(net_ring(), 20, true);
-    same_bits(net_fuel(), 10, false);
-    same_bits(net_switches(), 40, true);
-    same_bits(net_pairs(), 10, false);
-    same_bits(net_exclusion(), 10, false);
-    same_bits(net_birth(6, 0.8), 30, false);
-    same_bits(net_chain(12, 3), 10, false);
-    same_bits(net_cubic(), 10, false);
-    same_bits(net_tape(3), 10, false);
-    same_bits(net_laws(), 10, false);
-    same_bits(net_share(), 60, false);
+    same_bits(net_ring(), 20, true, (simd_level)level);
+    same_bits(net_fuel(), 10, false, (simd_level)level);
+    same_bits(net_switches(), 40, true, (simd_level)level);
+    same_bits(net_pairs(), 10, false, (simd_level)level);
+    same_bits(net_exclusion(), 10, false, (simd_level)level);
+    same_bits(net_birth(6, 0.8), 30, false, (simd_level)level);
+    same_bits(net_chain(12, 3), 10, false, (simd_level)level);
+    same_bits(net_chain(6, 3), 10, false, (simd_level)level);
+    same_bits(net_second(), 10, false, (simd_level)level);
+    same_bits(net_cubic(), 10, false, (simd_level)level);
+    same_bits(net_tape(3), 10, false, (simd_level)level);
+    same_bits(net_laws(), 10, false, (simd_level)level);
+    same_bits(net_share(), 60, false, (simd_level)level);
   }
   overflow();
   same_ensemble();

@@ -1,7 +1,7 @@
-/* rng_pairs_fill.h for AVX2. */
-#include "engine/rng/rng_pairs_levels.h"
+/* rng_pairs_level.h for AVX2. */
+#include "engine/rng/rng_pairs.h"
 #if defined(__AVX2__)
-#include "engine/rng/rng_pairs_fill.h"
+#include "engine/rng/rng_pairs_level.h"
 
-const rng_pairs_fill rng_pairs_avx2 = pairs_fill;
+const rng_pairs_level rng_pairs_avx2 = RNG_PAIRS_LEVEL;
 #endif

@@ -1,8 +1,5 @@
 /* From a small network to its rows. Cost: some microseconds. */
 #include "engine/ssa/abreast.h"
-#include "engine/base/simd.h"
-
-#include <string.h>
 
 enum { COUNTS_WHOLE = 4 }; /* of the widest vectors */
 
@@ -13,10 +10,12 @@ static int32_t place_of(const abreast_net *self, int32_t leaf)
 
 void abreast_compile(const small_net *net, abreast_net *out)
 {
-  const int32_t groups = net->padded / SMALL_GROUP;
-  memset(out, 0, sizeof *out);
+  static const int32_t lanes[ABREAST_FORMS] = {1, 4, 8};
+  out->form = -1;
   if (net->quads < net->leaves) return;
-  out->lanes = groups == 1 ? 1 : groups <= 4 ? 4 : ABREAST_GROUPS;
+  for (out->form = 0; SMALL_GROUP * lanes[out->form] < net->padded; out->form++) {
+  }
+  out->lanes = lanes[out->form];
   out->counts = (net->moving + COUNTS_WHOLE - 1) / COUNTS_WHOLE * COUNTS_WHOLE;
   const int32_t factors = SMALL_GROUP * out->lanes;
   while (1 << out->shift < 2 * factors + out->counts) out->shift++;
@@ -33,22 +32,11 @@ void abreast_compile(const small_net *net, abreast_net *out)
   }
 }
 
-abreast_run abreast_best(const abreast_net *net)
+void abreast_load(abreast_net *self, const small_net *net, const double *n)
 {
-  const int form = net->lanes == 1 ? 0 : net->lanes == 4 ? 1 : 2;
-#if defined(__x86_64__)
-  if (simd_best() >= SIMD_AVX2) return abreast_avx2[form];
-#endif
-  return abreast_plain[form];
-}
-
-void abreast_load(const small_net *net, const abreast_net *rows, abreast_state *state)
-{
-  memset(state->x, 0, sizeof state->x);
-  memset(state->y, 0, sizeof state->y);
   for (int32_t j = 0; j < net->leaves; j++) {
     const small_rate *const r = &net->rate[j];
-    state->x[place_of(rows, j)] = state->n[r->a];
-    state->y[place_of(rows, j)] = state->n[r->b] + r->shift_b;
+    self->x[place_of(self, j)] = n[r->a];
+    self->y[place_of(self, j)] = n[r->b] + r->shift_b;
   }
 }

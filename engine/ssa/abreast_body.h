@@ -1,4 +1,4 @@
-/* One event after another with LANES groups side by side (abreast_run.h). A group of its own is plain numbers. */
+/* One event after another with LANES groups side by side (single_run.h). A group of its own is plain numbers. */
 #if LANES == 1
 #define REAL double
 #define PARTS 1
@@ -61,15 +61,16 @@ RNG_INLINE int32_t NAMED(sums_below)(REAL sum[SMALL_GROUP][PARTS], const REAL *b
 #endif
 }
 
-static int32_t NAMED(run)(const abreast_net *net, abreast_state *s, const rng_pairs *pairs, int32_t at, int32_t most,
-                          double horizon, const int32_t *dirs, ssa_record *record)
+static int64_t NAMED(abreast_run)(single *s, int64_t most, double horizon, ssa_record *record)
 {
+  abreast_net *const net = &s->rows;
   REAL x[SMALL_GROUP][PARTS], y[SMALL_GROUP][PARTS], sum[SMALL_GROUP][PARTS], before[PARTS];
   const REAL *const k_row = (const REAL *)(const void *)net->k;
   double t = s->t, since = s->since;
-  int32_t made = 0;
-  memcpy(x, s->x, sizeof x);
-  memcpy(y, s->y, sizeof y);
+  uint64_t at = s->at;
+  int64_t made = 0;
+  memcpy(x, net->x, sizeof x);
+  memcpy(y, net->y, sizeof y);
   for (; made < most; made++) {
     EACH(k)
     {
@@ -77,9 +78,10 @@ static int32_t NAMED(run)(const abreast_net *net, abreast_state *s, const rng_pa
       for (int i = 1; i < SMALL_GROUP; i++) sum[i][k] += sum[i - 1][k];
     }
     const double total = NAMED(groups_sum)(sum[SMALL_GROUP - 1], before);
-    const double t_next = t + pairs->wait[at + made] / total, time = t_next - since;
+    const uint64_t pair = at % RNG_PAIRS;
+    const double t_next = t + s->pairs.wait[pair] / total, time = t_next - since;
     if (!(t_next <= horizon && total <= DBL_MAX)) break;
-    const int32_t leaf = NAMED(sums_below)(sum, before, pairs->choice[at + made] * total);
+    const int32_t leaf = NAMED(sums_below)(sum, before, s->pairs.choice[pair] * total);
     const double *const row = net->change + ((int64_t)leaf << net->shift);
     const REAL *const change = (const REAL *)(const void *)row;
     EACH(k)
@@ -96,15 +98,14 @@ static int32_t NAMED(run)(const abreast_net *net, abreast_state *s, const rng_pa
     }
     s->fired[leaf]++;
     t = since = t_next;
-    if (record) {
-      record->time[record->rows] = t;
-      record->dir[record->rows++] = dirs[leaf];
-    }
+    pair_taken(s, ++at);
+    if (record) single_record(record, t, s->net.dir[leaf]);
   }
   s->t = t;
   s->since = since;
-  memcpy(s->x, x, sizeof x);
-  memcpy(s->y, y, sizeof y);
+  s->at = at;
+  memcpy(net->x, x, sizeof x);
+  memcpy(net->y, y, sizeof y);
   return made;
 }
 

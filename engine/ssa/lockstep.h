@@ -15,8 +15,8 @@ enum {
 typedef double lockstep_row[LOCKSTEP_LANES];
 typedef uint64_t lockstep_words[LOCKSTEP_LANES];
 
-/* Everything of the loop, a row a number: (rows x lanes). What happens in an empty seat is of no account: it is idle and
- * never ends a run, whatever its rates come to at the counts that stand there. */
+/* Everything of the loop, a row a number: (rows x lanes). What happens in an empty seat is of no account: it is idle
+ * and never ends a run, whatever its rates come to at the counts that stand there. */
 typedef struct lockstep_state {
   _Alignas(64) lockstep_words hi, lo, inc_hi, inc_lo; /* the streams */
   lockstep_row t, since, horizon;

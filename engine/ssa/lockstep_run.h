@@ -291,16 +291,16 @@ RNG_INLINE void pace_store(const lane_pace *self, lockstep_state *s)
   }
 }
 
-/* The time of the next event, the time since integrals were last made, and the point that selects, from the totals.
+/* The time of the next event, the time since integrals were last made, and the choice, from the totals.
  * False when some lane cannot make the step; `stay` says which. */
 RNG_INLINE int pace_draw(lane_pace *self, lockstep_state *s, const rng_reals *total, rng_reals *next, rng_reals *time,
-                         rng_reals *point)
+                         rng_reals *choice)
 {
   rng_masks all = (rng_masks){0} - 1;
   EACH(k)
   {
     const rng_reals wait = rng_minus_ln(rng_open(rng_lanes_next(&self->stream[k])));
-    point[k] = rng_open(rng_lanes_next(&self->stream[k])) * total[k];
+    choice[k] = rng_open(rng_lanes_next(&self->stream[k]));
     next[k] = self->t[k] + wait / total[k];
     time[k] = next[k] - self->since[k];
     const rng_masks can = (next[k] <= *real_at(s->horizon, k)) & (total[k] <= DBL_MAX);
@@ -322,6 +322,7 @@ static int32_t loop_run(const small_net *net, lockstep_state *s, int32_t steps)
     rng_reals total[PARTS], next[PARTS], time[PARTS], point[PARTS];
     EACH(k) total[k] = *real_at(s->c[net->padded - 1], k);
     if (!pace_draw(&pace, s, total, next, time, point) || done == steps) break;
+    EACH(k) point[k] *= total[k];
     leaves_pick(net, s, point);
     if (net->entropy) fired_rates(net, s, 0, before);
     slots_change(net, s, time);
@@ -351,9 +352,9 @@ static void rows_leave(const small_net *net, const states_table *states, lockste
 
 /* One lane: integrals, counter, and the row after the event. */
 RNG_INLINE const states_row *row_step(const states_row *rows, const states_row *row, lockstep_state *s, int lane,
-                                      double point, double time)
+                                      double choice, double time)
 {
-  const int32_t open = states_pick(row, point);
+  const int32_t open = states_pick(row, choice);
   for (int i = 0; i < STATES_FILLED; i++) {
     const double area = row->x[i] * time;
     s->dwell[row->filled[i]][lane] += area;
@@ -366,14 +367,14 @@ RNG_INLINE const states_row *row_step(const states_row *rows, const states_row *
 static int32_t loop_rows(const small_net *net, const states_table *states, lockstep_state *s, int32_t steps)
 {
   const states_row *const rows = states->row, *row[LOCKSTEP_LANES];
-  _Alignas(64) lockstep_row points, times;
+  _Alignas(64) lockstep_row choices, times;
   lane_pace pace;
   pace_load(&pace, s);
   for (int lane = 0; lane < LOCKSTEP_LANES; lane++) row[lane] = rows + s->row[lane];
   for (int32_t j = 0; j < net->leaves; j++) memset(s->fired[j], 0, sizeof s->fired[j]);
   int32_t done = 0;
   for (;; done++) {
-    rng_reals total[PARTS], next[PARTS], time[PARTS], point[PARTS];
+    rng_reals total[PARTS], next[PARTS], time[PARTS], choice[PARTS];
     EACH(k)
     {
 #if RNG_WIDTH == 8
@@ -386,15 +387,15 @@ static int32_t loop_rows(const small_net *net, const states_table *states, locks
       total[k] = (rng_reals){row[2 * k]->total, row[2 * k + 1]->total};
 #endif
     }
-    if (!pace_draw(&pace, s, total, next, time, point) || done == steps) break;
+    if (!pace_draw(&pace, s, total, next, time, choice) || done == steps) break;
     EACH(k)
     {
-      *real_at(points, k) = point[k];
+      *real_at(choices, k) = choice[k];
       *real_at(times, k) = time[k];
       pace.t[k] = pace.since[k] = next[k];
     }
     for (int lane = 0; lane < LOCKSTEP_LANES; lane++) {
-      row[lane] = row_step(rows, row[lane], s, lane, points[lane], times[lane]);
+      row[lane] = row_step(rows, row[lane], s, lane, choices[lane], times[lane]);
     }
   }
   for (int lane = 0; lane < LOCKSTEP_LANES; lane++) s->row[lane] = (int32_t)(row[lane] - rows);

@@ -2,54 +2,38 @@
  * are looked up (states.h), those of mass action up to the second order go abreast (abreast.h); here are the others,
  * with bounds, third order and tapes. Waits and choices come in blocks. Invariant: a pause leaves no trace; the stream
  * stands before the pair of the next event, or, with a wait pending, rng_event does. */
+#include "engine/base/simd.h"
 #include "engine/model/tape.h"
-#include "engine/ssa/abreast.h"
-#include "engine/ssa/states.h"
+#include "engine/ssa/single.h"
 
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
-typedef struct small_step {         /* what the firing of a leaf changes, filled up with changes of nothing */
-  int64_t slot[SMALL_STEP_CHANGES]; /* in the order of small_net */
-  double by[SMALL_STEP_CHANGES];
-} small_step;
-
-typedef struct small_work {
-  small_net net;
-  rng_pairs_fill fill;
-  abreast_run abreast;          /* NULL: not for this network */
-  int32_t changes;              /* the most that any leaf has */
-  int32_t row;                  /* of few states, or -1 */
-  int32_t at;                   /* next pair of the block */
-  rng_stream block, end, stood; /* the stream before and behind the block, and before pair `at` at the last pause */
-  double entropy;               /* of steps with a tape */
-  small_step step[SMALL_LEAVES];
-  double a[SMALL_LEAVES], c[SMALL_LEAVES];
-  rng_pairs pairs;
-  abreast_net rows;
-  abreast_state now; /* whoever makes the events */
-  states_table states;
-} small_work;
-
 static size_t small_size(const ness_network *net)
 {
   (void)net;
-  return sizeof(small_work);
+  return sizeof(single);
+}
+
+static const single_loops *loops_best(void)
+{
+#if defined(__x86_64__)
+  if (simd_best() >= SIMD_AVX2) return &single_avx2;
+#endif
+  return &single_plain;
 }
 
 static void small_start(void *work, const ness_network *net)
 {
-  small_work *const w = work;
+  single *const w = work;
   small_net *const s = &w->net;
   int32_t used[SMALL_LEAVES] = {0};
   small_compile(net, s);
-  w->fill = rng_pairs_best();
-  w->at = RNG_PAIRS;
-  w->now.n[net->nslot] = 1;
   states_build(&w->states, s, net->slot_start);
   abreast_compile(s, &w->rows);
-  w->abreast = w->rows.lanes ? abreast_best(&w->rows) : NULL;
+  w->loops = loops_best();
+  w->n[net->nslot] = 1;
   for (int32_t leaf = 0; leaf < s->leaves; leaf++) {
     for (int32_t i = 0; i < SMALL_STEP_CHANGES; i++) w->step[leaf].slot[i] = net->nslot + 1;
   }
@@ -124,29 +108,7 @@ void small_sums(const small_net *net, const double *n, double *a, double *c)
   sums_make(net, n, a, c);
 }
 
-static void pairs_refill(small_work *w)
-{
-  w->block = w->end;
-  w->fill(&w->end, &w->pairs);
-  w->at = 0;
-}
-
-/* From where the stream stands on; what is left of the block serves when it is its. */
-static void pairs_begin(small_work *w, const rng_stream *stream)
-{
-  if (memcmp(stream, &w->stood, sizeof *stream) != 0) {
-    w->end = *stream;
-    w->at = RNG_PAIRS;
-  }
-}
-
-/* --- runs of events: `most`, or fewer when the next would lie behind the horizon or has no finite propensity --- */
-
-static inline void record_add(ssa_record *record, double t, int32_t dir)
-{
-  record->time[record->rows] = t;
-  record->dir[record->rows++] = dir;
-}
+/* --- runs of events --- */
 
 /* How many of the sums are not beyond the point: by fours, then within one. */
 static inline int32_t leaf_pick(const double *c, double point, int32_t padded)
@@ -157,113 +119,93 @@ static inline int32_t leaf_pick(const double *c, double point, int32_t padded)
   return SMALL_GROUP * group + (point >= own[0]) + (point >= own[1]) + (point >= own[2]);
 }
 
-static int32_t sums_run(small_work *w, int32_t most, double horizon, ssa_record *record)
+static int64_t sums_run(single *w, int64_t most, double horizon, ssa_record *record)
 {
   const small_net *const net = &w->net;
-  abreast_state *const s = &w->now;
-  double *const n = s->n;
-  int32_t made = 0;
+  const rng_pairs_level *const pairs = w->loops->pairs;
+  double *const n = w->n;
+  int64_t made = 0;
   for (; made < most; made++) {
-    const double total = w->c[net->padded - 1], t_next = s->t + w->pairs.wait[w->at + made] / total;
+    const uint64_t pair = w->at % RNG_PAIRS;
+    const double total = w->c[net->padded - 1], t_next = w->t + w->pairs.wait[pair] / total;
     if (!(t_next <= horizon && total <= DBL_MAX)) break;
-    const int32_t leaf = leaf_pick(w->c, w->pairs.choice[w->at + made] * total, net->padded);
-    const double time = t_next - s->since, before = w->a[leaf];
+    const int32_t leaf = leaf_pick(w->c, w->pairs.choice[pair] * total, net->padded);
+    const double time = t_next - w->since, before = w->a[leaf];
     for (int32_t m = 0; m < net->moving; m++) {
       const double area = n[m] * time;
-      s->dwell[m] += area;
-      s->dwell2[m] += n[m] * area;
+      w->dwell[m] += area;
+      w->dwell2[m] += n[m] * area;
     }
-    const small_step *const step = &w->step[leaf];
+    const single_step *const step = &w->step[leaf];
     for (int32_t i = 0; i < w->changes; i++) n[step->slot[i]] += step->by[i];
     sums_make(net, n, w->a, w->c);
     if (net->entropy && net->reverse[leaf] >= 0) {
       w->entropy += rng_ln(before / w->a[net->reverse[leaf]]);
     }
-    s->t = s->since = t_next;
-    s->fired[leaf]++;
-    if (record) record_add(record, t_next, net->dir[leaf]);
+    w->t = w->since = t_next;
+    w->fired[leaf]++;
+    if (++w->at % pairs->width == 0) pairs->more(&w->pairs, (w->at - pairs->width) % RNG_PAIRS);
+    if (record) single_record(record, t_next, net->dir[leaf]);
   }
   return made;
-}
-
-/* The same by rows of few states. */
-static int32_t states_run(small_work *w, int32_t most, double horizon, ssa_record *record)
-{
-  const small_net *const net = &w->net;
-  const states_row *const rows = w->states.row, *row = rows + w->row;
-  abreast_state *const s = &w->now;
-  double t = s->t, since = s->since;
-  int32_t made = 0;
-  for (; made < most; made++) {
-    const double t_next = t + w->pairs.wait[w->at + made] / row->total, time = t_next - since;
-    if (!(t_next <= horizon)) break;
-    const int32_t open = states_pick(row, w->pairs.choice[w->at + made] * row->total), leaf = row->leaf[open];
-    for (int i = 0; i < STATES_FILLED; i++) {
-      const double area = row->x[i] * time;
-      s->dwell[row->filled[i]] += area;
-      s->dwell2[row->filled[i]] += row->x[i] * area;
-    }
-    t = since = t_next;
-    row = rows + row->next[open];
-    s->fired[leaf]++;
-    if (record) record_add(record, t, net->dir[leaf]);
-  }
-  s->t = t;
-  s->since = since;
-  w->row = (int32_t)(row - rows);
-  return made;
-}
-
-static int32_t events_run(small_work *w, int32_t most, double horizon, ssa_record *record)
-{
-  return w->row >= 0  ? states_run(w, most, horizon, record)
-         : w->abreast ? w->abreast(&w->rows, &w->now, &w->pairs, w->at, most, horizon, w->net.dir, record)
-                      : sums_run(w, most, horizon, record);
 }
 
 /* --- advancing --- */
 
-/* Takes the replica over: counts, integrals, and the stream before its next pair. */
-static void work_enter(small_work *w, const ssa_replica *self)
+/* The ring goes on where it is when that is where the stream stands. */
+static void pairs_enter(single *w, const rng_stream *stream)
 {
-  const small_net *const net = &w->net;
-  abreast_state *const s = &w->now;
-  pairs_begin(w, self->pending ? &self->rng_event : &self->rng);
-  for (int32_t i = 0; i < net->slots; i++) s->n[i] = (double)self->n[net->slot[i]];
-  for (int32_t m = 0; m < net->moving; m++) {
-    s->dwell[m] = self->slot[net->slot[m]].dwell;
-    s->dwell2[m] = self->slot[net->slot[m]].dwell2;
-  }
-  memset(s->fired, 0, sizeof s->fired);
-  s->t = self->t_event;
-  s->since = net->moving ? self->slot[net->slot[0]].since : self->t_event;
-  w->entropy = self->tape_entropy;
-  w->row = states_find(&w->states, net, s->n);
-  if (w->row < 0 && w->abreast) abreast_load(net, &w->rows, s);
-  if (w->row < 0 && !w->abreast) sums_make(net, s->n, w->a, w->c);
+  if (memcmp(stream, &w->next, sizeof *stream) == 0) return;
+  w->from = *stream;
+  w->at = 0;
+  w->loops->pairs->start(&w->pairs, stream);
 }
 
-/* Gives it back: the stream stands before the pair that was not used. */
-static void work_leave(small_work *w, ssa_replica *self, int64_t made)
+/* Takes the replica over: counts, integrals, and the stream before its next pair. Returns who makes its events. */
+static single_run work_enter(single *w, const ssa_replica *self)
 {
   const small_net *const net = &w->net;
-  const abreast_state *const s = &w->now;
-  if (w->row >= 0) memcpy(w->now.n, w->states.n[w->row], (size_t)net->slots * sizeof *s->n);
+  pairs_enter(w, self->pending ? &self->rng_event : &self->rng);
+  for (int32_t i = 0; i < net->slots; i++) w->n[i] = (double)self->n[net->slot[i]];
   for (int32_t m = 0; m < net->moving; m++) {
-    self->n[net->slot[m]] = (int64_t)s->n[m];
-    self->slot[net->slot[m]] = (ssa_slot){s->since, s->dwell[m], s->dwell2[m]};
+    w->dwell[m] = self->slot[net->slot[m]].dwell;
+    w->dwell2[m] = self->slot[net->slot[m]].dwell2;
   }
-  for (int32_t j = 0; j < net->leaves; j++) self->fwd[net->count[j]] += s->fired[j];
+  memset(w->fired, 0, sizeof w->fired);
+  w->t = self->t_event;
+  w->since = net->moving ? self->slot[net->slot[0]].since : self->t_event;
+  w->entropy = self->tape_entropy;
+  w->row = states_find(&w->states, net, w->n);
+  if (w->row >= 0) return w->loops->states;
+  if (w->rows.form >= 0) {
+    abreast_load(&w->rows, net, w->n);
+    return w->loops->abreast[w->rows.form];
+  }
+  sums_make(net, w->n, w->a, w->c);
+  return sums_run;
+}
+
+/* Gives it back: the stream stands before the pair that was not taken. */
+static void work_leave(single *w, ssa_replica *self, int64_t made)
+{
+  const small_net *const net = &w->net;
+  if (w->row >= 0) memcpy(w->n, w->states.n[w->row], (size_t)net->slots * sizeof *w->n);
+  for (int32_t m = 0; m < net->moving; m++) {
+    self->n[net->slot[m]] = (int64_t)w->n[m];
+    self->slot[net->slot[m]] = (ssa_slot){w->since, w->dwell[m], w->dwell2[m]};
+  }
+  for (int32_t j = 0; j < net->leaves; j++) self->fwd[net->count[j]] += w->fired[j];
   self->events += made;
   self->tape_entropy = w->entropy;
-  self->t = self->t_event = s->t;
-  w->stood = w->block;
-  rng_advance(&w->stood, 0, 2 * (uint64_t)w->at);
-  self->rng = self->rng_event = w->stood;
+  self->pending = false;
+  self->t = self->t_event = w->t;
+  w->next = w->from;
+  rng_advance(&w->next, 0, 2 * w->at);
+  self->rng = self->rng_event = w->next;
 }
 
 /* A total that is no number, or no finite one: names the direction to blame. */
-static ssa_pause small_bad(const small_work *w, int32_t *bad_dir)
+static ssa_pause small_bad(const single *w, int32_t *bad_dir)
 {
   int32_t worst = 0;
   for (int32_t j = 0; j < w->net.leaves; j++) {
@@ -278,9 +220,9 @@ static ssa_pause small_bad(const small_work *w, int32_t *bad_dir)
 }
 
 /* The next event lies behind t_stop, or never comes, or its time has no number; the work has been left. */
-static ssa_pause small_stop(small_work *w, ssa_replica *self, double t_stop, int32_t *bad_dir)
+static ssa_pause small_stop(single *w, ssa_replica *self, double t_stop, int32_t *bad_dir)
 {
-  sums_make(&w->net, w->now.n, w->a, w->c);
+  sums_make(&w->net, w->n, w->a, w->c);
   const double total = w->c[w->net.padded - 1];
   if (!(total <= DBL_MAX)) return small_bad(w, bad_dir);
   self->pending = total > 0;
@@ -295,24 +237,14 @@ static ssa_pause small_stop(small_work *w, ssa_replica *self, double t_stop, int
 static ssa_pause small_advance(ssa_replica *self, const ness_network *net, double t_stop, int64_t max_events,
                                ssa_record *record, int32_t *bad_dir)
 {
-  small_work *const w = self->work;
-  const double horizon = fmin(t_stop, DBL_MAX);
-  const int64_t last = max_events > 0 ? max_events : INT64_MAX;
-  int64_t fired = 0, most, made;
+  single *const w = self->work;
+  const int64_t last = max_events > 0 ? max_events : INT64_MAX, room = record ? record->capacity - record->rows : last;
+  const int64_t most = last < room ? last : room;
   (void)net;
-  work_enter(w, self);
-  self->pending = false;
-  do {
-    if (w->at == RNG_PAIRS) pairs_refill(w);
-    most = RNG_PAIRS - w->at;
-    if (last - fired < most) most = last - fired;
-    if (record && record->capacity - record->rows < most) most = record->capacity - record->rows;
-    made = events_run(w, (int32_t)most, horizon, record);
-    w->at += (int32_t)made;
-    fired += made;
-  } while (made == most && fired < last && !(record && record->rows == record->capacity));
-  work_leave(w, self, fired);
-  return made < most ? small_stop(w, self, t_stop, bad_dir) : fired == last ? SSA_AT_EVENTS : SSA_RECORD_FULL;
+  const single_run run = work_enter(w, self);
+  const int64_t made = run(w, most, fmin(t_stop, DBL_MAX), record);
+  work_leave(w, self, made);
+  return made < most ? small_stop(w, self, t_stop, bad_dir) : made == last ? SSA_AT_EVENTS : SSA_RECORD_FULL;
 }
 
 const ssa_kernel ssa_kernel_small = {"direct",     "all sums at every event", small_size, small_start, small_load,

@@ -11,7 +11,6 @@
 #ifndef ENGINE_SSA_SMALL_H
 #define ENGINE_SSA_SMALL_H
 
-#include "engine/rng/rng_pairs.h"
 #include "engine/ssa/kernel.h"
 
 enum {

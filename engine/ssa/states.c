@@ -1,5 +1,5 @@
 /* Few states: found breadth first from the start, each with a row of what its events need. Invariant: a row holds the
- * numbers that small_sums gives for its counts, no others. Cost: 0.1 ms at most, 90 KiB. */
+ * numbers that small_sums gives for its counts, no others. Cost: 52 products a row and open leaf, 90 KiB. */
 #include "engine/ssa/states.h"
 
 #include <math.h>
@@ -41,6 +41,20 @@ static int32_t row_of(states_table *self, const small_net *net, const double *n)
   return self->hash[at];
 }
 
+/* The bits of the least choice beyond a sum, among the odd multiples of 2^-53. */
+static int64_t choice_least(double sum, double total)
+{
+  int64_t low = 0, high = INT64_C(1) << 52, bits; /* choice k is (2 k + 1) 2^-53; high is beyond all */
+  while (low < high) {
+    const int64_t middle = (low + high) / 2;
+    if ((double)(2 * middle + 1) * 0x1p-53 * total >= sum) high = middle;
+    else low = middle + 1;
+  }
+  const double choice = (double)(2 * low + 1) * 0x1p-53;
+  memcpy(&bits, &choice, sizeof bits);
+  return bits;
+}
+
 /* Fills a row and finds the states after it; false when something does not fit. */
 static bool row_fill(states_table *self, const small_net *net, int32_t index)
 {
@@ -50,7 +64,8 @@ static bool row_fill(states_table *self, const small_net *net, int32_t index)
   int32_t open = 0, filled = 0;
   small_sums(net, n, a, c);
   row->total = c[net->padded - 1];
-  for (int32_t d = 0; d < STATES_OPEN - 1; d++) row->c[d] = INFINITY;
+  for (int32_t d = 0; d < STATES_OPEN - 1; d++) row->least[d] = INT64_MAX;
+  for (int i = 0; i < STATES_FILLED; i++) row->filled[i] = SMALL_SLOTS - 1; /* where nothing moves */
   for (int32_t m = 0; m < net->moving; m++) {
     const double x = n[m];
     if (x == 0) continue;
@@ -67,7 +82,7 @@ static bool row_fill(states_table *self, const small_net *net, int32_t index)
   for (int32_t j = 0; j < net->leaves; j++) {
     if (!(a[j] > 0)) continue;
     if (open == STATES_OPEN) return false;
-    if (open < STATES_OPEN - 1) row->c[open] = c[j];
+    if (open < STATES_OPEN - 1) row->least[open] = choice_least(c[j], row->total);
     row->leaf[open] = j;
     row->next[open] = row_of(self, net, after[j]);
     if (row->next[open++] < 0) return false;
@@ -81,7 +96,7 @@ void states_build(states_table *self, const small_net *net, const int64_t *start
   for (int32_t i = 0; i < net->slots; i++) n[i] = (double)start[net->slot[i]];
   n[net->slots] = 1;
   for (int32_t i = 0; i < STATES_HASH; i++) self->hash[i] = -1;
-  self->row[STATES_MOST] = (states_row){.c = {INFINITY, INFINITY, INFINITY}, .next = {STATES_MOST}};
+  self->row[STATES_MOST] = (states_row){.least = {INT64_MAX, INT64_MAX, INT64_MAX}, .next = {STATES_MOST}};
   if (net->entropy) return; /* an event would need a logarithm more */
   row_of(self, net, n);
   for (int32_t i = 0; i < self->rows; i++) {

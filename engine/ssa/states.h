@@ -6,6 +6,8 @@
 
 #include "engine/ssa/small.h"
 
+#include <string.h>
+
 enum {
   STATES_MOST = 256,
   STATES_OPEN = 4,   /* open leaves of a state, at most */
@@ -14,12 +16,12 @@ enum {
 };
 
 typedef struct states_row {
-  double total;                  /* the last sum */
-  double c[STATES_OPEN - 1];     /* sums up to each open leaf but the last, infinite beyond */
-  int32_t next[STATES_OPEN];     /* rows after them */
-  int32_t leaf[STATES_OPEN];     /* their numbers in the small network */
-  double x[STATES_FILLED];       /* counts that are not 0 */
-  int32_t filled[STATES_FILLED]; /* and where they are among the moving slots */
+  double total;                   /* the last sum */
+  int64_t least[STATES_OPEN - 1]; /* for each open leaf but the last: states_pick; INT64_MAX beyond */
+  int32_t next[STATES_OPEN];      /* rows after them */
+  int32_t leaf[STATES_OPEN];      /* their numbers in the small network */
+  double x[STATES_FILLED];        /* counts that are not 0 */
+  int32_t filled[STATES_FILLED];  /* and where they are among the moving slots */
 } states_row;
 
 typedef struct states_table {
@@ -34,10 +36,13 @@ void states_build(states_table *self, const small_net *net, const int64_t *start
 /* The row of counts n (slots), -1 when they are not among them. */
 int32_t states_find(const states_table *self, const small_net *net, const double *n);
 
-/* The leaf that fires, by its number among the open ones of the row. */
-static inline int32_t states_pick(const states_row *row, double point)
+/* The leaf that fires, by its number among the open ones of the row. A choice u is beyond a sum c when u total >= c as
+ * rounded, which is when it is not below the least such u: numbers in (0, 1) are in order as their bits are. */
+static inline int32_t states_pick(const states_row *row, double choice)
 {
-  return (point >= row->c[0]) + (point >= row->c[1]) + (point >= row->c[2]);
+  int64_t bits;
+  memcpy(&bits, &choice, sizeof bits);
+  return (bits >= row->least[0]) + (bits >= row->least[1]) + (bits >= row->least[2]);
 }
 
 #endif
