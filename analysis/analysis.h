@@ -68,6 +68,8 @@ unsigned tally_wanted(const tally_plan *plan, const dump_chunk *chunk, int64_t d
 /* `done`: events of the replica before this chunk, for pieces by events. Any thread, each with its own tally. */
 ness_status tally_chunk(const tally_plan *plan, const dump_chunk *chunk, int64_t done, tally *out);
 void tally_free(tally *self);
+/* sum of ln n! over the slots that mass action changes. */
+double tally_factorials(const tally_plan *plan, const int64_t *n);
 
 /* --- stream.c: from the file to the sums --- */
 

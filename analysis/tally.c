@@ -157,8 +157,7 @@ static double *segment_add(tally *self, const tally_plan *plan, int64_t unit, in
   return sum;
 }
 
-/* sum of ln n! over the slots that mass action changes. */
-static double factorials(const tally_plan *plan, const int64_t *n)
+double tally_factorials(const tally_plan *plan, const int64_t *n)
 {
   double sum = 0;
   for (int32_t i = 0; i < plan->net->nslot; i++)
@@ -191,7 +190,7 @@ static void counts_after(const ness_network *net, const int64_t *fwd, const int6
 static void add_ends(const tally_plan *plan, const int64_t *from, const int64_t *to, double *sum)
 {
   sum[TALLY_ENERGY] += network_free_energy(plan->net, to) - network_free_energy(plan->net, from);
-  sum[TALLY_FACTORIAL] += factorials(plan, to) - factorials(plan, from);
+  sum[TALLY_FACTORIAL] += tally_factorials(plan, to) - tally_factorials(plan, from);
 }
 
 static bool counts_legal(const ness_network *net, const int64_t *n)
@@ -342,7 +341,7 @@ static bool tally_stretch(const tally_plan *plan, const dump_chunk *chunk, doubl
 {
   const ness_network *net = plan->net;
   const tally_segment segment = self->segment[self->segments - 1];
-  const double energy = network_free_energy(net, self->n), log_factorial = factorials(plan, self->n);
+  const double energy = network_free_energy(net, self->n), log_factorial = tally_factorials(plan, self->n);
   memset(self->hits, 0, 2 * (size_t)net->nstep * sizeof *self->hits);
   for (int32_t i = 0; i < net->nslot; i++) self->clock[i] = (tally_clock){t_from, 0, 0};
   if (!(times ? follow_rows(plan, chunk, segment.from, segment.to, self, sum)
@@ -359,7 +358,7 @@ static bool tally_stretch(const tally_plan *plan, const dump_chunk *chunk, doubl
   }
   sum[TALLY_TIME] = t_end - t_from;
   sum[TALLY_ENERGY] = network_free_energy(net, self->n) - energy;
-  sum[TALLY_FACTORIAL] += factorials(plan, self->n) - log_factorial;
+  sum[TALLY_FACTORIAL] += tally_factorials(plan, self->n) - log_factorial;
   return true;
 }
 

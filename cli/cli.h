@@ -29,7 +29,7 @@ typedef struct cli_list {
 typedef struct cli_values {
   cli_list words; /* what is no option, in order */
   cli_list columns;
-  const char *color, *output, *level, *method, *experiment, *csv, *format, *completion, *tilt, *until, *unless;
+  const char *color, *output, *level, *method, *experiment, *csv, *format, *completion, *tilt, *until, *unless, *layout;
   double time, warmup, window, every; /* s */
   double tolerance;                   /* of check: kT; of solve: relative */
   double confidence;                  /* 0 ... 1 */
@@ -68,7 +68,8 @@ enum {
   CLI_VERSION = 1u << 10,
   CLI_HELP = 1u << 11,
   CLI_CONVERT = 1u << 12,
-  CLI_ALL = (1u << 13) - 1
+  CLI_REPORT = 1u << 13,
+  CLI_ALL = (1u << 14) - 1
 };
 
 typedef struct cli_option {
@@ -128,6 +129,7 @@ int cli_resume(cli *self);
 int cli_solve(cli *self);
 int cli_scan(cli *self);
 int cli_analyze(cli *self);
+int cli_report(cli *self);
 int cli_test(cli *self);
 int cli_dump(cli *self);
 int cli_bench(cli *self);

@@ -1,4 +1,5 @@
-/* The inside of a result tree, shared by its builder and its two renderers and by nobody else. */
+/* The inside of a result tree, shared by its builder and by what renders it (doc_text.c, doc_json.c, doc_csv.c, and
+ * the pages of analysis/report), and by nobody else. */
 #ifndef ENGINE_BASE_DOC_NODE_H
 #define ENGINE_BASE_DOC_NODE_H
 

@@ -159,6 +159,9 @@ ness_status dump_decode(const dump_reader *self, const dump_frame *frame, dump_b
                         dump_chunk *out);
 void dump_buffer_free(dump_buffer *self);
 
+/* XXH3 of a model text: what tells models apart. */
+uint64_t dump_text_hash(const char *text);
+
 /* The public calls on dumps (ness_dump_ls, ness_dump_verify, ...) stand in include/ness/dump.h; this room has them too.
  */
 

@@ -31,7 +31,6 @@ typedef struct frame_head {
 extern const unsigned char frame_mark[FRAME_MARK];
 bool frame_head_read(const unsigned char *bytes, frame_head *out); /* false: not a header to the byte */
 uint64_t frame_hash(const void *frame, size_t bytes);
-uint64_t dump_text_hash(const char *text);
 const char *dump_kind_name(int32_t kind);
 const char *dump_level_name(int32_t level);
 

@@ -8,6 +8,7 @@
 #include <ness/dump.h>
 #include <ness/interrupt.h>
 #include <ness/model.h>
+#include <ness/report.h>
 #include <ness/simulate.h>
 #include <ness/status.h>
 #include <ness/version.h>

@@ -1,0 +1,34 @@
+/* Entropy production of a dump stretch by stretch: what histograms, the fluctuation theorem and running estimates are
+ * drawn from. */
+#ifndef ANALYSIS_WINDOWS_H
+#define ANALYSIS_WINDOWS_H
+
+#include "engine/base/base.h"
+#include "engine/cme/cme.h"
+#include "engine/dump/dump.h"
+
+#define WINDOWS_GRID 100 /* times of the running estimate */
+
+typedef struct windows {
+  const char *why; /* NULL, or why there are no windows, a static text; *level says which dump would have them */
+  const char *mend;
+  double *entropy; /* (kept) k_B a window: evenly thinned where there are very many */
+  int64_t kept, seen;
+  double length; /* s a window */
+  /* The entropy production of a window is that of the medium plus ln p(start) - ln p(end) with the exact steady
+   * distribution: then the fluctuation theorem holds for windows of any length. Without it, only for long ones. */
+  bool total;
+  double mean; /* of all windows seen, medium alone, k_B/s */
+  double integral,
+      error;      /* mean of exp(-entropy) over those kept, and its standard error as if they were independent */
+  int32_t points; /* of the running estimate: from the start of counting to `time` in every replica */
+  double *time, *running, *spread; /* (points) s; k_B/s; standard error over replicas, NAN for one */
+  int64_t replicas;
+} windows;
+
+/* Reads the dump once. `exact` may be NULL. Memory: O(replicas), and 8 MB of windows. NESS_NOMEM, NESS_STOPPED; damaged
+ * frames are passed over. */
+ness_status windows_read(const char *path, const cme_solution *exact, windows *out);
+void windows_free(windows *self);
+
+#endif

@@ -1,0 +1,414 @@
+/* ness report: asks a model, or a dump and the model in it, the questions whose answers make the page, and hands them
+ * to analysis/report. Invariant: every answer is that of the public call of the same name, and an answer that cannot be
+ * had leaves its reason; so the page says what the commands say. Cost: that of check, solve, a scan of SCAN_POINTS
+ * steady states and, for a dump, two readings. */
+#include "analysis/report/report.h"
+#include "analysis/report/write.h"
+#include "engine/dump/dump.h"
+#include "networks/experiment/experiment.h"
+#include "networks/import/import.h"
+#include <math.h>
+#include <ness/analyze.h>
+#include <ness/report.h>
+#include <stdio.h>
+#include <string.h>
+
+#define REPORT_STATES 5000
+#define REPORT_CYCLES 20000
+#define CURVE_STATES 1000 /* of the largest network whose curve is solved without being asked */
+#define CURVE_NAMES 64    /* values of a file that are looked at for one to vary */
+#define DUMP_FIRST_BYTE 0x85
+
+typedef struct report_job {
+  ness_report_options options;
+  const char *path;
+  ness_diags *diags; /* the caller's */
+  ness_model *model; /* NULL: could not be had */
+  dump_reader *reader;
+  ness_doc *check, *solve, *scan, *analyze;
+  windows windows;
+  arena texts; /* reasons, commands, settings */
+  report_sources page;
+} report_job;
+
+/* --- reasons --- */
+
+/* The first thing that a list of diagnostics says, without the place: "file:3:1: " is no help on a page. */
+static const char *reason_of(report_job *self, const ness_diags *diags, ness_status status)
+{
+  const ness_diag *const first = ness_diags_get(diags, 0);
+  const char *const text = first ? first->message : ness_status_text(status);
+  return arena_format(&self->texts, "%s", text);
+}
+
+typedef ness_status (*question_asked)(report_job *self, ness_diags *diags, ness_doc **out);
+
+/* Asks; *reason is set where no document comes back. Only what ends the whole call is returned. */
+static ness_status ask(report_job *self, question_asked asked, ness_doc **out, const char **reason)
+{
+  ness_diags *const quiet = ness_diags_create();
+  if (!quiet) return NESS_NOMEM;
+  const ness_status status = asked(self, quiet, out);
+  if (!*out) *reason = reason_of(self, quiet, status);
+  ness_diags_free(quiet);
+  return status == NESS_NOMEM || status == NESS_STOPPED || status == NESS_INTERRUPTED ? status : NESS_OK;
+}
+
+static int64_t most_states(const report_job *self)
+{
+  return self->options.max_states > 0 ? self->options.max_states : REPORT_STATES;
+}
+
+static ness_status ask_check(report_job *self, ness_diags *diags, ness_doc **out)
+{
+  const ness_check_options options = {.struct_size = sizeof options, .max_states = most_states(self)};
+  return ness_check(self->model, &options, diags, out);
+}
+
+static ness_status ask_solve(report_job *self, ness_diags *diags, ness_doc **out)
+{
+  const ness_solve_options options = {
+      .struct_size = sizeof options, .max_states = most_states(self), .max_cycles = REPORT_CYCLES};
+  return ness_solve(self->model, &options, diags, out);
+}
+
+/* --- the curve: which value to vary, and how far --- */
+
+typedef struct curve_choice {
+  const char *setting; /* NULL: none */
+  const char *words;   /* what is varied */
+  const char *current; /* a column to add, NULL none */
+} curve_choice;
+
+static char *range_text(report_job *self, const char *name, double from, double to, double by, const char *unit)
+{
+  return arena_format(&self->texts, *unit ? "%s=%.9g:%.9g:%.9g[%s]" : "%s=%.9g:%.9g:%.9g", name, from, to, by, unit);
+}
+
+static bool any_nonzero(const double *list, int32_t n)
+{
+  for (int32_t i = 0; list && i < n; i++)
+    if (list[i] != 0) return true;
+  return false;
+}
+
+/* A voltage: a value in volts (or without a unit) that moves the potential of a compartment. */
+static bool choose_voltage(report_job *self, const char *name, const lang_slopes *slopes, curve_choice *out)
+{
+  const ness_network *const net = self->page.net;
+  char unit[64];
+  const double now = answer_words(slopes->value, unit);
+  const bool natural = lang_file_of(self->model->compiled)->natural;
+  if (!any_nonzero(slopes->volt, net->nvolt) || !slopes->any) return false;
+  if (!(natural && !*unit) && strcmp(unit, "mV") != 0) return false;
+  const double reach = fmax(natural ? 6 : 120, 10 * ceil(fabs(now) / 8));
+  int32_t volt = 0;
+  while (slopes->volt[volt] == 0) volt++;
+  out->setting = range_text(self, name, -reach, reach, reach / 20, unit);
+  out->words = arena_format(&self->texts, "the voltage %s is varied", name);
+  out->current = arena_format(&self->texts, "current(%s)", network_text(net, net->volt_name[volt]));
+  return true;
+}
+
+/* The reservoir that does most work, or the first. */
+static const char *strongest_reservoir(const report_job *self)
+{
+  const ness_network *const net = self->page.net;
+  const doc_node *const work = self->solve ? doc_at(self->solve, "work") : NULL;
+  const char *best = net->nres > 0 ? network_text(net, net->res_name[0]) : NULL;
+  double most = 1e-9;
+  for (const doc_node *row = work ? work->first : NULL; row; row = row->next) {
+    const char *const kind = node_string(row, "kind");
+    const double size = fabs(node_number(row, "work_kt_per_s"));
+    if (!kind || strcmp(kind, "reservoir") != 0 || !(size > most)) continue;
+    most = size;
+    best = node_string(row, "source");
+  }
+  return best;
+}
+
+static bool choose_reservoir(report_job *self, const char *name, const lang_slopes *slopes, curve_choice *out)
+{
+  char unit[64];
+  const double now = answer_words(slopes->value, unit);
+  if (!(now > 0) || !isfinite(now) || !slopes->any) return false;
+  out->setting = range_text(self, name, now / 20, 2 * now, now / 20, unit);
+  out->words = arena_format(&self->texts, "%s is varied up to twice its value", name);
+  return true;
+}
+
+static ness_status choose(report_job *self, curve_choice *out)
+{
+  const lang_place nowhere = {0};
+  const char *const wanted = strongest_reservoir(self);
+  const lang_model *const compiled = self->model->compiled;
+  ness_status status = NESS_OK;
+  for (int pass = 0; pass < 2 && !out->setting && !status; pass++) {
+    for (int64_t i = 0; !out->setting && !status; i++) {
+      const char *const name = lang_slopes_name(compiled, i);
+      if (!name) break;
+      if (pass == 0 ? i >= CURVE_NAMES || self->page.net->nvolt == 0 : !wanted || strcmp(name, wanted) != 0) continue;
+      ness_diags *const quiet = ness_diags_create();
+      lang_slopes slopes = {0};
+      status = quiet ? lang_slopes_find(compiled, name, nowhere, quiet, &slopes) : NESS_NOMEM;
+      if (!status) {
+        if (pass == 0) choose_voltage(self, name, &slopes, out);
+        else choose_reservoir(self, name, &slopes, out);
+      }
+      lang_slopes_free(&slopes);
+      ness_diags_free(quiet);
+      if (status != NESS_NOMEM) status = NESS_OK; /* a value without slopes is passed over */
+    }
+  }
+  return status;
+}
+
+/* Whether some observable is an electric current already. */
+static bool observes_current(const report_job *self)
+{
+  const doc_node *const list = self->solve ? doc_at(self->solve, "observables") : NULL;
+  for (const doc_node *row = list ? list->first : NULL; row; row = row->next) {
+    const char *const unit = node_string(row, "unit");
+    if (unit && strcmp(unit, "pA") == 0) return true;
+  }
+  return list && list->first && lang_file_of(self->model->compiled)->natural;
+}
+
+#define CURVE_COLUMNS 8
+
+static ness_status scan_along(report_job *self, const curve_choice *choice, ness_diags *diags, ness_doc **out)
+{
+  const ness_network *const net = self->page.net;
+  const char *columns[CURVE_COLUMNS];
+  int32_t n = 0;
+  if (choice->current && !observes_current(self)) {
+    columns[n++] = choice->current;
+    for (int32_t i = 0; i < net->nobs && n < CURVE_COLUMNS - 1; i++) columns[n++] = network_text(net, net->obs_name[i]);
+    columns[n++] = "sigma";
+  }
+  const ness_scan_options options = {.struct_size = sizeof options,
+                                     .settings = &choice->setting,
+                                     .nsettings = 1,
+                                     .columns = columns,
+                                     .ncolumns = n,
+                                     .max_states = most_states(self)};
+  text_buffer command = {0};
+  text_add(&command, "ness scan %s '%s'", self->page.model_path, choice->setting);
+  for (int32_t i = 0; i < n; i++) text_add(&command, " --column '%s'", columns[i]);
+  self->page.scan_cmd = command.failed ? NULL : arena_text(&self->texts, command.data, command.length);
+  self->page.scan_of = choice->words;
+  text_clear(&command);
+  return ness_scan(self->model, &options, diags, out);
+}
+
+static ness_status ask_scan(report_job *self, ness_diags *diags, ness_doc **out)
+{
+  curve_choice choice = {0};
+  const double states = self->solve ? ness_doc_number(self->solve, "method.states") : (double)NAN;
+  if (self->model->imported) {
+    diag_add(diags, NESS_ERROR, "a file of rates has no parameters");
+    return NESS_USAGE;
+  }
+  if (!(states <= CURVE_STATES)) {
+    if (self->solve)
+      diag_add(diags, NESS_ERROR, "the steady state has %.0f states, and a curve would take many; ness scan draws one",
+               states);
+    else diag_add(diags, NESS_ERROR, "%s", self->page.no_solve ? self->page.no_solve : "the steady state is not known");
+    return NESS_LIMIT;
+  }
+  const ness_status status = choose(self, &choice);
+  if (status) return status;
+  if (!choice.setting) {
+    diag_add(
+        diags, NESS_ERROR,
+        "the model has no voltage and no reservoir whose value could be varied; ness scan takes any other parameter");
+    return NESS_USAGE;
+  }
+  return scan_along(self, &choice, diags, out);
+}
+
+/* --- the two kinds of source --- */
+
+/* No text begins with this byte, which goes on with a character of UTF-8; every dump does. */
+static bool is_dump(const char *path)
+{
+  FILE *const file = fopen(path, "rb");
+  const int first = file ? fgetc(file) : EOF;
+  if (file) fclose(file);
+  return first == DUMP_FIRST_BYTE;
+}
+
+static ness_status open_model(report_job *self, const char *const *settings, int32_t nsettings)
+{
+  const ness_status status = ness_model_load(self->path, NULL, settings, nsettings, self->diags, &self->model);
+  if (status) return status;
+  char *const text = self->model->imported ? NULL : lang_bundle(self->model->file);
+  self->page.net = lang_network(self->model->compiled);
+  self->page.settings = self->model->settings;
+  self->page.model_path = self->path;
+  self->page.no_windows = "a model alone has no trajectories; a dump of ness run has";
+  if (!text) return self->model->imported ? NESS_OK : NESS_NOMEM;
+  self->page.model_text = arena_text(&self->texts, text, strlen(text));
+  self->page.hash = arena_format(&self->texts, "%016llx", (unsigned long long)dump_text_hash(text));
+  mem_free(text);
+  return self->texts.failed ? NESS_NOMEM : NESS_OK;
+}
+
+/* "V=-60[mV]; KS=2[mM]" taken apart. */
+static int32_t split_settings(report_job *self, const char *joined, const char ***out)
+{
+  int32_t count = 1;
+  *out = NULL;
+  if (!*joined) return 0;
+  for (const char *at = joined; (at = strstr(at, "; ")); at += 2) count++;
+  const char **const list = arena_alloc(&self->texts, (size_t)count * sizeof *list);
+  for (int32_t i = 0; list && i < count; i++) {
+    const char *const end = strstr(joined, "; ");
+    const size_t length = end ? (size_t)(end - joined) : strlen(joined);
+    list[i] = arena_text(&self->texts, joined, length);
+    joined += end ? length + 2 : length;
+  }
+  *out = list;
+  return list ? count : 0;
+}
+
+/* The model that a dump carries; without one the page does with the network. */
+static ness_status model_of_dump(report_job *self, const dump_run *run)
+{
+  ness_diags *const quiet = ness_diags_create();
+  const char **settings = NULL;
+  if (!quiet) return NESS_NOMEM;
+  ness_status status = NESS_OK;
+  if (*run->model_text) {
+    const int32_t count = split_settings(self, run->overrides, &settings);
+    status = ness_model_load("model.ness", run->model_text, settings, count, quiet, &self->model);
+    if (status) self->page.no_check = reason_of(self, quiet, status);
+  } else {
+    self->page.no_check = "the dump does not hold the text of its model";
+  }
+  ness_diags_free(quiet);
+  return status == NESS_NOMEM ? status : NESS_OK;
+}
+
+static ness_status open_dump(report_job *self)
+{
+  static const char *const levels[] = {"summary", "flux", "grid", "events"};
+  const ness_analyze_options options = {.struct_size = sizeof options,
+                                        .level = self->options.level,
+                                        .max_states = self->options.max_states,
+                                        .threads = self->options.threads,
+                                        .progress = self->options.progress,
+                                        .progress_context = self->options.progress_context};
+  ness_status status = ness_analyze(self->path, &options, self->diags, &self->analyze);
+  if (!status) status = dump_open(self->path, self->diags, &self->reader);
+  if (status) return status;
+  const dump_run *const run = dump_run_of(self->reader);
+  report_sources *const page = &self->page;
+  page->net = dump_network(self->reader);
+  page->settings = run->overrides;
+  page->run_command = run->command;
+  page->run_version = run->version;
+  page->machine = run->machine;
+  page->model_text = run->model_text;
+  page->model_path = "MODEL";
+  page->level = run->level >= 0 && run->level <= DUMP_EVENTS ? levels[run->level] : NULL;
+  page->seed = arena_format(&self->texts, "%llu", (unsigned long long)run->seed);
+  page->hash = arena_format(&self->texts, "%016llx", (unsigned long long)dump_text_hash(run->model_text));
+  if (self->texts.failed) return NESS_NOMEM;
+  return model_of_dump(self, run);
+}
+
+static ness_status read_windows(report_job *self)
+{
+  cme_solution exact = {0};
+  ness_diags *const quiet = ness_diags_create();
+  if (!quiet) return NESS_NOMEM;
+  const cme_options limits = {.max_states = most_states(self)};
+  ness_status status = cme_steady(self->page.net, &limits, quiet, &exact);
+  if (status != NESS_NOMEM && status != NESS_STOPPED)
+    status = windows_read(self->path, status ? NULL : &exact, &self->windows);
+  if (!status) self->page.windows = &self->windows;
+  cme_solution_free(&exact);
+  ness_diags_free(quiet);
+  return status;
+}
+
+/* --- the whole --- */
+
+static ness_status ask_everything(report_job *self)
+{
+  report_sources *const page = &self->page;
+  ness_status status = NESS_OK;
+  if (self->model) {
+    status = ask(self, ask_check, &self->check, &page->no_check);
+    if (!status) status = ask(self, ask_solve, &self->solve, &page->no_solve);
+    if (!status) status = ask(self, ask_scan, &self->scan, &page->no_scan);
+  } else {
+    page->no_solve = page->no_scan = page->no_check;
+  }
+  if (!status && self->reader) status = read_windows(self);
+  page->check = self->check;
+  page->solve = self->solve;
+  page->scan = self->scan;
+  page->analyze = self->analyze;
+  return status;
+}
+
+static ness_status report_doc(const report_job *self, const report_summary *summary, size_t bytes, ness_doc **out)
+{
+  const char *const data = self->analyze ? ness_doc_string(self->analyze, "verdict") : NULL;
+  const char *const verdict = data ? data : self->check ? ness_doc_string(self->check, "verdict") : NULL;
+  ness_doc *const doc = doc_create("report");
+  doc_node *const root = doc_root(doc);
+  if (verdict) doc_string(root, "verdict", "%s", verdict);
+  doc_string(root, "model", "%s", self->page.net->model_name ? self->page.net->model_name : "");
+  doc_string(root, "written", "%s", self->options.output);
+  doc_int(root, "bytes", (int64_t)bytes);
+  doc_int(root, "figures", summary->figures);
+  doc_string(root, "layout", "%s", summary->layout ? summary->layout : "none");
+  const ness_status status = doc_finish(doc);
+  if (status) ness_doc_free(doc);
+  else *out = doc;
+  return status;
+}
+
+static ness_status write_page(report_job *self, ness_doc **out)
+{
+  text_buffer page = {0};
+  report_summary summary;
+  self->page.path = self->path;
+  self->page.dot = !self->options.own_layout;
+  self->page.command = self->options.command ? self->options.command : "ness report";
+  ness_status status = report_write(&self->page, &page, &summary);
+  if (!status) status = write_whole(self->options.output, page.data, page.length, self->diags);
+  if (!status) status = report_doc(self, &summary, page.length, out);
+  text_clear(&page);
+  return status;
+}
+
+ness_status ness_report(const char *path, const char *const *settings, int32_t nsettings,
+                        const ness_report_options *given, ness_diags *diags, ness_doc **out)
+{
+  if (!path || !given || !given->output || !out) return NESS_USAGE;
+  *out = NULL;
+  report_job self = {.path = path, .diags = diags};
+  memcpy(&self.options, given, given->struct_size < sizeof self.options ? given->struct_size : sizeof self.options);
+  const bool dump = is_dump(path);
+  if (dump && nsettings > 0) {
+    diag_add(diags, NESS_ERROR, "%s is a dump, and its settings stand in it: '%s' means nothing", path, settings[0]);
+    return NESS_USAGE;
+  }
+  ness_status status = write_allowed(self.options.output, self.options.force != 0, diags);
+  if (!status) status = dump ? open_dump(&self) : open_model(&self, settings, nsettings);
+  if (!status) status = ask_everything(&self);
+  if (!status) status = write_page(&self, out);
+  windows_free(&self.windows);
+  ness_doc_free(self.analyze);
+  ness_doc_free(self.scan);
+  ness_doc_free(self.solve);
+  ness_doc_free(self.check);
+  dump_reader_free(self.reader);
+  ness_model_free(self.model);
+  arena_free(&self.texts);
+  return status;
+}
