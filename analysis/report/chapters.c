@@ -9,6 +9,8 @@
 #include <string.h>
 
 #define CYCLE_ROWS 30
+#define CYCLE_SUMS 400 /* kinds of cycles that are told apart */
+#define SAMPLED_ROWS 12
 #define ESTIMATE_ROWS 40
 
 /* --- verdict --- */
@@ -33,12 +35,13 @@ static void put_facts(text_buffer *out, const report_sources *in)
   if (in->analyze) {
     const doc_node *const entropy = doc_at(in->analyze, "entropy.thermodynamic");
     put_fact(out, "entropy production, estimated", node_number(entropy, "estimate"), node_number(entropy, "error"),
-             "k_B/s");
-    put_fact(out, "the same, exact", node_number(entropy, "exact"), 0, "k_B/s");
+             "k<sub>B</sub>/s");
+    put_fact(out, "the same, exact", node_number(entropy, "exact"), 0, "k<sub>B</sub>/s");
     put_fact(out, "events", ness_doc_number(in->analyze, "run.events"), 0, "");
     put_fact(out, "replicas", ness_doc_number(in->analyze, "run.replicas"), 0, "");
   } else if (in->solve) {
-    put_fact(out, "entropy production, exact", ness_doc_number(in->solve, "entropy.production_kb_per_s"), 0, "k_B/s");
+    put_fact(out, "entropy production, exact", ness_doc_number(in->solve, "entropy.production_kb_per_s"), 0,
+             "k<sub>B</sub>/s");
     put_fact(out, "states of the master equation", ness_doc_number(in->solve, "method.states"), 0, "");
   }
   if (!in->analyze && in->check)
@@ -80,47 +83,107 @@ void chapter_network(report_page *self)
 
 /* --- cycles --- */
 
-static void put_exact_cycles(text_buffer *out, const report_sources *in)
+typedef struct cycle_sum { /* cycles of states through the same steps */
+  const char *steps;
+  double forward, backward, net, affinity, entropy;
+  int64_t states;
+} cycle_sum;
+
+static int cycle_compare(const void *a, const void *b)
 {
-  static const char *const heads[] = {"cycle",       "J+ 1/s",           "J- 1/s",      "J 1/s",
-                                      "affinity_kt", "entropy_kb_per_s", "share of all"};
-  const doc_node *const list = in->solve ? doc_at(in->solve, "cycles") : NULL;
-  const double total = in->solve ? ness_doc_number(in->solve, "entropy.production_kb_per_s") : (double)NAN;
-  int32_t shown = 0;
+  const cycle_sum *const x = a, *const y = b;
+  if (x->entropy != y->entropy) return x->entropy < y->entropy ? 1 : -1;
+  return strcmp(x->steps, y->steps);
+}
+
+/* Adds up cycles that pass through the same steps from other states, and ranks them. The list is ranked already, so
+ * what does not fit behind CYCLE_SUMS kinds is small; *left counts it. NULL when memory is out. */
+static cycle_sum *sum_cycles(const doc_node *list, int32_t *count, int64_t *left)
+{
+  cycle_sum *const sums = mem_zero(CYCLE_SUMS, sizeof *sums);
+  *count = 0;
+  *left = 0;
+  for (const doc_node *row = sums ? list->first : NULL; row; row = row->next) {
+    const char *const steps = node_string(row, "steps");
+    int32_t at = 0;
+    while (at < *count && strcmp(sums[at].steps, steps ? steps : "") != 0) at++;
+    if (at == CYCLE_SUMS) {
+      (*left)++;
+      continue;
+    }
+    if (at == *count)
+      sums[(*count)++] = (cycle_sum){.steps = steps ? steps : "", .affinity = node_number(row, "affinity_kt")};
+    sums[at].forward += node_number(row, "forward");
+    sums[at].backward += node_number(row, "backward");
+    sums[at].net += node_number(row, "net");
+    sums[at].entropy += node_number(row, "entropy");
+    sums[at].states++;
+  }
+  if (sums) qsort(sums, (size_t)*count, sizeof *sums, cycle_compare);
+  return sums;
+}
+
+static double put_cycle_rows(text_buffer *out, const cycle_sum *sums, int32_t count, double total, bool complete)
+{
+  static const char *const heads[] = {"cycle", "J 1/s", "affinity_kt", "share, %", "J+ 1/s", "J- 1/s"};
   double carried = 0;
-  if (!list || !list->first) return;
-  const bool complete = ness_doc_number(in->solve, "cycle_count.every_simple_cycle") != 0;
-  if (!complete)
-    text_add(out, "<p>The states have more cycles than can be listed: these are independent ones, one for each step "
-                  "outside a spanning tree, "
-                  "which carry the current of that step and all of the entropy production. They have no one-way fluxes "
-                  "of their own.</p>\n");
-  html_table_begin(out, "Cycles of the states, by their share of the entropy production", heads, 7);
-  for (const doc_node *row = list->first; row && shown < CYCLE_ROWS; row = row->next, shown++) {
-    const double entropy = node_number(row, "entropy"), share = total > 0 ? entropy / total : (double)NAN;
+  html_table_begin(out, "Cycles by their share of the entropy production", heads, complete ? 6 : 4);
+  for (int32_t i = 0; i < count; i++) {
+    const double share = total > 0 ? sums[i].entropy / total : (double)NAN;
     text_add(out, "<tr>");
-    html_cell_name(out, node_string(row, "steps"));
-    html_cell_number(out, node_number(row, "forward"));
-    html_cell_number(out, node_number(row, "backward"));
-    html_cell_number(out, node_number(row, "net"));
-    html_cell_number(out, node_number(row, "affinity_kt"));
-    html_cell_number(out, entropy);
-    html_cell_bar(out, isfinite(share) ? 1e-6 * round(1e6 * share) : (double)NAN, share);
+    html_cell_name(out, sums[i].steps);
+    html_cell_number(out, sums[i].net);
+    html_cell_number(out, sums[i].affinity);
+    html_cell_share(out, share);
+    if (complete) {
+      html_cell_number(out, sums[i].forward);
+      html_cell_number(out, sums[i].backward);
+    }
     text_add(out, "</tr>\n");
     if (isfinite(share)) carried += share;
   }
   html_table_end(out);
+  return carried;
+}
+
+static void put_exact_cycles(report_page *self)
+{
+  text_buffer *const out = &self->body;
+  const ness_doc *const solve = self->in->solve;
+  const doc_node *const list = solve ? doc_at(solve, "cycles") : NULL;
+  const double total = solve ? ness_doc_number(solve, "entropy.production_kb_per_s") : (double)NAN;
+  int32_t count;
+  int64_t left;
+  if (!list || !list->first) return;
+  const bool complete = ness_doc_number(solve, "cycle_count.every_simple_cycle") != 0;
+  cycle_sum *const sums = sum_cycles(list, &count, &left);
+  if (!sums) {
+    self->status = NESS_NOMEM;
+    return;
+  }
+  const double found = ness_doc_number(solve, "cycle_count.found");
+  if (!complete)
+    text_add(out,
+             "<p>The states have more cycles than can be listed. These are the largest of %.0f independent ones, one "
+             "for each transition outside a spanning tree.</p>\n",
+             found);
+  const int32_t shown = count < CYCLE_ROWS ? count : CYCLE_ROWS;
+  const double carried = put_cycle_rows(out, sums, shown, total, complete);
   text_add(out, "<p class=\"note\">");
-  if (list->count > shown) text_add(out, "%d more are among the tables at the end. ", (int)(list->count - shown));
-  if (total > 0) text_add(out, "The cycles listed here carry %.4g %% of the entropy production.", 100 * carried);
-  text_add(out, " J+ and J- are completions per second along and against the listed steps.</p>\n");
+  if (count < list->count) text_add(out, "Cycles of states that pass through the same steps are added up. ");
+  if (found > list->count) text_add(out, "The result lists the first %d of %.0f. ", (int)list->count, found);
+  if (count + left > shown)
+    text_add(out, "%lld more kinds are among the tables at the end. ", (long long)(count - shown + left));
+  if (total > 0) text_add(out, "Those listed here carry %.4g %% of the entropy production. ", 100 * carried);
+  text_add(out, "J is net completions per second in the order of the listed steps%s.</p>\n",
+           complete ? "; J+ and J- are those along and against it" : "");
+  mem_free(sums);
 }
 
 static void put_sampled_cycles(text_buffer *out, const report_sources *in)
 {
   static const char *const columns[] = {
-      "cycle",          "kind",          "estimate",       "low",     "high",     "exact",    "z",
-      "affinity_model", "affinity_data", "affinity_error", "forward", "backward", "affinity", NULL};
+      "cycle", "estimate", "low", "high", "exact", "z", "affinity_data", "affinity_error", "affinity_model", NULL};
   const doc_node *const list = in->analyze ? doc_at(in->analyze, "cycles") : NULL;
   const doc_node *const loops = in->analyze ? doc_at(in->analyze, "loop_erasure") : NULL;
   const char *const why = node_string(loops, "why"), *const available = node_string(loops, "available");
@@ -128,7 +191,7 @@ static void put_sampled_cycles(text_buffer *out, const report_sources *in)
   if (!list->first) text_add(out, "<p>The data show no cycle of steps.</p>\n");
   else
     html_table(out, list, "Cycles as the dump shows them: net completions per second, affinity in kT", columns,
-               CYCLE_ROWS);
+               SAMPLED_ROWS);
   if (why || (available && strncmp(available, "no", 2) == 0)) {
     text_add(out, "<p class=\"note\">Cycles of the trajectory itself, by loop erasure: ");
     html_text(out, why ? why : available);
@@ -146,7 +209,7 @@ void chapter_cycles(report_page *self)
   page_section(self, "cycles", "Cycles");
   put_sampled_cycles(out, in);
   if (in->analyze && in->solve) text_add(out, "<h3>Exactly, from the model</h3>\n");
-  put_exact_cycles(out, in);
+  put_exact_cycles(self);
   if (declared && declared->first) html_table(out, declared, "What drives the cycles of steps", columns, CYCLE_ROWS);
   const bool any =
       (declared && declared->first) || in->analyze || (in->solve && ness_doc_count(in->solve, "cycles") > 0);
@@ -175,7 +238,7 @@ static void put_line(text_buffer *out, const char *class, const char *name, cons
 static void put_sheet(text_buffer *out, const char *caption, const doc_node *sources, const char *value, double entropy,
                       double internal, double closure)
 {
-  const char *const heads[] = {"source", "kind", "work kT/s"};
+  const char *const heads[] = {"source", "<kind", "work kT/s"};
   double most = 0, sum = 0;
   for (const doc_node *row = sources->first; row; row = row->next) most = fmax(most, fabs(node_number(row, value)));
   html_table_begin(out, caption, heads, 3);
@@ -387,7 +450,7 @@ void chapter_everything(report_page *self)
               {in->check, "Whether detailed balance holds (ness check)"},
               {in->solve, "The steady state (ness solve)"},
               {in->scan, "The curve (ness scan)"}};
-  page_section(self, "tables", "All figures");
+  page_section(self, "tables", "All numbers");
   text_add(&self->body, "<p>Everything that the chapters above are made of, as the commands print it.</p>\n");
   for (size_t i = 0; i < sizeof docs / sizeof docs[0]; i++) {
     if (!docs[i].doc) continue;

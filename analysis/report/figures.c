@@ -46,14 +46,13 @@ static void put_curve(report_page *self, const doc_node *table, const char *x_ke
     if (crosses(x, y, n, between) && used > 0 && (size_t)used < sizeof caption)
       snprintf(caption + used, sizeof caption - (size_t)used, " It changes its sign between %.6g and %.6g.", between[0],
                between[1]);
-    const plot p = {
-        .title = title,
-        .text = "A line through exact values, which the table below holds.",
-        .x_title = x_key,
-        .y_title = y_key,
-        .series = {{.kind = PLOT_LINE, .n = n, .x = x, .y = y}, {.kind = PLOT_DOTS, .n = n, .x = x, .y = y}},
-        .from_zero = true,
-        .count = n > 60 ? 1 : 2};
+    const plot p = {.title = title,
+                    .text = "A line through exact values, which the table below holds.",
+                    .x_title = x_key,
+                    .y_title = y_key,
+                    .series = {{.kind = PLOT_LINE, .n = n, .x = x, .y = y}},
+                    .from_zero = true,
+                    .count = 1};
     plot_figure(&self->body, &p, caption, ++self->figures);
   } else {
     self->status = NESS_NOMEM;
@@ -195,7 +194,7 @@ static void put_no_theorem(report_page *self, const bins *b, const windows *w)
   if (mean > 0) {
     text_add(&self->body, "A window makes ");
     html_number(&self->body, mean, 4);
-    text_add(&self->body, " k_B on average. Windows of about ");
+    text_add(&self->body, " k<sub>B</sub> on average. Windows of about ");
     html_number(&self->body, 2 / w->mean, 2);
     text_add(&self->body, " s would show it, as <code>ness run</code> writes them with <code>--window</code> ");
     html_number(&self->body, 2 / w->mean, 2);

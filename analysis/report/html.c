@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define HTML_DIGITS 6
@@ -66,8 +67,9 @@ void html_key(text_buffer *out, const char *key)
 {
   static const struct {
     const char *end, *unit;
-  } units[] = {{"_kb_per_s", "k_B/s"}, {"_kt_per_s", "kT/s"},     {"_per_s", "1/s"},    {"_kt", "kT"},
-               {"_millivolt", "mV"},   {"_kj_per_mol", "kJ/mol"}, {"kt_per_e", "kT/e"}, {"_e", "e"}};
+  } units[] = {
+      {"_kb_per_s", "k<sub>B</sub>/s"}, {"_kt_per_s", "kT/s"}, {"_per_s", "1/s"}, {"_kt", "kT"}, {"_millivolt", "mV"},
+      {"_kj_per_mol", "kJ/mol"},        {"kt_per_e", "kT/e"},  {"_e", "e"}};
   size_t length = strlen(key);
   const char *unit = NULL;
   for (size_t i = 0; i < sizeof units / sizeof units[0] && !unit; i++) {
@@ -143,8 +145,9 @@ void html_table_begin(text_buffer *out, const char *caption, const char *const *
   html_text(out, caption);
   text_add(out, "</caption><thead><tr>");
   for (int32_t i = 0; i < count; i++) {
-    text_add(out, "<th scope=\"col\">");
-    html_key(out, heads[i]);
+    const bool text = heads[i][0] == '<';
+    text_add(out, "<th scope=\"col\"%s>", i > 0 && !text ? " class=\"n\"" : "");
+    html_key(out, heads[i] + text);
     text_add(out, "</th>");
   }
   text_add(out, "</tr></thead><tbody>\n");
@@ -184,6 +187,15 @@ void html_cell_bar(text_buffer *out, double value, double share)
   text_add(out, "</span></td>");
 }
 
+void html_cell_share(text_buffer *out, double share)
+{
+  char percent[32];
+  const double width = share > 0 ? share < 1 ? 100 * share : 100 : 0;
+  snprintf(percent, sizeof percent, "%.*f", share >= 0.001 ? 2 : 4, 100 * share);
+  text_add(out, "<td class=\"n bar\"><i style=\"width:%.1f%%\"></i><span>%s</span></td>", width,
+           isfinite(share) ? percent : "&#8211;");
+}
+
 static int32_t table_columns(const doc_node *array, const char *const *wanted, const char **columns)
 {
   int32_t count = 0;
@@ -206,8 +218,18 @@ void html_table(text_buffer *out, const doc_node *array, const char *caption, co
 {
   const char *columns[HTML_COLUMNS];
   const int32_t count = table_columns(array, wanted, columns), limit = most > 0 ? most : HTML_ROWS;
+  const char *heads[HTML_COLUMNS];
+  char names[HTML_COLUMNS][64];
   int32_t shown = 0;
-  html_table_begin(out, caption, columns, count);
+  for (int32_t i = 0; i < count; i++) {
+    const doc_node *row = array->first;
+    while (row->next && !node_get(row, columns[i])) row = row->next;
+    const doc_node *const value = node_get(row, columns[i]);
+    const bool text = value && value->kind != DOC_NUMBER && value->kind != DOC_INT && value->kind != DOC_NULL;
+    if (text) snprintf(names[i], sizeof names[i], "<%s", columns[i]);
+    heads[i] = text ? names[i] : columns[i];
+  }
+  html_table_begin(out, caption, heads, count);
   for (const doc_node *row = array->first; row && shown < limit; row = row->next, shown++) {
     text_add(out, "<tr>");
     for (int32_t i = 0; i < count; i++) {

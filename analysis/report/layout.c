@@ -11,7 +11,9 @@
 
 #define LAYOUT_PI 3.14159265358979323846
 #define LAYOUT_MARGIN 26.0
-#define ROW_NODES 7 /* of a chain */
+#define ROW_NODES 7     /* of a chain, at most */
+#define ROW_WIDTH 660.0 /* that a page has room for */
+#define BUNDLE 3        /* parallel edges of which each has room for its name */
 #define HAMILTON_NODES 12
 #define HAMILTON_TRIES 200000
 
@@ -82,9 +84,11 @@ static void place_ring(graph *self, const int32_t *order, const char *name)
 static void place_rows(graph *self, const int32_t *order)
 {
   double wide = 0;
-  const int32_t n = self->nnode, columns = n <= ROW_NODES ? n : ROW_NODES;
+  const int32_t n = self->nnode;
   for (int32_t i = 0; i < n; i++) wide = fmax(wide, self->nodes[i].w);
-  const double pitch = n <= 3 ? wide + 150 : n <= 5 ? wide + 90 : wide + 44;
+  const double pitch = wide + (n <= 3 ? 150 : self->labels && n <= ROW_NODES ? 84 : 40);
+  const int32_t fit = (int32_t)fmin(fmax(1 + floor((ROW_WIDTH - wide) / pitch), 2), ROW_NODES);
+  const int32_t columns = n <= fit ? n : fit;
   for (int32_t k = 0; k < n; k++) {
     const int32_t row = k / columns, column = k % columns;
     self->nodes[order[k]].x = pitch * (row % 2 ? columns - 1 - column : column);
@@ -165,6 +169,17 @@ static bool hits_node(const graph *self, const graph_edge *edge)
   return false;
 }
 
+/* On which side of a line, by its normal, the middle of the drawing does not lie. */
+static double away_from(const graph *self, double x, double y, double nx, double ny)
+{
+  double cx = 0, cy = 0;
+  for (int32_t i = 0; i < self->nnode; i++) {
+    cx += self->nodes[i].x / self->nnode;
+    cy += self->nodes[i].y / self->nnode;
+  }
+  return (x - cx) * nx + (y - cy) * ny < -1e-6 ? -1 : 1;
+}
+
 /* A curve that stands `bow` away from the straight line in the middle, to the left of low -> high. */
 static void edge_curve(const graph *self, graph_edge *edge, double bow)
 {
@@ -189,30 +204,65 @@ static void edge_curve(const graph *self, graph_edge *edge, double bow)
     edge->y[k] = y[turned ? 3 - k : k];
   }
   edge->points = 4;
-  edge->label_x = 0.125 * (x[0] + 3 * x[1] + 3 * x[2] + x[3]);
-  edge->label_y = 0.125 * (y[0] + 3 * y[1] + 3 * y[2] + y[3]);
+  const double side = bow != 0 ? (bow > 0 ? 1 : -1) : away_from(self, 0.5 * (ax + bx), 0.5 * (ay + by), nx, ny);
+  const double off = fabs(nx) * 40 + fabs(ny) * 19;
+  edge->label_x = 0.125 * (x[0] + 3 * x[1] + 3 * x[2] + x[3]) + side * nx * off;
+  edge->label_y = 0.125 * (y[0] + 3 * y[1] + 3 * y[2] + y[3]) + side * ny * off;
 }
 
-void layout_edges(graph *self)
+/* Edges between the same nodes: how many, and how many of them come before this one. */
+static int32_t bundle_of(const graph *self, int32_t e, int32_t *rank, int32_t *largest)
+{
+  const graph_edge *const edge = &self->edges[e];
+  int32_t same = 0;
+  *rank = 0;
+  *largest = e;
+  for (int32_t k = 0; k < self->nedge; k++) {
+    const graph_edge *const other = &self->edges[k];
+    const bool pair =
+        (other->from == edge->from && other->to == edge->to) || (other->from == edge->to && other->to == edge->from);
+    if (!pair) continue;
+    *rank += k < e;
+    same++;
+    if (fabs(other->net) > fabs(self->edges[*largest].net)) *largest = k;
+  }
+  return same;
+}
+
+/* The name of a bundle stands outside it, on the side that is away from the middle of the drawing. */
+static void bundle_name(const graph *self, graph_edge *edge, int32_t same, double gap)
+{
+  graph_edge outer = *edge;
+  edge_curve(self, &outer, 0);
+  const bool turned = edge->from > edge->to;
+  const double dx = outer.x[turned ? 0 : 3] - outer.x[turned ? 3 : 0],
+               dy = outer.y[turned ? 0 : 3] - outer.y[turned ? 3 : 0];
+  const double far = fmax(hypot(dx, dy), 1e-9);
+  const double side =
+      away_from(self, 0.5 * (outer.x[0] + outer.x[3]), 0.5 * (outer.y[0] + outer.y[3]), dy / far, -dx / far);
+  edge_curve(self, &outer, side * (0.5 * gap * (same - 1) + 6));
+  edge->label_x = outer.label_x;
+  edge->label_y = outer.label_y;
+  edge->beside = same - 1;
+}
+
+static void layout_edges(graph *self)
 {
   for (int32_t e = 0; e < self->nedge; e++) {
     graph_edge *const edge = &self->edges[e];
-    int32_t rank = 0, same = 0;
-    for (int32_t k = 0; k < self->nedge; k++) {
-      const graph_edge *const other = &self->edges[k];
-      const bool pair =
-          (other->from == edge->from && other->to == edge->to) || (other->from == edge->to && other->to == edge->from);
-      rank += pair && k < e;
-      same += pair;
-    }
+    int32_t rank, largest;
+    const int32_t same = bundle_of(self, e, &rank, &largest);
     if (edge->from == edge->to) {
       edge_loop(self, edge, rank);
       continue;
     }
-    const double gap = same > 4 ? 26 : 40, bow = gap * (rank - 0.5 * (same - 1));
+    const double gap = same > BUNDLE ? 22 : 52, bow = gap * (rank - 0.5 * (same - 1));
     edge_curve(self, edge, bow);
     for (int32_t k = 1; k <= 6 && hits_node(self, edge); k++)
       edge_curve(self, edge, bow + (k % 2 ? 1 : -1) * 45.0 * (double)((k + 1) / 2));
+    if (same <= BUNDLE) continue;
+    if (e == largest) bundle_name(self, edge, same, gap);
+    else edge->beside = -1;
   }
 }
 
@@ -234,7 +284,8 @@ static void layout_frame(graph *self)
     grow(low, high, self->nodes[i].x, self->nodes[i].y, self->nodes[i].w / 2, self->nodes[i].h / 2);
   for (int32_t e = 0; e < self->nedge; e++) {
     for (int32_t k = 0; k < self->edges[e].points; k++) grow(low, high, self->edges[e].x[k], self->edges[e].y[k], 4, 4);
-    if (self->labels) grow(low, high, self->edges[e].label_x, self->edges[e].label_y, 44, 18);
+    if (self->labels && self->edges[e].beside >= 0)
+      grow(low, high, self->edges[e].label_x, self->edges[e].label_y, 48, 18);
   }
   if (self->nnode == 0) low[0] = low[1] = high[0] = high[1] = 0;
   const double dx = LAYOUT_MARGIN - low[0], dy = LAYOUT_MARGIN - low[1];

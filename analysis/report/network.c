@@ -119,9 +119,11 @@ static void put_edge(text_buffer *out, const graph_edge *edge, const char *name,
 static void put_edge_label(text_buffer *out, const graph_edge *edge, const char *name)
 {
   const bool current = isfinite(edge->net);
+  if (edge->beside < 0) return;
   text_add(out, "<text class=\"edge-name\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">", edge->label_x,
            edge->label_y + (current ? -2 : 4));
   html_text(out, name);
+  if (edge->beside > 0) text_add(out, " +%d", (int)edge->beside);
   text_add(out, "</text>");
   if (current) {
     text_add(out, "<text class=\"edge-rate\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">", edge->label_x,
@@ -178,7 +180,7 @@ static void put_legend(text_buffer *out, const graph *g, double most)
 
 static void put_table(text_buffer *out, const report_sources *in, const graph *g)
 {
-  static const char *const heads[] = {"step", "reads", "net 1/s", "ln(forward/backward) kT", "drawn as"};
+  static const char *const heads[] = {"step", "<reads", "net 1/s", "ln(forward/backward) kT", "<drawn as"};
   text_add(out, "<details><summary>Steps as a table</summary>\n");
   html_table_begin(out, "Steps that are drawn", heads, 5);
   for (int32_t e = 0; e < g->nedge && e < NETWORK_ROWS; e++) {
@@ -211,6 +213,9 @@ static void put_note(text_buffer *out, const report_sources *in, const graph *g)
     html_text(out, in->no_solve ? in->no_solve : "the steady state was not solved");
     text_add(out, ". ");
   }
+  bool bundled = false;
+  for (int32_t e = 0; e < g->nedge; e++) bundled |= g->edges[e].beside > 0;
+  if (bundled) text_add(out, "Where many steps lie side by side the largest is named, and how many lie beside it. ");
   text_add(out, "Arrows point where the net current goes; their width is in proportion to it.</p>\n");
 }
 

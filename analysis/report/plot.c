@@ -74,10 +74,12 @@ void svg_begin(text_buffer *out, double width, double height, const char *title,
 {
   text_add(out,
            "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Figure %d\"><svg "
-           "xmlns=\"http://www.w3.org/2000/svg\" class=\"%s\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" "
+           "xmlns=\"http://www.w3.org/2000/svg\" style=\"min-width:%.0fpx\" class=\"%s\" viewBox=\"0 0 %.0f %.0f\" "
+           "width=\"%.0f\" height=\"%.0f\" "
            "role=\"img\" "
            "aria-labelledby=\"svg-%d-title svg-%d-text\">\n<title id=\"svg-%d-title\">",
-           (int)number, class, width, height, width, height, (int)number, (int)number, (int)number);
+           (int)number, fmin(0.8 * width, 1200), class, width, height, width, height, (int)number, (int)number,
+           (int)number);
   html_text(out, title);
   text_add(out, "</title><desc id=\"svg-%d-text\">", (int)number);
   html_text(out, text);
@@ -124,14 +126,20 @@ static box box_of(const plot *self)
     }
   }
   const double height = self->height > 0 ? self->height : PLOT_HEIGHT;
-  return (box){plot_scale_of(x[0], x[1], 7), plot_scale_of(y[0], y[1], 5), PLOT_LEFT, PLOT_WIDTH - PLOT_RIGHT, PLOT_TOP,
-               height - PLOT_BOTTOM};
+  box out = {plot_scale_of(x[0], x[1], 7), plot_scale_of(y[0], y[1], 5), PLOT_LEFT, PLOT_WIDTH - PLOT_RIGHT, PLOT_TOP,
+             height - PLOT_BOTTOM};
+  if (x[1] > x[0]) { /* the field ends where the data do; marks stand where they are round */
+    out.x.from = x[0];
+    out.x.to = x[1];
+  }
+  return out;
 }
 
 static void put_axes(text_buffer *out, const plot *self, const box *at)
 {
   char mark[32];
-  const int32_t nx = (int32_t)lround((at->x.to - at->x.from) / at->x.step);
+  const double first = ceil(at->x.from / at->x.step - 1e-6) * at->x.step;
+  const int32_t nx = (int32_t)floor((at->x.to - first) / at->x.step + 1e-6);
   const int32_t ny = (int32_t)lround((at->y.to - at->y.from) / at->y.step);
   for (int32_t i = 0; i <= ny; i++) {
     const double value = at->y.from + i * at->y.step, y = box_y(at, value);
@@ -143,9 +151,9 @@ static void put_axes(text_buffer *out, const plot *self, const box *at)
              zero ? "axis" : "grid", at->left, y, at->right, at->left - 8, y + 4, mark);
   }
   for (int32_t i = 0; i <= nx; i++) {
-    const double value = at->x.from + i * at->x.step, x = box_x(at, value);
+    const double value = first + i * at->x.step, x = box_x(at, value);
     plot_mark(mark, &at->x, value);
-    if (fabs(value) < 1e-9 * at->x.step && i > 0 && i < nx)
+    if (fabs(value) < 1e-9 * at->x.step && x > at->left + 1 && x < at->right - 1)
       text_add(out, "<path class=\"axis\" d=\"M%.1f %.1fV%.1f\"/>", x, at->top, at->bottom);
     text_add(out,
              "<path class=\"axis\" d=\"M%.1f %.1fv5\"/><text class=\"mark\" x=\"%.1f\" y=\"%.1f\" "
@@ -212,7 +220,10 @@ static void put_dots(text_buffer *out, const plot_series *self, const box *at, i
 
 static void put_legend(text_buffer *out, const plot *self)
 {
+  int32_t named = 0;
   bool any = false;
+  for (int32_t s = 0; s < self->count; s++) named += self->series[s].name != NULL;
+  if (named < 2) return; /* the axis says it */
   for (int32_t s = 0; s < self->count; s++) {
     static const char *const keys[] = {"line", "line dashed", "dot", "column", "band"};
     if (!self->series[s].name) continue;
@@ -233,6 +244,9 @@ static void put_legend(text_buffer *out, const plot *self)
 /* The numbers of a plot, a table a series: they need not share their x. */
 static void put_numbers(text_buffer *out, const plot *self)
 {
+  bool any = false;
+  for (int32_t s = 0; s < self->count; s++) any |= self->series[s].name && self->series[s].y;
+  if (!any) return; /* the caller has a table */
   text_add(out, "<details><summary>Numbers of this figure</summary>\n");
   for (int32_t s = 0; s < self->count; s++) {
     const plot_series *const series = &self->series[s];

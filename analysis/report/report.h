@@ -45,6 +45,7 @@ void html_value(text_buffer *out, const doc_node *node);
 void html_table(text_buffer *out, const doc_node *array, const char *caption, const char *const *columns, int32_t most);
 /* The members of a document node as lists, tables and sections with headings from h`level` on. */
 void html_members(text_buffer *out, const doc_node *node, int level);
+/* Heads stand over numbers, right-aligned, but for the first and those that begin with '<'. */
 void html_table_begin(text_buffer *out, const char *caption, const char *const *heads, int32_t count);
 void html_table_end(text_buffer *out);
 void html_cell_name(text_buffer *out, const char *text);
@@ -52,6 +53,8 @@ void html_cell_text(text_buffer *out, const char *text);
 void html_cell_number(text_buffer *out, double value);
 /* A number with a bar of `share` (0 ... 1) of the cell behind it. */
 void html_cell_bar(text_buffer *out, double value, double share);
+/* A share as percent with its bar. */
+void html_cell_share(text_buffer *out, double share);
 
 const doc_node *node_get(const doc_node *object, const char *key); /* NULL: none */
 double node_number(const doc_node *object, const char *key);       /* NAN: none */
@@ -120,6 +123,7 @@ typedef struct graph_edge {
   double x[64], y[64];        /* control points of a chain of cubic curves */
   int32_t points;
   double label_x, label_y;
+  int32_t beside; /* other edges that this one's name stands for; -1: it has none of its own */
 } graph_edge;
 
 typedef struct graph {
@@ -140,13 +144,11 @@ typedef struct graph {
 ness_status graph_build(graph *self, const report_sources *in);
 void graph_free(graph *self);
 
-/* --- layout.c, dot.c: where nodes and edges stand --- */
+/* --- layout.c, dot.c: where nodes, edges and their names stand --- */
 
 void layout_graph(graph *self, bool dot);
 /* With Graphviz; false when it is not there, fails, or takes too long. */
 bool dot_layout(graph *self);
-/* Lines between placed nodes, side by side where there are several, and where their names go. */
-void layout_edges(graph *self);
 
 /* --- network.c: the drawing --- */
 const char *network_figure(text_buffer *out, const report_sources *in, int32_t number, ness_status *status);

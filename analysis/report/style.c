@@ -19,18 +19,18 @@ const char *const report_style =
 ".skip{position:absolute;left:-99rem}.skip:focus{left:1rem;top:1rem;background:var(--paper);padding:.5rem 1rem;z-index:1}\n"
 ":focus-visible{outline:3px solid var(--link);outline-offset:3px;border-radius:2px}\n"
 "h1{font-size:1rem;font-weight:600;letter-spacing:.02em;color:var(--soft);margin:0 0 1.25rem;overflow-wrap:anywhere}\n"
-".verdict{font-size:clamp(1.35rem,4.2vw,1.85rem);line-height:1.32;font-weight:600;letter-spacing:-.012em;margin:0;text-wrap:balance;overflow-wrap:anywhere}\n"
+".verdict{font-size:clamp(1.35rem,4.2vw,1.85rem);line-height:1.32;font-weight:600;letter-spacing:-.012em;margin:0;text-wrap:balance;overflow-wrap:anywhere}.verdict::first-letter{text-transform:uppercase}sub{line-height:0;font-size:.75em}\n"
 ".second{color:var(--soft);margin:1rem 0 0;overflow-wrap:anywhere}\n"
 "h2{font-size:1.3rem;line-height:1.3;font-weight:650;margin:4rem 0 1rem;letter-spacing:-.01em}\n"
 "h3{font-size:1.05rem;margin:2.25rem 0 .5rem}h4,h5,h6{font-size:1rem;margin:1.5rem 0 .25rem}p{margin:.75rem 0}\n"
 "nav{margin:2.25rem 0 0;padding:.9rem 0;border:solid var(--rule);border-width:1px 0}\n"
 "nav ul{list-style:none;display:flex;flex-wrap:wrap;gap:.25rem 1.35rem;margin:0;padding:0}nav a{text-decoration:none}nav a:hover{text-decoration:underline}\n"
 ".facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:1.25rem 1.5rem;margin:2.25rem 0 0}\n"
-".facts div{display:flex;flex-direction:column-reverse}.facts dt{color:var(--soft);font-size:.875rem}.facts dd{margin:0;font-size:1.25rem;font-weight:600;overflow-wrap:anywhere}\n"
+".facts div{display:flex;flex-direction:column-reverse;justify-content:flex-end}.facts dt{color:var(--soft);font-size:.875rem}.facts dd{margin:0;font-size:1.25rem;font-weight:600;overflow-wrap:anywhere}\n"
 ".facts small{display:block;font-size:.8125rem;font-weight:400;color:var(--soft)}\n"
 "figure{margin:2.25rem 0 3rem}figcaption{margin:0 0 .9rem;font-size:.9375rem;color:var(--soft);max-width:40rem}figcaption b{color:var(--ink)}\n"
-".wide{overflow-x:auto;max-width:100%}svg{display:block}svg.plot{width:100%;min-width:32rem;height:auto}\n"
-"svg.network{margin:0 auto;max-width:100%;height:auto}svg.network.large{max-width:none}\n"
+".wide{overflow-x:auto;max-width:100%}svg{display:block}svg.plot{width:100%;height:auto}\n"
+"svg.network{margin:0 auto;max-width:100%;height:auto}\n"
 "svg text{fill:var(--ink);font:13px system-ui,-apple-system,\"Segoe UI\",Roboto,\"Noto Sans\",\"DejaVu Sans\",sans-serif;font-variant-numeric:tabular-nums}\n"
 "svg text.mark{fill:var(--soft);font-size:12px}svg text.name{font-size:12.5px}\n"
 ".axis{stroke:var(--soft);stroke-width:1;fill:none}.grid{stroke:var(--rule);stroke-width:1;fill:none}\n"
@@ -47,7 +47,7 @@ const char *const report_style =
 ".legend li{display:flex;align-items:center;gap:.45rem}.note{font-size:.9rem;color:var(--soft)}\n"
 "table{border-collapse:collapse;width:100%;font-size:.9rem;line-height:1.4;margin:1.25rem 0}caption{text-align:left;color:var(--soft);padding:0 0 .5rem;font-size:.9rem}\n"
 "th,td{padding:.42rem .9rem .42rem 0;text-align:left;vertical-align:baseline;border-bottom:1px solid var(--rule)}thead th{border-bottom:1.5px solid var(--soft);font-weight:600;white-space:nowrap}\n"
-"tbody th{font-weight:500}td.n{text-align:right;white-space:nowrap}th:last-child,td:last-child{padding-right:0}th small{font-weight:400;color:var(--soft)}\n"
+"tbody th{font-weight:500;min-width:8.5rem}td.n,th.n{text-align:right;white-space:nowrap}th:last-child,td:last-child{padding-right:0}th small{font-weight:400;color:var(--soft)}\n"
 "td.bar{position:relative;min-width:8.5rem}td.bar i{position:absolute;right:0;top:.22rem;bottom:.22rem;background:var(--bar);border-radius:2px}td.bar span{position:relative;padding-right:.3rem}\n"
 "tr.sum th,tr.sum td{border-top:1.5px solid var(--soft);font-weight:600}\n"
 "dl{display:grid;grid-template-columns:minmax(8rem,max-content) 1fr;gap:.3rem 1.5rem;margin:1rem 0}dl.facts{display:grid}dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}\n"
@@ -56,7 +56,7 @@ const char *const report_style =
 "@media(max-width:34rem){dl{grid-template-columns:1fr;gap:.1rem}dl dd{margin-bottom:.6rem}header{padding-top:2rem}}\n"
 "@media print{:root{--paper:#fff;--card:#f4f4f2;--ink:#000;--soft:#444;--rule:#ccc;--link:#000;--band:#dfe8f1;--bar:#d3e1ee;--c0:#1a5a9e;--c1:#a8480c;--c2:#3f6b1f;--c3:#7a3f86;"
 "--a0:#757b83;--a1:#3d83b8;--a2:#1f8a7a;--a3:#b3720c;--a4:#b3261e;--a5:#6d2077;--an:#757b83}body{font-size:10pt}main,header,footer{max-width:none}"
-"nav,.skip{display:none}figure,tr{break-inside:avoid}h2,h3,figcaption,caption{break-after:avoid}.wide{overflow:visible}svg.plot,svg.network{min-width:0;max-width:100%}td.bar i,.band,.column{print-color-adjust:exact;-webkit-print-color-adjust:exact}}\n";
+"nav,.skip{display:none}figure,tr{break-inside:avoid}h2,h3,figcaption,caption{break-after:avoid}.wide{overflow:visible}svg.plot,svg.network{min-width:0!important;max-width:100%}td.bar i,.band,.column{print-color-adjust:exact;-webkit-print-color-adjust:exact}}\n";
 
 const char *const report_script =
 "addEventListener('beforeprint',()=>document.querySelectorAll('details.print').forEach(d=>{d.open=true}));";

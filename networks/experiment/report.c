@@ -15,8 +15,9 @@
 
 #define REPORT_STATES 5000
 #define REPORT_CYCLES 20000
-#define CURVE_STATES 1000 /* of the largest network whose curve is solved without being asked */
-#define CURVE_NAMES 64    /* values of a file that are looked at for one to vary */
+#define CURVE_STATES 2000   /* of the largest network whose curve is solved without being asked */
+#define CURVE_NAMES 64      /* values of a file that are looked at for a voltage */
+#define CURVE_RESERVOIRS 12 /* that are tried */
 #define DUMP_FIRST_BYTE 0x85
 
 typedef struct report_job {
@@ -78,6 +79,7 @@ typedef struct curve_choice {
   const char *setting; /* NULL: none */
   const char *words;   /* what is varied */
   const char *current; /* a column to add, NULL none */
+  const char *trial;   /* half and one and a half times the value */
 } curve_choice;
 
 static char *range_text(report_job *self, const char *name, double from, double to, double by, const char *unit)
@@ -110,57 +112,74 @@ static bool choose_voltage(report_job *self, const char *name, const lang_slopes
   return true;
 }
 
-/* The reservoir that does most work, or the first. */
-static const char *strongest_reservoir(const report_job *self)
-{
-  const ness_network *const net = self->page.net;
-  const doc_node *const work = self->solve ? doc_at(self->solve, "work") : NULL;
-  const char *best = net->nres > 0 ? network_text(net, net->res_name[0]) : NULL;
-  double most = 1e-9;
-  for (const doc_node *row = work ? work->first : NULL; row; row = row->next) {
-    const char *const kind = node_string(row, "kind");
-    const double size = fabs(node_number(row, "work_kt_per_s"));
-    if (!kind || strcmp(kind, "reservoir") != 0 || !(size > most)) continue;
-    most = size;
-    best = node_string(row, "source");
-  }
-  return best;
-}
-
 static bool choose_reservoir(report_job *self, const char *name, const lang_slopes *slopes, curve_choice *out)
 {
   char unit[64];
   const double now = answer_words(slopes->value, unit);
   if (!(now > 0) || !isfinite(now) || !slopes->any) return false;
   out->setting = range_text(self, name, now / 20, 2 * now, now / 20, unit);
+  out->trial = range_text(self, name, now / 2, 1.5 * now, now, unit);
   out->words = arena_format(&self->texts, "%s is varied up to twice its value", name);
   return true;
 }
 
-static ness_status choose(report_job *self, curve_choice *out)
+/* How much the currents change along the trial of a choice, relative to themselves; -1 where they are not known. */
+static double change_along(report_job *self, const curve_choice *choice)
+{
+  ness_diags *const quiet = ness_diags_create();
+  ness_doc *doc = NULL;
+  const ness_scan_options options = {
+      .struct_size = sizeof options, .settings = &choice->trial, .nsettings = 1, .max_states = most_states(self)};
+  double change = 0, size = 0;
+  const bool good = quiet && choice->trial && ness_scan(self->model, &options, quiet, &doc) == NESS_OK;
+  const doc_node *const first = good ? doc_at(doc, "table[0]") : NULL, *const last =
+                                                                           good ? doc_at(doc, "table[1]") : NULL;
+  for (const doc_node *a = first ? first->first->next : NULL; a && a->next; a = a->next) { /* all but sigma */
+    const double from = node_number(first, a->key), to = node_number(last, a->key);
+    change += fabs(to - from);
+    size += fabs(from) + fabs(to);
+  }
+  ness_doc_free(doc);
+  ness_diags_free(quiet);
+  return size > 0 ? change / size : -1;
+}
+
+static ness_status slopes_of(report_job *self, const char *name, lang_slopes *out)
 {
   const lang_place nowhere = {0};
-  const char *const wanted = strongest_reservoir(self);
-  const lang_model *const compiled = self->model->compiled;
-  ness_status status = NESS_OK;
-  for (int pass = 0; pass < 2 && !out->setting && !status; pass++) {
-    for (int64_t i = 0; !out->setting && !status; i++) {
-      const char *const name = lang_slopes_name(compiled, i);
-      if (!name) break;
-      if (pass == 0 ? i >= CURVE_NAMES || self->page.net->nvolt == 0 : !wanted || strcmp(name, wanted) != 0) continue;
-      ness_diags *const quiet = ness_diags_create();
-      lang_slopes slopes = {0};
-      status = quiet ? lang_slopes_find(compiled, name, nowhere, quiet, &slopes) : NESS_NOMEM;
-      if (!status) {
-        if (pass == 0) choose_voltage(self, name, &slopes, out);
-        else choose_reservoir(self, name, &slopes, out);
-      }
-      lang_slopes_free(&slopes);
-      ness_diags_free(quiet);
-      if (status != NESS_NOMEM) status = NESS_OK; /* a value without slopes is passed over */
-    }
-  }
+  ness_diags *const quiet = ness_diags_create();
+  const ness_status status = quiet ? lang_slopes_find(self->model->compiled, name, nowhere, quiet, out) : NESS_NOMEM;
+  ness_diags_free(quiet);
   return status;
+}
+
+/* A voltage if there is one, else the reservoir that the currents depend on most. */
+static ness_status choose(report_job *self, curve_choice *out)
+{
+  const lang_model *const compiled = self->model->compiled;
+  const ness_network *const net = self->page.net;
+  ness_status status = NESS_OK;
+  double most = -2;
+  for (int64_t i = 0; net->nvolt > 0 && i < CURVE_NAMES && !out->setting && status != NESS_NOMEM; i++) {
+    const char *const name = lang_slopes_name(compiled, i);
+    lang_slopes slopes = {0};
+    if (!name) break;
+    status = slopes_of(self, name, &slopes);
+    if (!status) choose_voltage(self, name, &slopes, out);
+    lang_slopes_free(&slopes);
+  }
+  for (int32_t r = 0; !out->current && r < net->nres && r < CURVE_RESERVOIRS && status != NESS_NOMEM; r++) {
+    lang_slopes slopes = {0};
+    curve_choice other = {0};
+    status = slopes_of(self, network_text(net, net->res_name[r]), &slopes);
+    const bool fits = !status && choose_reservoir(self, network_text(net, net->res_name[r]), &slopes, &other);
+    lang_slopes_free(&slopes);
+    const double change = fits ? change_along(self, &other) : -2;
+    if (!(change > most)) continue;
+    most = change;
+    *out = other;
+  }
+  return status == NESS_NOMEM ? status : NESS_OK; /* a value without slopes is passed over */
 }
 
 /* Whether some observable is an electric current already. */
@@ -246,7 +265,7 @@ static ness_status open_model(report_job *self, const char *const *settings, int
   self->page.net = lang_network(self->model->compiled);
   self->page.settings = self->model->settings;
   self->page.model_path = self->path;
-  self->page.no_windows = "a model alone has no trajectories; a dump of ness run has";
+  self->page.no_windows = "a model alone has no trajectories; ness run writes a dump of them, and ness report draws it";
   if (!text) return self->model->imported ? NESS_OK : NESS_NOMEM;
   self->page.model_text = arena_text(&self->texts, text, strlen(text));
   self->page.hash = arena_format(&self->texts, "%016llx", (unsigned long long)dump_text_hash(text));
