@@ -163,10 +163,11 @@ static lang_source *parse_source_add(parser *self, const char *name, const char 
   source->name = arena_text(&self->file->memory, name, strlen(name));
   source->text = arena_text(&self->file->memory, text, length);
   source->length = length;
+  if (!source->text || !source->name) return NULL;
   lang_source **tail = &self->file->sources;
   while (*tail) tail = &(*tail)->next;
   *tail = source;
-  return source->text && source->name ? source : NULL;
+  return source;
 }
 
 /* The whole file, or NULL with a diagnostic at `place` (or without one when it has no source). */
