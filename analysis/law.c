@@ -14,7 +14,7 @@ typedef struct law_part {
   int64_t *row; /* (n x (nslot + 1)) counts and the state, sorted; NULL: not enumerated */
 } law_part;
 
-struct law {
+struct steady_law {
   const ness_network *net;
   const cme_solution *exact;
   law_part *part; /* (nparts) */
@@ -41,7 +41,7 @@ static int key_compare(const void *a, const void *b)
   return row_compare(x->row, y->row, x->nslot);
 }
 
-static ness_status part_sort(law *self, int32_t p)
+static ness_status part_sort(steady_law *self, int32_t p)
 {
   const cme_part *const part = &self->exact->parts[p];
   const int32_t n = part->states.n, nslot = part->nslot, width = nslot + 1;
@@ -66,7 +66,7 @@ static ness_status part_sort(law *self, int32_t p)
   return good ? NESS_OK : NESS_NOMEM;
 }
 
-ness_status law_create(const ness_network *net, const cme_solution *exact, law **out)
+ness_status law_create(const ness_network *net, const cme_solution *exact, steady_law **out)
 {
   *out = NULL;
   int64_t cells = 0;
@@ -76,7 +76,7 @@ ness_status law_create(const ness_network *net, const cme_solution *exact, law *
     if (part->kind == CME_COUNTS) cells += (int64_t)part->states.n * (part->nslot + 1);
   }
   if (exact->nparts == 0 || cells > LAW_CELLS) return NESS_OK;
-  law *const self = mem_zero(1, sizeof *self);
+  steady_law *const self = mem_zero(1, sizeof *self);
   if (!self) return NESS_NOMEM;
   self->net = net;
   self->exact = exact;
@@ -90,7 +90,7 @@ ness_status law_create(const ness_network *net, const cme_solution *exact, law *
   return status;
 }
 
-void law_free(law *self)
+void law_free(steady_law *self)
 {
   if (!self) return;
   for (int32_t p = 0; self->part && p < self->exact->nparts; p++) mem_free(self->part[p].row);
@@ -99,7 +99,7 @@ void law_free(law *self)
   mem_free(self);
 }
 
-static double log_enumerated(const law *self, int32_t p, const int64_t *n)
+static double log_enumerated(const steady_law *self, int32_t p, const int64_t *n)
 {
   const cme_part *const part = &self->exact->parts[p];
   const int32_t nslot = part->nslot, width = nslot + 1;
@@ -116,7 +116,7 @@ static double log_enumerated(const law *self, int32_t p, const int64_t *n)
 }
 
 /* sum of n ln(mean) - ln n! over the slots: what both laws of copies share. */
-static double log_copies(const law *self, const cme_part *part, const int64_t *n)
+static double log_copies(const steady_law *self, const cme_part *part, const int64_t *n)
 {
   double sum = part->kind == CME_COPIES
                    ? rng_lgamma1p((double)part->copies) - (double)part->copies * log((double)part->copies)
@@ -129,7 +129,7 @@ static double log_copies(const law *self, const cme_part *part, const int64_t *n
   return sum;
 }
 
-double law_log(const law *self, const int64_t *n)
+double law_log(const steady_law *self, const int64_t *n)
 {
   double sum = 0;
   for (int32_t p = 0; p < self->exact->nparts; p++) {

@@ -27,7 +27,7 @@ typedef struct window_pass {
   tally_plan plan;
   const ness_network *net;
   const dump_run *run;
-  law *law;
+  steady_law *law;
   window_cursor *cursor; /* (replicas) */
   double window;         /* s */
   int64_t *n, *after;    /* (nslot) */

@@ -182,8 +182,8 @@ static void put_exact_cycles(report_page *self)
 
 static void put_sampled_cycles(text_buffer *out, const report_sources *in)
 {
-  static const char *const columns[] = {
-      "cycle", "estimate", "low", "high", "exact", "z", "affinity_data", "affinity_error", "affinity_model", NULL};
+  static const char *const columns[] = {"cycle",         "estimate",       "error",          "exact", "z",
+                                        "affinity_data", "affinity_error", "affinity_model", NULL};
   const doc_node *const list = in->analyze ? doc_at(in->analyze, "cycles") : NULL;
   const doc_node *const loops = in->analyze ? doc_at(in->analyze, "loop_erasure") : NULL;
   const char *const why = node_string(loops, "why"), *const available = node_string(loops, "available");
@@ -194,7 +194,7 @@ static void put_sampled_cycles(text_buffer *out, const report_sources *in)
                SAMPLED_ROWS);
   if (why || (available && strncmp(available, "no", 2) == 0)) {
     text_add(out, "<p class=\"note\">Cycles of the trajectory itself, by loop erasure: ");
-    html_text(out, why ? why : available);
+    html_text(out, why ? why : strncmp(available, "no: ", 4) == 0 ? available + 4 : available);
     text_add(out, ".</p>\n");
   }
 }

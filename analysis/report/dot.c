@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DOT_SECONDS 10
+#define DOT_SECONDS 5
 #define DOT_OUTPUT ((size_t)4 << 20)
 #define DOT_PAGE 700.0 /* width that a page has room for */
 

@@ -12,6 +12,7 @@
 #define CURVES 4
 #define BINS 160 /* at most, on either side of 0 */
 #define BIN_LEAST 5
+#define BIN_STILL 1e-9 /* k_B: rounding of a window in which nothing happened */
 
 /* --- curves --- */
 
@@ -98,6 +99,7 @@ typedef struct bins {
   int32_t points;
   double slope, slope_error;
   int64_t negative;
+  double still; /* windows in which nothing happened: half of them on either side, and none in the line */
 } bins;
 
 static void bins_fill(bins *self, const windows *w)
@@ -108,14 +110,18 @@ static void bins_fill(bins *self, const windows *w)
     sum += w->entropy[i];
     square += w->entropy[i] * w->entropy[i];
     most = fmax(most, fabs(w->entropy[i]));
-    self->negative += w->entropy[i] < 0;
+    self->negative += w->entropy[i] < -BIN_STILL;
   }
   const double mean = sum / (double)w->kept, spread = sqrt(fmax(square / (double)w->kept - mean * mean, 0));
   const double reach = fmax(fmin(most, fabs(mean) + 5 * spread), 1e-9);
-  const plot_scale round_width = plot_scale_of(0, spread > 0 ? spread / 4 : reach / 20, 1);
+  const plot_scale round_width = plot_scale_of(0, spread > 0 ? spread / 7 : reach / 20, 1);
   self->width = fmax(round_width.step, reach / BINS);
   self->half = (int32_t)fmin(ceil(reach / self->width), BINS);
   for (int64_t i = 0; i < w->kept; i++) {
+    if (fabs(w->entropy[i]) <= BIN_STILL) {
+      self->still++;
+      continue;
+    }
     const double place = floor(w->entropy[i] / self->width) + self->half;
     if (!(place >= 0 && place < 2 * self->half)) continue;
     const int32_t at = (int32_t)place;
@@ -123,8 +129,9 @@ static void bins_fill(bins *self, const windows *w)
     if (at >= self->half) self->weight[at - self->half] += exp(-w->entropy[i]);
   }
   for (int32_t b = 0; b < 2 * self->half; b++) {
+    const bool beside = b == self->half || b == self->half - 1;
     self->x[b] = (b - self->half + 0.5) * self->width;
-    self->share[b] = self->count[b] / ((double)w->kept * self->width);
+    self->share[b] = (self->count[b] + (beside ? 0.5 * self->still : 0)) / ((double)w->kept * self->width);
   }
 }
 
@@ -151,8 +158,8 @@ static void bins_line(bins *self)
 static plot_series histogram_of(const bins *self)
 {
   int32_t from = 0, to = 2 * self->half;
-  while (from + 1 < to && self->count[from + 1] == 0) from++;
-  while (to - 2 > from && self->count[to - 2] == 0) to--;
+  while (from + 1 < to && self->share[from + 1] == 0) from++;
+  while (to - 2 > from && self->share[to - 2] == 0) to--;
   return (plot_series){.kind = PLOT_BARS,
                        .n = to - from,
                        .x = self->x + from,
@@ -237,7 +244,8 @@ static void put_windows(report_page *self, bins *b, const windows *w)
     html_number(out, w->integral, 5);
     text_add(out, " &#177; ");
     html_number(out, w->error, 2);
-    text_add(out, " (one standard error, windows taken as independent).</p>\n");
+    text_add(out, " (one standard error, windows taken as independent; few windows carry most of this mean, so that "
+                  "its error is uncertain itself).</p>\n");
   }
 }
 

@@ -113,7 +113,7 @@ static void place_springs(graph *self, const adjacency *near)
         const double dx = self->nodes[i].x - self->nodes[j].x, dy = self->nodes[i].y - self->nodes[j].y;
         const double far = fmax(sqrt(dx * dx + dy * dy), 1);
         if (i == j) continue;
-        const double force = length * length / far - (near->to[i][j] ? far * far / length : 0) - 0.02 * far;
+        const double force = length * length / far - (near->to[i][j] ? far * far / length : 0) - 0.09 * far;
         push[i][0] += dx / far * force;
         push[i][1] += dy / far * force;
       }
@@ -266,6 +266,54 @@ static void layout_edges(graph *self)
   }
 }
 
+/* --- names --- */
+
+#define NAME_TRIES 12
+
+static double overlap(double x, double y, double w, double h, double ox, double oy, double ow, double oh)
+{
+  const double across = 0.5 * (w + ow) - fabs(x - ox), along = 0.5 * (h + oh) - fabs(y - oy);
+  return across > 0 && along > 0 ? across * along : 0;
+}
+
+/* What the name of an edge would cover at (x, y): nodes, and the names of the edges before. */
+static double name_covers(const graph *self, int32_t e, double x, double y)
+{
+  const double w = self->edges[e].label_w, h = 30;
+  double area = 0;
+  for (int32_t i = 0; i < self->nnode; i++)
+    area += overlap(x, y, w, h, self->nodes[i].x, self->nodes[i].y, self->nodes[i].w + 4, self->nodes[i].h + 4);
+  for (int32_t k = 0; k < e; k++) {
+    const graph_edge *const other = &self->edges[k];
+    if (other->beside >= 0) area += overlap(x, y, w, h, other->label_x, other->label_y, other->label_w, h);
+  }
+  return area;
+}
+
+/* Moves the names that cover something along their edges and to the other side, to where they cover least. */
+static void layout_names(graph *self)
+{
+  for (int32_t e = 0; e < self->nedge; e++) {
+    graph_edge *const edge = &self->edges[e];
+    if (edge->beside < 0 || edge->points != 4 || edge->from == edge->to) continue;
+    double best = name_covers(self, e, edge->label_x, edge->label_y);
+    for (int32_t k = 0; k < NAME_TRIES && best > 0; k++) {
+      static const double places[] = {0.5, 0.38, 0.62, 0.27, 0.73, 0.18};
+      const double t = places[k / 2], u = 1 - t, side = k % 2 ? 1 : -1;
+      const double *const px = edge->x, *const py = edge->y;
+      const double x = u * u * u * px[0] + 3 * u * u * t * px[1] + 3 * u * t * t * px[2] + t * t * t * px[3];
+      const double y = u * u * u * py[0] + 3 * u * u * t * py[1] + 3 * u * t * t * py[2] + t * t * t * py[3];
+      const double dx = px[3] - px[0], dy = py[3] - py[0], far = fmax(hypot(dx, dy), 1e-9);
+      const double nx = side * dy / far, ny = -side * dx / far, off = fabs(nx) * 40 + fabs(ny) * 19;
+      const double covers = name_covers(self, e, x + nx * off, y + ny * off);
+      if (!(covers < best)) continue;
+      best = covers;
+      edge->label_x = x + nx * off;
+      edge->label_y = y + ny * off;
+    }
+  }
+}
+
 /* --- the whole --- */
 
 static void grow(double low[2], double high[2], double x, double y, double w, double h)
@@ -330,5 +378,6 @@ void layout_graph(graph *self, bool dot)
     place_ring(self, order, "a ring with chords");
   else if (!placed) place_springs(self, &near);
   layout_edges(self);
+  if (self->labels) layout_names(self);
   layout_frame(self);
 }

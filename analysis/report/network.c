@@ -15,7 +15,7 @@
 static const struct {
   double below;
   const char *class, *words;
-} far_classes[] = {{1e-6, "a0", "in balance (dashed)"},
+} far_classes[] = {{1e-6, "a0", "in balance or still (dashed)"},
                    {1, "a1", "below 1 kT"},
                    {3, "a2", "1 to 3 kT"},
                    {8, "a3", "3 to 8 kT"},

@@ -52,10 +52,19 @@ static void axis_title(text_buffer *out, const char *title, int power)
 {
   static const char *const digit[] = {"8304", "185", "178", "179", "8308", "8309", "8310", "8311", "8312", "8313"};
   char text[16];
-  html_text(out, title);
+  const char *const unit = strstr(title, "k_B");
+  if (unit) { /* the one subscript there is */
+    char *const before = mem_text(title, (size_t)(unit - title));
+    html_text(out, before ? before : "");
+    mem_free(before);
+    text_add(out, "k<tspan dy=\"3\" font-size=\"9\">B</tspan><tspan dy=\"-3\">&#8203;");
+    html_text(out, unit + 3);
+    text_add(out, "</tspan>");
+  } else {
+    html_text(out, title);
+  }
   if (power == 0) return;
   text_add(out, " &#215; 10");
-  snprintf(text, sizeof text, "%d", -power); /* what is shown times ten to `power` is the value */
   snprintf(text, sizeof text, "%d", power);
   for (const char *at = text; *at; at++) text_add(out, "&#%s;", *at == '-' ? "8315" : digit[*at - '0']);
 }
@@ -78,8 +87,7 @@ void svg_begin(text_buffer *out, double width, double height, const char *title,
            "width=\"%.0f\" height=\"%.0f\" "
            "role=\"img\" "
            "aria-labelledby=\"svg-%d-title svg-%d-text\">\n<title id=\"svg-%d-title\">",
-           (int)number, fmin(0.8 * width, 1200), class, width, height, width, height, (int)number, (int)number,
-           (int)number);
+           (int)number, 0.8 * width, class, width, height, width, height, (int)number, (int)number, (int)number);
   html_text(out, title);
   text_add(out, "</title><desc id=\"svg-%d-text\">", (int)number);
   html_text(out, text);

@@ -122,8 +122,8 @@ typedef struct graph_edge {
   double net, entropy, ratio; /* 1/s; k_B/s; |ln(forward/backward)|, inf one-way; NAN: not known */
   double x[64], y[64];        /* control points of a chain of cubic curves */
   int32_t points;
-  double label_x, label_y;
-  int32_t beside; /* other edges that this one's name stands for; -1: it has none of its own */
+  double label_x, label_y, label_w; /* middle and width of the name */
+  int32_t beside;                   /* other edges that this one's name stands for; -1: it has none of its own */
 } graph_edge;
 
 typedef struct graph {

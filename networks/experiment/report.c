@@ -23,6 +23,8 @@
 typedef struct report_job {
   ness_report_options options;
   const char *path;
+  const char *const *settings; /* (nsettings) of the call, or of the run that wrote the dump */
+  int32_t nsettings;
   ness_diags *diags; /* the caller's */
   ness_model *model; /* NULL: could not be had */
   dump_reader *reader;
@@ -193,6 +195,16 @@ static bool observes_current(const report_job *self)
   return list && list->first && lang_file_of(self->model->compiled)->natural;
 }
 
+/* A word of a command as a shell would take it. */
+static void add_word(text_buffer *out, const char *word)
+{
+  const bool plain =
+      *word && word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,")] == 0;
+  text_add(out, plain ? " " : " '");
+  for (; *word; word++) text_put(out, *word == '\'' ? "'\\''" : word, *word == '\'' ? 4 : 1);
+  if (!plain) text_put(out, "'", 1);
+}
+
 #define CURVE_COLUMNS 8
 
 static ness_status scan_along(report_job *self, const curve_choice *choice, ness_diags *diags, ness_doc **out)
@@ -212,8 +224,14 @@ static ness_status scan_along(report_job *self, const curve_choice *choice, ness
                                      .ncolumns = n,
                                      .max_states = most_states(self)};
   text_buffer command = {0};
-  text_add(&command, "ness scan %s '%s'", self->page.model_path, choice->setting);
-  for (int32_t i = 0; i < n; i++) text_add(&command, " --column '%s'", columns[i]);
+  text_add(&command, "ness scan");
+  add_word(&command, self->page.model_path);
+  add_word(&command, choice->setting);
+  for (int32_t i = 0; i < self->nsettings; i++) add_word(&command, self->settings[i]);
+  for (int32_t i = 0; i < n; i++) {
+    text_add(&command, " --column");
+    add_word(&command, columns[i]);
+  }
   self->page.scan_cmd = command.failed ? NULL : arena_text(&self->texts, command.data, command.length);
   self->page.scan_of = choice->words;
   text_clear(&command);
@@ -259,6 +277,8 @@ static bool is_dump(const char *path)
 
 static ness_status open_model(report_job *self, const char *const *settings, int32_t nsettings)
 {
+  self->settings = settings;
+  self->nsettings = nsettings;
   const ness_status status = ness_model_load(self->path, NULL, settings, nsettings, self->diags, &self->model);
   if (status) return status;
   char *const text = self->model->imported ? NULL : lang_bundle(self->model->file);
@@ -299,8 +319,9 @@ static ness_status model_of_dump(report_job *self, const dump_run *run)
   if (!quiet) return NESS_NOMEM;
   ness_status status = NESS_OK;
   if (*run->model_text) {
-    const int32_t count = split_settings(self, run->overrides, &settings);
-    status = ness_model_load("model.ness", run->model_text, settings, count, quiet, &self->model);
+    self->nsettings = split_settings(self, run->overrides, &settings);
+    self->settings = settings;
+    status = ness_model_load("model.ness", run->model_text, settings, self->nsettings, quiet, &self->model);
     if (status) self->page.no_check = reason_of(self, quiet, status);
   } else {
     self->page.no_check = "the dump does not hold the text of its model";
