@@ -5,7 +5,7 @@ set -euo pipefail
 # shellcheck source=/dev/null
 source "$(dirname "${BASH_SOURCE[0]}")/common.bash" "$1" "$2"
 
-commands=(check info run resume solve scan analyze test dump convert bench version help)
+commands=(check info run resume solve scan analyze report test dump convert bench version help)
 
 {
   show help
@@ -39,7 +39,7 @@ bash -n completion.bash || fail "the completion is no bash"
 complete_words() {
   bash -c 'source completion.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _ness; echo "${COMPREPLY[*]}"' bash "$@"
 }
-[[ $(complete_words ness re) == resume ]] || fail "completion of a command"
+[[ $(complete_words ness res) == resume ]] || fail "completion of a command"
 [[ $(complete_words ness run m.ness --rep) == --replicas ]] || fail "completion of an option"
 [[ $(complete_words ness run m.ness --level "e") == events ]] || fail "completion of a choice"
 [[ $(complete_words ness dump ver) == verify ]] || fail "completion of a verb"
