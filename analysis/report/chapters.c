@@ -17,7 +17,7 @@
 
 static void put_fact(text_buffer *out, const char *what, double value, double error, const char *unit)
 {
-  if (isnan(value)) return;
+  if (isnan(value)) return; /* not known */
   text_add(out, "<div><dt>%s</dt><dd>", what);
   html_number(out, value, 6);
   if (*unit) text_add(out, " %s", unit);

@@ -213,7 +213,7 @@ ness_status graph_build(graph *self, const report_sources *in)
   for (int32_t s = 0; good && s < steps; s++) {
     graph_edge *const edge = &self->edges[self->nedge++];
     edge->step = s;
-    edge->label_w = 6.8 * fmax(characters(network_text(net, net->step_name[s])), 8);
+    edge->label_w = 6.6 * fmax(characters(network_text(net, net->step_name[s])), 11);
     edge->from = node_of_side(self, &room, net, s, 0, count);
     edge->to = node_of_side(self, &room, net, s, 1, count);
     good = edge->from >= 0 && edge->to >= 0;

@@ -14,6 +14,7 @@
 #define ROW_NODES 7     /* of a chain, at most */
 #define ROW_WIDTH 660.0 /* that a page has room for */
 #define BUNDLE 3        /* parallel edges of which each has room for its name */
+#define NAME_OFF 23.0   /* between a line and the middle of a name above or below it */
 #define HAMILTON_NODES 12
 #define HAMILTON_TRIES 200000
 
@@ -71,7 +72,7 @@ static void place_ring(graph *self, const int32_t *order, const char *name)
   const int32_t n = self->nnode;
   double wide = 0;
   for (int32_t i = 0; i < n; i++) wide = fmax(wide, self->nodes[i].w);
-  const double ry = fmax(n == 3 ? 105 : 118, n * 86 / (2 * LAYOUT_PI)),
+  const double ry = fmax(n == 3 ? 105 : 118, n * 104 / (2 * LAYOUT_PI)),
                rx = fmax(1.25 * ry, n * (wide + 52) / (2 * LAYOUT_PI));
   for (int32_t k = 0; k < n; k++) {
     const double turn = 2 * LAYOUT_PI * k / n - LAYOUT_PI / 2 - (n % 2 == 0 && n < 6 ? LAYOUT_PI / n : 0);
@@ -83,10 +84,11 @@ static void place_ring(graph *self, const int32_t *order, const char *name)
 
 static void place_rows(graph *self, const int32_t *order)
 {
-  double wide = 0;
+  double wide = 0, name = 40;
   const int32_t n = self->nnode;
   for (int32_t i = 0; i < n; i++) wide = fmax(wide, self->nodes[i].w);
-  const double pitch = wide + (n <= 3 ? 150 : self->labels && n <= ROW_NODES ? 84 : 40);
+  for (int32_t e = 0; self->labels && e < self->nedge; e++) name = fmax(name, self->edges[e].label_w + 14);
+  const double pitch = wide + (n <= 3 ? fmax(150, name) : name);
   const int32_t fit = (int32_t)fmin(fmax(1 + floor((ROW_WIDTH - wide) / pitch), 2), ROW_NODES);
   const int32_t columns = n <= fit ? n : fit;
   for (int32_t k = 0; k < n; k++) {
@@ -139,16 +141,19 @@ static void border(const graph_node *node, double x, double y, double *bx, doubl
   *by = node->y + s * dy;
 }
 
+/* Above the node and below it in turn, each pair wider than the one before. */
 static void edge_loop(graph *self, graph_edge *edge, int32_t rank)
 {
   const graph_node *const node = &self->nodes[edge->from];
-  const double lift = 46 + 26 * rank, side = 16 + 7 * rank, top = node->y - node->h / 2 - 3;
+  const int32_t wider = rank / 2;
+  const double up = rank % 2 ? 1 : -1, lift = 64 + 52 * wider, side = fmin(0.3 * node->w, 16 + 8 * wider);
+  const double from = node->y + up * (node->h / 2 + 3);
   edge->points = 4;
-  memcpy(edge->x, (double[]){node->x - side, node->x - 2.2 * side, node->x + 2.2 * side, node->x + side},
+  memcpy(edge->x, (double[]){node->x - side, node->x - 2.4 * side - 6, node->x + 2.4 * side + 6, node->x + side},
          4 * sizeof(double));
-  memcpy(edge->y, (double[]){top, top - lift, top - lift, top}, 4 * sizeof(double));
+  memcpy(edge->y, (double[]){from, from + up * lift, from + up * lift, from}, 4 * sizeof(double));
   edge->label_x = node->x;
-  edge->label_y = top - 0.75 * lift - 12;
+  edge->label_y = from + up * (0.75 * lift + NAME_OFF);
 }
 
 /* Whether a curve between two nodes runs into a third. */
@@ -167,6 +172,12 @@ static bool hits_node(const graph *self, const graph_edge *edge)
     }
   }
   return false;
+}
+
+/* How far the middle of a name stands from its line, which has this normal. */
+static double name_off(const graph_edge *edge, double nx, double ny)
+{
+  return fabs(nx) * (0.5 * edge->label_w + 9) + fabs(ny) * NAME_OFF;
 }
 
 /* On which side of a line, by its normal, the middle of the drawing does not lie. */
@@ -205,7 +216,7 @@ static void edge_curve(const graph *self, graph_edge *edge, double bow)
   }
   edge->points = 4;
   const double side = bow != 0 ? (bow > 0 ? 1 : -1) : away_from(self, 0.5 * (ax + bx), 0.5 * (ay + by), nx, ny);
-  const double off = fabs(nx) * 40 + fabs(ny) * 19;
+  const double off = name_off(edge, nx, ny);
   edge->label_x = 0.125 * (x[0] + 3 * x[1] + 3 * x[2] + x[3]) + side * nx * off;
   edge->label_y = 0.125 * (y[0] + 3 * y[1] + 3 * y[2] + y[3]) + side * ny * off;
 }
@@ -304,7 +315,7 @@ static void layout_names(graph *self)
       const double x = u * u * u * px[0] + 3 * u * u * t * px[1] + 3 * u * t * t * px[2] + t * t * t * px[3];
       const double y = u * u * u * py[0] + 3 * u * u * t * py[1] + 3 * u * t * t * py[2] + t * t * t * py[3];
       const double dx = px[3] - px[0], dy = py[3] - py[0], far = fmax(hypot(dx, dy), 1e-9);
-      const double nx = side * dy / far, ny = -side * dx / far, off = fabs(nx) * 40 + fabs(ny) * 19;
+      const double nx = side * dy / far, ny = -side * dx / far, off = name_off(edge, nx, ny);
       const double covers = name_covers(self, e, x + nx * off, y + ny * off);
       if (!(covers < best)) continue;
       best = covers;
