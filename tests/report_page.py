@@ -297,6 +297,23 @@ def test_layouts():
         check("Graphviz" not in done["layout"] and "<script>\\n" not in text, f"a dot that {what} was believed")
 
 
+def test_documents():
+    pages = {}
+    for which in ("unknown", "still", "wild", "many", "nothing"):
+        done = subprocess.run([build / "tests/report_print", which], capture_output=True, text=True)
+        pages[which] = done.stdout
+        wrong = faults(done.stdout) if done.stdout else ["no page"]
+        check(done.returncode == 0 and not wrong, f"{which}: {wrong[:5]} {done.stderr[:300]}")
+        check("<script>window" not in done.stdout and "<b>&" not in done.stdout, f"{which}: markup of a name")
+    text = pages["unknown"]
+    further = text[text.index('id="further"'):text.index('id="tables"')]
+    for number in ("0.123457", "12.3457", "14.3457", "98.7654", "1.5", "-&#8734;"):
+        check(number in further, f"{number} of a chapter that is not known is lost")
+    check("waiting times" in further and "markov test" in further and "deep number" in further, "a chapter that is not known is lost")
+    check("301 steps" in pages["many"] or "240 steps" in pages["many"], "300 steps side by side")
+    check("There is no verdict" in pages["nothing"], "nothing at all")
+
+
 def limited():
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
@@ -371,7 +388,7 @@ def main():
         check(faults(GOOD.replace(old, new, 1)) != [], f"not caught: {new}")
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        for test in (test_models, test_curves, test_dumps, test_fluctuation_theorem, test_escapes, test_layouts, test_failures, test_contrast):
+        for test in (test_models, test_curves, test_dumps, test_fluctuation_theorem, test_escapes, test_documents, test_layouts, test_failures, test_contrast):
             test()
         os.chdir(source)
     for failure in failures:

@@ -139,7 +139,7 @@ void html_value(text_buffer *out, const doc_node *node)
 
 void html_table_begin(text_buffer *out, const char *caption, const char *const *heads, int32_t count)
 {
-  text_add(out, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"");
+  text_add(out, "<div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"");
   html_text(out, caption);
   text_add(out, "\"><table><caption>");
   html_text(out, caption);

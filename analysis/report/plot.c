@@ -82,7 +82,7 @@ void svg_begin(text_buffer *out, double width, double height, const char *title,
                const char *class)
 {
   text_add(out,
-           "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Figure %d\"><svg "
+           "<div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"Figure %d\"><svg "
            "xmlns=\"http://www.w3.org/2000/svg\" style=\"min-width:%.0fpx\" class=\"%s\" viewBox=\"0 0 %.0f %.0f\" "
            "width=\"%.0f\" height=\"%.0f\" "
            "role=\"img\" "

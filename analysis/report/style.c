@@ -1,6 +1,7 @@
 /* How the page looks: one column, the system's fonts, light and dark by what the reader's system asks for, black on
  * white in print. Every pair of text and ground has a contrast of at least 4.5 (tests/report_page.py measures it).
- * The script is comfort alone: it opens closed parts before printing. */
+ * The script is comfort alone: it opens closed parts before printing, and keeps what need not scroll out of the way of
+ * the tab key. */
 #include "analysis/report/report.h"
 
 /* clang-format off */
@@ -59,5 +60,7 @@ const char *const report_style =
 "nav,.skip{display:none}figure,tr{break-inside:avoid}h2,h3,figcaption,caption{break-after:avoid}.wide{overflow:visible}svg.plot,svg.network{min-width:0!important;max-width:100%}td.bar i,.band,.column{print-color-adjust:exact;-webkit-print-color-adjust:exact}}\n";
 
 const char *const report_script =
-"addEventListener('beforeprint',()=>document.querySelectorAll('details.print').forEach(d=>{d.open=true}));";
+"addEventListener('beforeprint',()=>document.querySelectorAll('details.print').forEach(d=>{d.open=true}));"
+"const fit=()=>document.querySelectorAll('.wide').forEach(e=>{if(e.clientWidth)e.tabIndex=e.scrollWidth>e.clientWidth?0:-1});"
+"addEventListener('resize',fit);addEventListener('toggle',fit,true);fit();";
 /* clang-format on */
