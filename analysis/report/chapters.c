@@ -9,7 +9,9 @@
 #include <string.h>
 
 #define CYCLE_ROWS 30
-#define CYCLE_SUMS 400 /* kinds of cycles that are told apart */
+#define CYCLE_LEAST 8    /* shown however small they are */
+#define CYCLE_SHARE 1e-4 /* of the entropy production: below, a cycle is left to the tables at the end */
+#define CYCLE_SUMS 400   /* kinds of cycles that are told apart */
 #define SAMPLED_ROWS 12
 #define ESTIMATE_ROWS 40
 
@@ -19,7 +21,8 @@ static void put_fact(text_buffer *out, const char *what, double value, double er
 {
   if (isnan(value)) return; /* not known */
   text_add(out, "<div><dt>%s</dt><dd>", what);
-  html_number(out, value, 6);
+  if (value == floor(value) && fabs(value) < 1e15) text_add(out, "%.0f", value); /* counts in full */
+  else html_number(out, value, 6);
   if (*unit) text_add(out, " %s", unit);
   if (error > 0) {
     text_add(out, "<small>&#177; ");
@@ -167,7 +170,9 @@ static void put_exact_cycles(report_page *self)
              "<p>The states have more cycles than can be listed. These are the largest of %.0f independent ones, one "
              "for each transition outside a spanning tree.</p>\n",
              found);
-  const int32_t shown = count < CYCLE_ROWS ? count : CYCLE_ROWS;
+  int32_t shown = 0;
+  while (shown < count && shown < CYCLE_ROWS && (shown < CYCLE_LEAST || sums[shown].entropy > CYCLE_SHARE * total))
+    shown++;
   const double carried = put_cycle_rows(out, sums, shown, total, complete);
   text_add(out, "<p class=\"note\">");
   if (count < list->count) text_add(out, "Cycles of states that pass through the same steps are added up. ");
@@ -180,18 +185,37 @@ static void put_exact_cycles(report_page *self)
   mem_free(sums);
 }
 
+static bool is_erased(const doc_node *row)
+{
+  const char *const kind = node_string(row, "kind");
+  return kind && strcmp(kind, "loop-erased") == 0;
+}
+
+static bool is_of_steps(const doc_node *row)
+{
+  return !is_erased(row);
+}
+
 static void put_sampled_cycles(text_buffer *out, const report_sources *in)
 {
   static const char *const columns[] = {"cycle",         "estimate",       "error",          "exact", "z",
                                         "affinity_data", "affinity_error", "affinity_model", NULL};
+  static const char *const erased[] = {"cycle", "estimate", "error", "exact", "z", "forward", "backward", NULL};
   const doc_node *const list = in->analyze ? doc_at(in->analyze, "cycles") : NULL;
   const doc_node *const loops = in->analyze ? doc_at(in->analyze, "loop_erasure") : NULL;
   const char *const why = node_string(loops, "why"), *const available = node_string(loops, "available");
-  if (!list) return;
-  if (!list->first) text_add(out, "<p>The data show no cycle of steps.</p>\n");
-  else
-    html_table(out, list, "Cycles as the dump shows them: net completions per second, affinity in kT", columns,
-               SAMPLED_ROWS);
+  bool of_steps = false, loop = false;
+  for (const doc_node *row = list ? list->first : NULL; row; row = row->next) {
+    of_steps |= is_of_steps(row);
+    loop |= is_erased(row);
+  }
+  if (of_steps)
+    html_table_where(out, list, "Cycles of steps as the dump shows them: net completions per second, affinity in kT",
+                     columns, SAMPLED_ROWS, is_of_steps);
+  if (loop)
+    html_table_where(out, list, "Cycles of the trajectory by loop erasure: net and one-way completions per second",
+                     erased, SAMPLED_ROWS, is_erased);
+  if (list && !of_steps && !loop) text_add(out, "<p>The data show no cycle of steps.</p>\n");
   if (why || (available && strncmp(available, "no", 2) == 0)) {
     text_add(out, "<p class=\"note\">Cycles of the trajectory itself, by loop erasure: ");
     html_text(out, why ? why : strncmp(available, "no: ", 4) == 0 ? available + 4 : available);

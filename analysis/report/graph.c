@@ -108,7 +108,7 @@ static int32_t node_of(graph *self, node_room *room, const char *full, bool rese
   if (!node->label || !room->full[self->nnode]) return -1;
   node->reservoir = reservoir;
   const int wide = characters(node->label);
-  node->w = 7.6 * (wide < 3 ? 3 : wide) + 22;
+  node->w = 8.2 * (wide < 3 ? 3 : wide) + 20;
   node->h = 32;
   return self->nnode++;
 }

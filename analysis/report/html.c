@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define HTML_DIGITS 6
-#define HTML_COLUMNS 32
+#define HTML_COLUMNS 96
 #define HTML_ROWS 500 /* of a table without a limit of its own */
 
 /* --- text --- */
@@ -214,13 +214,12 @@ static int32_t table_columns(const doc_node *array, const char *const *wanted, c
   return count;
 }
 
-void html_table(text_buffer *out, const doc_node *array, const char *caption, const char *const *wanted, int32_t most)
+/* Marks the columns of text, which are left-aligned, for html_table_begin. */
+static void table_begin(text_buffer *out, const doc_node *array, const char *caption, const char *const *columns,
+                        int32_t count)
 {
-  const char *columns[HTML_COLUMNS];
-  const int32_t count = table_columns(array, wanted, columns), limit = most > 0 ? most : HTML_ROWS;
   const char *heads[HTML_COLUMNS];
-  char names[HTML_COLUMNS][64];
-  int32_t shown = 0;
+  char names[HTML_COLUMNS][128];
   for (int32_t i = 0; i < count; i++) {
     const doc_node *row = array->first;
     while (row->next && !node_get(row, columns[i])) row = row->next;
@@ -230,21 +229,41 @@ void html_table(text_buffer *out, const doc_node *array, const char *caption, co
     heads[i] = text ? names[i] : columns[i];
   }
   html_table_begin(out, caption, heads, count);
-  for (const doc_node *row = array->first; row && shown < limit; row = row->next, shown++) {
-    text_add(out, "<tr>");
-    for (int32_t i = 0; i < count; i++) {
-      const doc_node *const value = node_get(row, columns[i]);
-      const bool number = value && (value->kind == DOC_NUMBER || value->kind == DOC_INT);
-      const bool head = i == 0 && !number;
-      text_add(out, "%s", head ? "<th scope=\"row\">" : number ? "<td class=\"n\">" : "<td>");
-      if (value) html_value(out, value);
-      text_add(out, "%s", head ? "</th>" : "</td>");
-    }
-    text_add(out, "</tr>\n");
+}
+
+static void table_row(text_buffer *out, const doc_node *row, const char *const *columns, int32_t count)
+{
+  text_add(out, "<tr>");
+  for (int32_t i = 0; i < count; i++) {
+    const doc_node *const value = node_get(row, columns[i]);
+    const bool number = value && (value->kind == DOC_NUMBER || value->kind == DOC_INT);
+    const bool head = i == 0 && !number;
+    text_add(out, "%s", head ? "<th scope=\"row\">" : number ? "<td class=\"n\">" : "<td>");
+    if (value) html_value(out, value);
+    text_add(out, "%s", head ? "</th>" : "</td>");
+  }
+  text_add(out, "</tr>\n");
+}
+
+void html_table_where(text_buffer *out, const doc_node *array, const char *caption, const char *const *wanted,
+                      int32_t most, bool (*takes)(const doc_node *row))
+{
+  const char *columns[HTML_COLUMNS];
+  const int32_t count = table_columns(array, wanted, columns), limit = most > 0 ? most : HTML_ROWS;
+  int32_t rows = 0;
+  table_begin(out, array, caption, columns, count);
+  for (const doc_node *row = array->first; row; row = row->next) {
+    if (takes && !takes(row)) continue;
+    if (rows++ < limit) table_row(out, row, columns, count);
   }
   html_table_end(out);
-  if (array->count > shown)
-    text_add(out, "<p class=\"note\">%d more rows are left out here.</p>\n", (int)(array->count - shown));
+  if (rows > limit) text_add(out, "<p class=\"note\">%d more rows are left out here.</p>\n", (int)(rows - limit));
+  if (count == HTML_COLUMNS) text_add(out, "<p class=\"note\">These are the first %d columns.</p>\n", HTML_COLUMNS);
+}
+
+void html_table(text_buffer *out, const doc_node *array, const char *caption, const char *const *wanted, int32_t most)
+{
+  html_table_where(out, array, caption, wanted, most, NULL);
 }
 
 /* --- a document node as it is --- */

@@ -43,6 +43,9 @@ void html_value(text_buffer *out, const doc_node *node);
 /* A table of an array of objects. `columns` (NULL-terminated, or NULL for all) chooses and orders; at most `most` rows
  * (0 all), and a line says how many were left out. */
 void html_table(text_buffer *out, const doc_node *array, const char *caption, const char *const *columns, int32_t most);
+/* The same of the rows that `takes` takes; NULL: all. */
+void html_table_where(text_buffer *out, const doc_node *array, const char *caption, const char *const *columns,
+                      int32_t most, bool (*takes)(const doc_node *row));
 /* The members of a document node as lists, tables and sections with headings from h`level` on. */
 void html_members(text_buffer *out, const doc_node *node, int level);
 /* Heads stand over numbers, right-aligned, but for the first and those that begin with '<'. */
