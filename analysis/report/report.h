@@ -156,7 +156,7 @@ bool dot_layout(graph *self);
 /* --- network.c: the drawing --- */
 const char *network_figure(text_buffer *out, const report_sources *in, int32_t number, ness_status *status);
 
-/* --- chapters.c, figures.c: the parts of the page --- */
+/* --- chapters.c, cycles.c, estimates.c, figures.c: the parts of the page --- */
 
 typedef struct report_page {
   const report_sources *in;
