@@ -26,7 +26,7 @@ configure_file(cmake/ness.pc.in ness.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/ness.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
 # The program writes its own pages and completions, from the table that its parser reads.
-set(page_commands check info run resume solve scan analyze test dump bench version)
+set(page_commands check info run resume solve scan analyze report test dump convert bench version)
 set(page_files ness.1)
 set(page_recipes COMMAND sh -c "$<TARGET_FILE:ness_program> help --man > ness.1")
 foreach(command IN LISTS page_commands)
