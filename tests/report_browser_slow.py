@@ -180,6 +180,10 @@ def main():
         hostile = folder / "x<img src=x onerror=window.hit=1>.ness"
         hostile.write_text("# <script>window.hit=1</script>\n" + (models / "fuel-cycle.ness").read_text())
         look(folder, "hostile", hostile, theme=False)
+        for which in ("unknown", "wild", "many"):
+            page = subprocess.run([build / "tests/report_print", which], capture_output=True, text=True).stdout
+            wrong = [w for w in faults(folder, page) if which == "unknown" or "over" not in w]
+            check(not wrong, f"{which}: {wrong}")
         dump = folder / "d.msgpack"
         subprocess.run([program, "run", models / "fuel-cycle.ness", "A=5", "-o", dump, "--time", "200", "--warmup", "20", "--window", "0.25", "--seed", "2",
                         "-q"], check=True, capture_output=True)

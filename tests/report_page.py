@@ -127,9 +127,33 @@ def faults(text):
     return wrong
 
 
+def crossings(text):
+    """Arrows of the network that run through a node, as texts."""
+    drawing = re.search(r'<svg[^>]*class="network".*?</svg>', text, re.S)
+    if not drawing:
+        return []
+    nodes = [tuple(map(float, n)) for n in
+             re.findall(r'<g class="node[^"]*"><rect x="([\d.-]+)" y="([\d.-]+)" width="([\d.]+)" height="([\d.]+)"', drawing.group(0))]
+    wrong = []
+    for name, path in re.findall(r'<g class="edge [^"]*"><title>([^:]*):.*?<path d="([^"]*)"', drawing.group(0), re.S):
+        numbers = list(map(float, re.findall(r"-?[\d.]+", path)))
+        points = list(zip(numbers[::2], numbers[1::2]))
+        for k in range(0, len(points) - 3, 3):
+            p = points[k:k + 4]
+            for t in (i / 20 for i in range(21)):
+                w = ((1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t * t, t ** 3)
+                x, y = (sum(a * q[d] for a, q in zip(w, p)) for d in (0, 1))
+                if any(left + 3 < x < left + width - 3 and top + 3 < y < top + height - 3 for left, top, width, height in nodes):
+                    wrong.append(f"the arrow {name} runs through a node")
+                    break
+    return wrong
+
+
 GOOD = ('<!DOCTYPE html><html lang="en"><head><style>a{}</style></head><body><h1 id="a">x</h1><h2>y</h2><a href="#a">z</a>'
         '<svg xmlns="http://www.w3.org/2000/svg" role="img"><title>t</title><desc>d</desc></svg>'
         '<table><caption>c</caption><tr><th scope="col">n</th></tr></table><script>1</script></body></html>')
+ARROW = ('<svg class="network"><g class="edge a1"><title>r: A</title><path d="M0 5C10 5 20 5 30 5"/></g>'
+         '<g class="node"><rect x="%d" y="0" width="10" height="10"/></g></svg>')
 PLANTED = [("<h1 id=\"a\">x</h1>", "<h1 id=\"a\">x"), ("<h2>y</h2>", "<h2 id=\"a\">y</h2>"), ("#a\"", "#b\""), ("#a\"", "http://x\""),
            ("<h2>y</h2>", "<h3>y</h3>"), ("<title>t</title>", ""), ("</desc>", "</des>"), ("<caption>c</caption>", ""), (' scope="col"', ""),
            ("a{}", "a{background:url(x)}"), ("<h2>", "<h2 onclick=\"x\">"), ("<script>1</script>", "<script>1</script><script>2</script>"),
@@ -150,7 +174,7 @@ def report(path, *arguments, code=0, **options):
     text = out.read_text(encoding="utf-8") if out.exists() else ""
     if code == 0:
         check(text != "", f"no page of {path}")
-        wrong = faults(text) if text else []
+        wrong = faults(text) + crossings(text) if text else []
         check(not wrong, f"{path}: {wrong[:5]}")
         check(not list(pathlib.Path(".").glob("*.part")), "a part of a file is left behind")
     return text, json.loads(done.stdout) if done.stdout else {}
@@ -280,6 +304,8 @@ def test_escapes():
 
 def test_layouts():
     quiet = {**os.environ, "PATH": "/nonexistent"}
+    for model in sorted(models.glob("*.ness")):
+        report(model, "--layout", "own")
     for name in ("sglt", "emre-cycles", "kinesin", "cell-fate", "fms", "kanban", "sedimentation"):
         _, done = report(models / f"{name}.ness", env=quiet)
         check("Graphviz" not in done["layout"], f"{name}: {done['layout']} without dot")
@@ -351,6 +377,7 @@ def test_failures():
         run("report", fuel, "-o", locked / "x.html", code=5)
     once = report(fuel)[0]
     check(once == report(fuel)[0], "the same page twice is not the same")
+    check(report("flux.msgpack", "-j", 1)[0] == report("flux.msgpack", "-j", 2)[0], "the page depends on the threads")
 
 
 def umask():
@@ -386,6 +413,7 @@ def main():
     check(faults(GOOD) == [], f"the good page is refused: {faults(GOOD)}")
     for old, new in PLANTED:
         check(faults(GOOD.replace(old, new, 1)) != [], f"not caught: {new}")
+    check(crossings(ARROW % 10) != [] and crossings(ARROW % 40) == [], "arrows through nodes")
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         for test in (test_models, test_curves, test_dumps, test_fluctuation_theorem, test_escapes, test_documents, test_layouts, test_failures, test_contrast):
