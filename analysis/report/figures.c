@@ -12,7 +12,7 @@
 #define CURVES 4
 #define BINS 160 /* at most, on either side of 0 */
 #define BIN_LEAST 5
-#define BIN_STILL 1e-9 /* k_B: rounding of a window in which nothing happened */
+#define BIN_STILL 1e-9 /* k_B: rounding of a window in which nothing happened, and of bins at their borders */
 
 /* --- curves --- */
 
@@ -122,11 +122,12 @@ static void bins_fill(bins *self, const windows *w)
       self->still++;
       continue;
     }
-    const double place = floor(w->entropy[i] / self->width) + self->half;
-    if (!(place >= 0 && place < 2 * self->half)) continue;
+    const double place =
+        floor(fabs(w->entropy[i]) / self->width + BIN_STILL); /* mirrored: also what lies on a border */
+    if (!(place < self->half)) continue;
     const int32_t at = (int32_t)place;
-    self->count[at]++;
-    if (at >= self->half) self->weight[at - self->half] += exp(-w->entropy[i]);
+    self->count[w->entropy[i] > 0 ? self->half + at : self->half - 1 - at]++;
+    if (w->entropy[i] > 0) self->weight[at] += exp(-w->entropy[i]);
   }
   for (int32_t b = 0; b < 2 * self->half; b++) {
     const bool beside = b == self->half || b == self->half - 1;
