@@ -31,6 +31,7 @@ typedef struct cli_values {
   cli_list columns;
   const char *color, *output, *level, *method, *experiment, *csv, *format, *completion, *tilt, *until, *unless, *layout;
   double time, warmup, window, every; /* s */
+  double epsilon;                     /* of run: relative */
   double tolerance;                   /* of check: kT; of solve: relative */
   double confidence;                  /* 0 ... 1 */
   int64_t replicas, events, max_states, max_cycles, limit, threads, jobs, modes;

@@ -55,5 +55,6 @@ ness_simulate_options cli_simulation(cli *self, cli_progress *progress)
       .command = self->line,
       .progress = cli_progress_call,
       .progress_context = progress,
+      .epsilon = given->epsilon,
   };
 }

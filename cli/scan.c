@@ -48,8 +48,8 @@ static int check_usage(const cli *self, const char **what)
     return cli_error(self, NESS_USAGE, "it belongs to transient, ode, lna and --simulate",
                      "--every means nothing for a scan of steady states");
   }
-  const bool simulated =
-      (given->time > 0 && !in_time) || given->events || given->replicas || given->warmup > 0 || given->method;
+  const bool simulated = (given->time > 0 && !in_time) || given->events || given->replicas || given->warmup > 0 ||
+                         given->method || given->epsilon > 0;
   if (!given->simulate && simulated) {
     return cli_error(self, NESS_USAGE, "--simulate simulates each point; without it all is exact",
                      "options of a simulation without --simulate");

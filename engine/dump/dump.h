@@ -24,7 +24,7 @@ typedef struct dump_run {
   const char *command;    /* how the run was started */
   const char *version;    /* of ness */
   const char *machine;    /* compiler and processor */
-  const char *method;     /* of the simulation: "direct", "composition" */
+  const char *method;     /* of the simulation: "direct", "composition", "batch", "tau" */
   int32_t level;          /* dump_level */
   uint64_t seed;
   int64_t replicas;
@@ -34,6 +34,7 @@ typedef struct dump_run {
   double warmup;  /* time before which nothing is counted or recorded, s */
   double window;  /* flux level: length of a window, s */
   double every;   /* grid level: distance of grid times, s */
+  double epsilon; /* of an approximate method: relative change of rates within a leap; 0 for exact ones */
 } dump_run;
 
 /* A replica's stretch. Arrays are borrowed by the writer for the call, by the reader's user from frame and buffer both,

@@ -21,8 +21,8 @@ static ness_status read_run(const frame_body *body, arena *strings, dump_run *ru
 {
   static const char *const keys[] = {"version", "command",  "machine",    "method",     "overrides", "level",
                                      "seed",    "replicas", "block",      "time",       "events",    "warmup",
-                                     "window",  "every",    "model_text", "model_hash", "network"};
-  enum { KEYS = sizeof keys / sizeof keys[0] };
+                                     "window",  "every",    "model_text", "model_hash", "network",   "epsilon"};
+  enum { KEYS = sizeof keys / sizeof keys[0], EPSILON = KEYS - 1 };
   cursor at = body->map;
   size_t length;
   unsigned seen = 0;
@@ -56,11 +56,12 @@ static ness_status read_run(const frame_body *body, arena *strings, dump_run *ru
       cursor_skip(&at);
       network->end = at.at;
       break;
+    case EPSILON: run->epsilon = cursor_real(&at); break;
     default: cursor_skip(&at);
     }
   }
   if (strings->failed) return NESS_NOMEM;
-  if (at.bad || seen != (1u << KEYS) - 1) return NESS_FORMAT;
+  if (at.bad || (seen | 1u << EPSILON) != (1u << KEYS) - 1) return NESS_FORMAT; /* exact methods have no epsilon */
   if (level < DUMP_SUMMARY || level > DUMP_EVENTS || run->replicas < 0) return NESS_FORMAT;
   run->level = (int32_t)level;
   return NESS_OK;

@@ -200,7 +200,7 @@ ness_status run_pack(const ness_network *net, const dump_run *run, ness_diags *d
   if (run->level < DUMP_SUMMARY || run->level > DUMP_EVENTS || run->replicas < 0) return NESS_USAGE;
   if (!add_network(&columns, net)) goto out;
 
-  frame_begin(&build, "run", 23);
+  frame_begin(&build, "run", 23 + (run->epsilon > 0)); /* exact methods have none, and files of before */
   pack_text(&build, "about", "a dump of ness: docs/dump-format.md explains it");
   pack_text(&build, "version", run->version);
   pack_text(&build, "command", run->command);
@@ -217,6 +217,7 @@ ness_status run_pack(const ness_network *net, const dump_run *run, ness_diags *d
   pack_real(&build, "warmup", run->warmup);
   pack_real(&build, "window", run->window);
   pack_real(&build, "every", run->every);
+  if (run->epsilon > 0) pack_real(&build, "epsilon", run->epsilon);
   pack_text(&build, "model", net->model_name);
   pack_text(&build, "model_text", text);
   pack_uint(&build, "model_hash", dump_text_hash(text));

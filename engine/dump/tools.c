@@ -43,6 +43,7 @@ void tool_describe_run(doc_node *root, const dump_reader *reader)
   doc_string(root, "overrides", "%s", run->overrides);
   doc_string(root, "level", "%s", dump_level_name(run->level));
   doc_string(root, "method", "%s", run->method);
+  if (run->epsilon > 0) doc_number(root, "epsilon", run->epsilon); /* exact methods have none */
   doc_string(root, "seed", "%llu", (unsigned long long)run->seed); /* 64 bits do not fit a JSON number */
   doc_int(root, "replicas", run->replicas);
   doc_number(root, "time", run->time);
@@ -228,7 +229,7 @@ static const char *difference(const dump_reader *x, const dump_reader *y)
   const dump_run *a = dump_run_of(x), *b = dump_run_of(y);
   if (strcmp(a->model_text, b->model_text) != 0) return "the model";
   if (strcmp(a->overrides, b->overrides) != 0) return "the overrides";
-  if (strcmp(a->method, b->method) != 0) return "the method";
+  if (strcmp(a->method, b->method) != 0 || a->epsilon != b->epsilon) return "the method";
   if (a->level != b->level) return "the level";
   if (a->seed != b->seed) return "the seed";
   if (a->replicas != b->replicas) return "the number of replicas";

@@ -70,7 +70,9 @@ ness_status ssa_worker_init(ssa_worker *self, const ssa_plan *plan, bool grid)
   if (!grid || plan->grids == 0) {
     self->grid = NULL;
   }
-  return ssa_replica_init(&self->replica, plan->net, plan->kernel);
+  const ness_status status = ssa_replica_init(&self->replica, plan->net, plan->kernel);
+  self->replica.epsilon = plan->epsilon;
+  return status;
 }
 
 void ssa_worker_free(ssa_worker *self)
@@ -271,9 +273,13 @@ bool ssa_chunk_begin(ssa_run *run, ssa_worker *self, ssa_lane *lane)
   return chunk_begin(run, self);
 }
 
-/* Events until something ends: the burst, the chunk, the replica. */
+/* Events until something ends: the burst, the chunk, the replica. Leaps pause by themselves, and a limit would cut them
+ * short, so only the replica has one; 0: none. */
 static int64_t chunk_burst(const ssa_plan *plan, int64_t in_chunk, int64_t in_all)
 {
+  if (plan->kernel->leaps) {
+    return plan->events > 0 ? plan->events - in_all : 0;
+  }
   int64_t burst = SSA_BURST;
   if (plan->level == DUMP_SUMMARY || plan->level == DUMP_EVENTS) {
     burst = plan->chunk_events - in_chunk < burst ? plan->chunk_events - in_chunk : burst;
@@ -298,7 +304,7 @@ void ssa_chunk_target(const ssa_run *run, ssa_worker *self, double *t_stop, int6
   self->events_before = self->replica.events;
   if (self->warming) {
     *t_stop = plan->warmup;
-    *max_events = SSA_BURST;
+    *max_events = plan->kernel->leaps ? 0 : SSA_BURST;
     return;
   }
   *t_stop = fmin(plan->time, fmin(next_window(plan, lane), next_grid(plan, lane)));

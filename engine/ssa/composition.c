@@ -594,5 +594,11 @@ static ssa_pause composition_advance(ssa_replica *self, const ness_network *net,
                   : composition_run(self, net, t_stop, max_events, record, bad_dir, false);
 }
 
-const ssa_kernel ssa_kernel_composition = {"composition",     "groups by powers of two", composition_size,
-                                           composition_start, composition_load,          composition_advance};
+const ssa_kernel ssa_kernel_composition = {"composition",
+                                           "groups by powers of two",
+                                           composition_size,
+                                           composition_start,
+                                           composition_load,
+                                           composition_advance,
+                                           false,
+                                           false};

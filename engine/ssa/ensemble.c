@@ -100,7 +100,7 @@ ness_status ssa_run_init(ssa_run *self, const ness_simulate_options *options, ss
   if (options && options->struct_size > offsetof(ness_simulate_options, threads)) {
     threads = options->threads;
   }
-  if (options && options->struct_size >= sizeof *options) {
+  if (options && options->struct_size >= offsetof(ness_simulate_options, epsilon)) {
     self->progress = options->progress;
     self->progress_context = options->progress_context;
   }

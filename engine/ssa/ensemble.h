@@ -24,6 +24,7 @@ typedef struct ssa_plan {
   int64_t
       grid_batches; /* batches that grid moments are kept for: those of the result, or 1 where that would be large */
   int64_t chunk_rows, chunk_events; /* where a chunk is cut */
+  double epsilon;                   /* of an approximate method; 0 for exact ones */
   bool stored, tapes;
 } ssa_plan;
 

@@ -18,6 +18,7 @@ ness_status ssa_result_init(ssa_result *self, const ssa_plan *plan)
     return NESS_NOMEM;
   }
   self->method = ssa_kernel_name(plan->kernel);
+  self->epsilon = plan->epsilon;
   self->form = ssa_kernel_form(plan->kernel);
   self->replica_bytes = ssa_replica_bytes(plan->net, plan->kernel);
   self->batches = (int32_t)batches;

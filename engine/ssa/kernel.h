@@ -55,9 +55,14 @@ struct ssa_kernel {
   void (*load)(ssa_replica *self, const ness_network *net);
   ssa_pause (*advance)(ssa_replica *self, const ness_network *net, double t_stop, int64_t max_events,
                        ssa_record *record, int32_t *bad_dir);
+  /* Takes many events at once: it has no list of them, knows propensities by mass action alone, and may come back
+   * early, between two leaps, with SSA_AT_EVENTS. */
+  bool leaps;
+  bool approximate; /* not exact in law, by the replica's epsilon */
 };
 
-/* The direct method for networks that small.h takes, and for all others; composition and rejection. */
-extern const ssa_kernel ssa_kernel_small, ssa_kernel_tree, ssa_kernel_composition;
+/* The direct method for networks that small.h takes, and for all others; composition and rejection; exact
+ * leaps; leaps of frozen propensities. */
+extern const ssa_kernel ssa_kernel_small, ssa_kernel_tree, ssa_kernel_composition, ssa_kernel_batch, ssa_kernel_tau;
 
 #endif

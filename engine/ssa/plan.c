@@ -34,8 +34,36 @@ static ness_status plan_refuse(ness_diags *diags, const char *message, const cha
   return NESS_USAGE;
 }
 
+/* What a method of leaps cannot do. */
+static ness_status plan_check_leaps(const ssa_plan *self, ness_diags *diags)
+{
+  const ness_network *net = self->net;
+  if (self->level == DUMP_EVENTS) {
+    diag_add(diags, NESS_ERROR, "method \"%s\" takes many events at once and knows no times of events",
+             self->kernel->name);
+    diag_hint(diags, "level \"flux\" or \"grid\", or method \"%s\"", ssa_kernel_tree.name);
+    return NESS_USAGE;
+  }
+  for (int32_t dir = 0; dir < 2 * net->nstep; dir++) {
+    if (net->dir_law[dir] == LAW_TAPE) {
+      diag_add(diags, NESS_ERROR, "method \"%s\" knows mass action alone, but a formula sets the %s rate of step %s",
+               self->kernel->name, dir % 2 ? "backward" : "forward", network_text(net, net->step_name[dir / 2]));
+      diag_hint(diags, "method \"%s\" takes every rate", ssa_kernel_tree.name);
+      return NESS_USAGE;
+    }
+  }
+  return NESS_OK;
+}
+
 static ness_status plan_check(const ssa_plan *self, ness_diags *diags)
 {
+  if (self->kernel->approximate && !(self->epsilon > 0 && self->epsilon < 1)) {
+    return plan_refuse(diags, "epsilon is out of range", "a number between 0 and 1, as 0.03");
+  }
+  if (!self->kernel->approximate && self->epsilon != 0) {
+    return plan_refuse(diags, "epsilon belongs to method \"tau\": all others are exact", NULL);
+  }
+
   if (self->replicas < 1 || self->replicas > PLAN_REPLICAS_MAX) {
     return plan_refuse(diags, "the number of replicas is out of range", "1 to 4294967296 replicas");
   }
@@ -57,7 +85,7 @@ static ness_status plan_check(const ssa_plan *self, ness_diags *diags)
   if (self->time == INFINITY && (self->every > 0 || self->level == DUMP_GRID)) {
     return plan_refuse(diags, "a grid of times needs an end time", "set a time");
   }
-  return NESS_OK;
+  return self->kernel->leaps ? plan_check_leaps(self, diags) : NESS_OK;
 }
 
 /* What follows from the plain numbers. */
@@ -111,7 +139,8 @@ ness_status ssa_plan_options(ssa_plan *self, const ness_network *net, const ness
   self->kernel = ssa_kernel_find(options.method, net);
   if (!self->kernel) {
     diag_add(diags, NESS_ERROR, "there is no simulation method \"%s\"", options.method);
-    diag_hint(diags, "the methods are \"%s\" and \"%s\"", ssa_kernel_tree.name, ssa_kernel_composition.name);
+    diag_hint(diags, "the methods are \"%s\", \"%s\", \"%s\" and, approximate, \"%s\"", ssa_kernel_tree.name,
+              ssa_kernel_composition.name, ssa_kernel_batch.name, ssa_kernel_tau.name);
     return NESS_USAGE;
   }
   if (net->dep_left_out) {
@@ -144,6 +173,7 @@ ness_status ssa_plan_options(ssa_plan *self, const ness_network *net, const ness
   self->events = options.events;
   self->window = options.window;
   self->every = options.every;
+  self->epsilon = self->kernel->approximate && options.epsilon == 0 ? SSA_EPSILON : options.epsilon;
 
   /* A block is as large as its lanes' memory allows; events make frames of a megabyte, of which few should wait. */
   ssa_lane measured;
@@ -167,6 +197,7 @@ ness_status ssa_plan_dump(ssa_plan *self, const ness_network *net, const dump_ru
   self->events = run->events;
   self->window = run->window;
   self->every = run->every;
+  self->epsilon = run->epsilon;
   self->stored = true;
   if (!self->kernel || run->level < DUMP_SUMMARY || run->level > DUMP_EVENTS || run->block < 1 ||
       run->block > INT64_C(1) << 20) {
@@ -189,4 +220,5 @@ void ssa_plan_run(const ssa_plan *self, dump_run *run)
   run->warmup = self->warmup;
   run->window = self->window;
   run->every = self->every;
+  run->epsilon = self->epsilon;
 }

@@ -25,9 +25,15 @@ static bool open_many(const ness_network *net)
 
 const ssa_kernel *ssa_kernel_find(const char *name, const ness_network *net)
 {
+  static const ssa_kernel *const named[] = {&ssa_kernel_composition, &ssa_kernel_batch, &ssa_kernel_tau};
   const bool direct = name && strcmp(name, ssa_kernel_tree.name) == 0;
+  for (size_t i = 0; name && !direct && i < sizeof named / sizeof named[0]; i++) {
+    if (strcmp(name, named[i]->name) == 0) {
+      return named[i];
+    }
+  }
   if (name && !direct) {
-    return strcmp(name, ssa_kernel_composition.name) == 0 ? &ssa_kernel_composition : NULL;
+    return NULL;
   }
   if (small_fits(net)) {
     return &ssa_kernel_small;
@@ -72,6 +78,7 @@ ness_status ssa_replica_init(ssa_replica *self, const ness_network *net, const s
     return NESS_NOMEM;
   }
   replica_layout(self, base, net, kernel);
+  self->epsilon = SSA_EPSILON;
   kernel->start(self->work, net);
   return NESS_OK;
 }

@@ -247,5 +247,5 @@ static ssa_pause small_advance(ssa_replica *self, const ness_network *net, doubl
   return made < most ? small_stop(w, self, t_stop, bad_dir) : made == last ? SSA_AT_EVENTS : SSA_RECORD_FULL;
 }
 
-const ssa_kernel ssa_kernel_small = {"direct",     "all sums at every event", small_size, small_start, small_load,
-                                     small_advance};
+const ssa_kernel ssa_kernel_small = {
+    "direct", "all sums at every event", small_size, small_start, small_load, small_advance, false, false};

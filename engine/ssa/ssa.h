@@ -39,6 +39,7 @@ typedef struct ssa_replica {
   double settled;      /* time up to which `counted` goes */
   double counted;      /* s, by ssa_settle */
   double tape_entropy; /* k_B: sum of ln(a_d before / a_reverse after) over events of reversible steps with a tape */
+  double epsilon;      /* of an approximate method; set after init, SSA_EPSILON till then */
   /* memory */
   void *work;  /* the kernel's */
   void *block; /* the one allocation that holds all of the above */
@@ -59,8 +60,11 @@ typedef struct ssa_record { /* events as they fire */
   int64_t rows, capacity;
 } ssa_record;
 
-/* The kernel of a method for a network: "direct", or "composition" and rejection, whose cost does not grow with the
- * network. NULL: by the number of open directions alone. Returns NULL for an unknown name. */
+#define SSA_EPSILON 0.03 /* Cao, Gillespie & Petzold 2006 */
+
+/* The kernel of a method for a network: "direct"; "composition" and rejection, whose cost does not grow with the
+ * network; "batch", exact leaps over many events; or "tau", approximate ones. NULL: one of the first two, by the number
+ * of open directions alone. Returns NULL for an unknown name. */
 const ssa_kernel *ssa_kernel_find(const char *name, const ness_network *net);
 const char *ssa_kernel_name(const ssa_kernel *kernel);
 const char *ssa_kernel_form(const ssa_kernel *kernel); /* how it is carried out: "tree of sums", ... */
@@ -82,7 +86,9 @@ void ssa_settle(ssa_replica *self, const ness_network *net);
 
 /* Advances until t_stop or until max_events more events have fired (0: no limit) or the record (NULL: none) is full.
  * Pausing and going on gives the same trajectory and the same counts as not pausing, bit for bit: a waiting time that
- * reaches beyond t_stop is kept, not redrawn. */
+ * reaches beyond t_stop is kept, not redrawn. A method of leaps pauses between two of them with SSA_AT_EVENTS as well,
+ * before all max_events have fired; its leaps end at t_stop, so there the law goes on, with other bits. It keeps no
+ * record. */
 ssa_pause ssa_advance(ssa_replica *self, const ness_network *net, const ssa_kernel *kernel, double t_stop,
                       int64_t max_events, ssa_record *record, int32_t *bad_dir);
 
@@ -104,6 +110,7 @@ void ssa_rebase(ssa_replica *self, const ness_network *net, const ssa_kernel *ke
  * expression of rates and means gets its error from leaving out one batch at a time. */
 typedef struct ssa_result {
   const char *method, *form; /* of the kernel */
+  double epsilon;            /* of an approximate method; 0 for exact ones */
   size_t replica_bytes;      /* of one that is in hand */
   int32_t batches;           /* min(replicas, SSA_BATCHES): replica r falls in batch r * batches / replicas */
   int64_t replicas, events;

@@ -336,4 +336,5 @@ static ssa_pause tree_advance(ssa_replica *self, const ness_network *net, double
                   : tree_run(self, net, t_stop, max_events, record, bad_dir, false);
 }
 
-const ssa_kernel ssa_kernel_tree = {"direct", "tree of sums", tree_size, tree_start, tree_load, tree_advance};
+const ssa_kernel ssa_kernel_tree = {"direct",  "tree of sums", tree_size, tree_start,
+                                    tree_load, tree_advance,   false,     false};

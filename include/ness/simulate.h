@@ -31,7 +31,8 @@ typedef struct ness_simulate_options {
   double warmup;          /* time at the start that is not counted, s */
   uint64_t seed;          /* any value; 0 is a seed like others */
   int32_t threads;        /* 0: all that OpenMP gives; results do not depend on it */
-  const char *method;     /* "direct", "composition"; NULL: the latter from 512 open directions on */
+  const char *method;     /* "direct", "composition", "batch", "tau"; NULL: one of the first two, the latter from 512
+                             open directions on. Batch is exact, tau approximate; both know mass action alone */
   const char *path;       /* dump to write; NULL: none */
   int32_t overwrite;      /* 1: replace an existing dump */
   const char *level;      /* "summary", "flux" (NULL), "grid", "events" */
@@ -40,6 +41,7 @@ typedef struct ness_simulate_options {
   const char *command;    /* kept in the dump; may be NULL */
   ness_progress progress; /* may be NULL */
   void *progress_context;
+  double epsilon; /* method "tau": what a propensity may change by within a leap, relative; 0: 0.03 */
 } ness_simulate_options;
 
 #ifdef __cplusplus

@@ -56,6 +56,13 @@ static void simulate_answer(const ness_network *net, const ssa_result *r, doc_no
   doc_int(run, "batches", r->batches);
   doc_string(run, "method", "%s", r->method);
   doc_string(run, "form", "%s", r->form);
+  if (r->epsilon > 0) {
+    doc_number(run, "epsilon", r->epsilon);
+    doc_string(
+        run, "approximate",
+        "rates stand still for leaps in which they would move by up to epsilon of themselves; counts and currents "
+        "are off by up to about epsilon of their largest, by more where a small change of a rate has a large effect");
+  }
   doc_int(run, "replica_bytes", (int64_t)r->replica_bytes);
   if (r->absorbed) doc_int(run, "absorbed", r->absorbed);
   if (!(counted > 0)) return;
