@@ -2,7 +2,9 @@
  * ns an event on one thread, ns an event on two (wall time, over all events), the speed-up, and the bytes of a replica.
  * Jobs: a ring of six states, a fuelled pair at 100 molecules, the Vilar oscillator (2002), decaying dimers, and 1,000
  * sites in a row. The best of six repetitions counts. Then rows of 100 to 500,000 sites (a million reactions), in order
- * and shuffled: ns an event of one replica in the middle of its run by both methods, the best of four. */
+ * and shuffled: ns an event of one replica in the middle of its run by both methods, the best of four. Last the
+ * decaying dimers again, 10,000 to 10,000,000 monomers of one concentration up to 10 s, as far as that is 4,000,000
+ * events: ns an event of one replica by the direct method, by exact leaps and by tau-leaping, the best of four. */
 #include "engine/ssa/ssa.h"
 
 #include <math.h>
@@ -76,14 +78,20 @@ static ness_network *job_vilar(void)
   return job_network("vilar", 9, start, 16, steps);
 }
 
-static ness_network *job_dimer(void)
+/* So many monomers, at one concentration. */
+static ness_network *job_dimers(int64_t monomers)
 {
-  const int64_t start[] = {100000, 0, 0};
+  const int64_t start[] = {monomers, 0, 0};
   const job_step steps[] = {{1, 0, 1, {0}, 0, {0}},
-                            {0.001, 0, 2, {0, 0}, 1, {1}}, /* 0.002 n(n-1)/2 */
+                            {100.0 / (double)monomers, 0, 2, {0, 0}, 1, {1}},
                             {0.5, 0, 1, {1}, 2, {0, 0}},
                             {0.04, 0, 1, {1}, 1, {2}}};
   return job_network("dimer", 3, start, 4, steps);
+}
+
+static ness_network *job_dimer(void)
+{
+  return job_dimers(100000);
 }
 
 /* Sites in a row with 10 each; the reactions in their order, or shuffled. */
@@ -185,6 +193,44 @@ static bool rows_print(void)
   return true;
 }
 
+/* ns an event of one replica from its start to `time`; < 0 when there is no memory. */
+static double leap_time(const ness_network *net, const char *method, double time)
+{
+  const ssa_kernel *const kernel = ssa_kernel_find(method, net);
+  ssa_replica replica;
+  double best = INFINITY;
+  int32_t bad;
+  if (ssa_replica_init(&replica, net, kernel) != NESS_OK) {
+    return -1;
+  }
+  for (int repeat = 0; repeat < 4; repeat++) {
+    const double start = now();
+    ssa_replica_start(&replica, net, kernel, 1, repeat);
+    while (replica.t < time) {
+      ssa_advance(&replica, net, kernel, time, 0, NULL, &bad);
+    }
+    best = fmin(best, (now() - start) / (double)replica.events);
+  }
+  ssa_replica_free(&replica);
+  return 1e9 * best;
+}
+
+static bool leaps_print(void)
+{
+  printf("monomers    direct   batch     tau\n");
+  for (int64_t monomers = 10000; monomers <= 10000000; monomers *= 10) {
+    const double time = monomers <= 1000000 ? 10 : 0.4;
+    ness_network *const net = job_dimers(monomers);
+    if (!net) {
+      return false;
+    }
+    printf("%-10lld %7.2f  %6.2f  %6.2f\n", (long long)monomers, leap_time(net, "direct", time),
+           leap_time(net, "batch", time), leap_time(net, "tau", time));
+    network_free(net);
+  }
+  return true;
+}
+
 /* The jobs of whole ensembles; false when one failed. */
 static bool jobs_print(void)
 {
@@ -226,5 +272,5 @@ static bool jobs_print(void)
 
 int main(void)
 {
-  return jobs_print() && rows_print() ? 0 : 1;
+  return jobs_print() && rows_print() && leaps_print() ? 0 : 1;
 }
