@@ -142,7 +142,7 @@ static void refused(const ness_network *net)
                {base_options(), "grid"},     {base_options(), "time"},   {base_options(), "negative"}};
   cases[0].options.time = 0;
   cases[1].options.warmup = 3;
-  cases[2].options.method = "tau";
+  cases[2].options.method = "leap";
   cases[3].options.level = "fluxes";
   cases[4].options.time = -1;
   cases[5].options.replicas = -5;
