@@ -29,7 +29,7 @@ enum {
   LEAST = 16,       /* candidates of a leap, and */
   LEAST_A_DIR = 4,  /* ... for each direction */
 };
-#define OPEN_GOAL 6.0                  /* open candidates of a leap, in the mean: flat from 4 to 10 (bench_ssa) */
+#define OPEN_GOAL 6.0                  /* open candidates of a leap, in the mean: flat from 6 to 10 (bench_ssa) */
 #define SIGMAS 2.5                     /* of the numbers of events that the box has room for */
 #define LEAP_MOST ((double)(1L << 40)) /* candidates of a leap */
 
