@@ -2,7 +2,7 @@
  * say nothing are refused; a file appears whole or not at all, whatever was there, on a full disk, and when memory runs
  * out at any allocation. */
 #include "import_sample.h"
-#include "networks/import/file.h"
+#include "engine/file/file.h"
 
 static void test_settings(void)
 {

@@ -5,7 +5,7 @@
  * MatrixMarket (Boisvert, Pozo, Remington, NISTIR 5935, 1996), PRISM's explicit files, and the binary AIJ matrix that
  * PETSc's MatLoad reads: big-endian 32-bit class id 1211216, rows, columns, entries, the length of each row, columns,
  * then the values as doubles. Cost: two or three passes; a row out of order is sorted in each. */
-#include "file.h"
+#include "engine/file/file.h"
 #include "import.h"
 
 #include <inttypes.h>

@@ -13,6 +13,7 @@
 #define NETWORKS_IMPORT_H
 
 #include "engine/base/base.h"
+#include "engine/file/read.h"
 #include "engine/markov/chain.h"
 #include "engine/model/model.h"
 
@@ -24,21 +25,13 @@ typedef struct import_rate {
   int32_t line; /* in the file, 0 none */
 } import_rate;
 
-typedef struct import_names { /* distinct names of states, found by a hash */
-  int32_t count;
-  char *text;  /* zero-terminated, one behind the other */
-  int64_t *at; /* (count) offset in text */
-  int32_t *table;
-  int32_t table_size;
-  int64_t text_used, text_capacity, at_capacity;
-} import_names;
-
 typedef struct import_rates {
   int32_t n;         /* states */
   int64_t count;     /* rates */
   import_rate *rate; /* (count) by from, then to, then place in the file */
   int64_t capacity;
-  import_names names; /* (n), or none */
+  name_table names; /* (n), or none */
+  bool matrix;      /* a matrix: its diagonal may be negative, and no entry comes twice */
 } import_rates;
 
 /* Whether the name ends like a file of rates: .tra .mtx .npy .csv */

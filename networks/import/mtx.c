@@ -79,9 +79,9 @@ static void mtx_entry(reading *self, int64_t states)
 void mtx_read(reading *self)
 {
   int64_t states, entries, met = 0;
-  self->matrix = true;
+  rates_of(self)->matrix = true;
   if (!mtx_banner(self) || !mtx_sizes(self, &states, &entries)) return;
-  self->out->n = (int32_t)states;
+  rates_of(self)->n = (int32_t)states;
   for (; reading_row(self, '%'); met++) mtx_entry(self, states);
   if (self->errors > 0 || self->status || met == entries) return;
   self->line = NULL;

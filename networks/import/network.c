@@ -140,7 +140,7 @@ static bool build_slots(network_builder *b, const pairing *p, int32_t start)
 static bool build_step(network_builder *b, const pairing *p, int64_t e, int32_t kind)
 {
   const import_rate *const entry = &p->rates->rate[e];
-  char name[2 * IMPORT_NAME_MAX + 24], text[2 * IMPORT_NAME_MAX + 24], room[2][16];
+  char name[2 * NAME_BYTES_MAX + 24], text[2 * NAME_BYTES_MAX + 24], room[2][16];
   const char *const from = import_state_name(p->rates, entry->from, room[0]);
   const char *const to = import_state_name(p->rates, entry->to, room[1]);
   const bool both = p->back[e] >= 0;

@@ -12,91 +12,9 @@
 
 /* --- names --- */
 
-static uint32_t name_hash(const char *text, size_t length)
-{
-  uint32_t h = 2166136261u; /* FNV-1a */
-  for (size_t i = 0; i < length; i++) h = (h ^ (uint32_t)(unsigned char)text[i]) * 16777619u;
-  return h;
-}
-
-/* The place of a name in the table: where it is, or where it would go. */
-static int32_t name_place(const import_names *self, const char *text, size_t length)
-{
-  const uint32_t mask = (uint32_t)self->table_size - 1;
-  uint32_t place = name_hash(text, length) & mask;
-  for (; self->table[place] >= 0; place = (place + 1) & mask) {
-    const char *const name = self->text + self->at[self->table[place]];
-    if (strncmp(name, text, length) == 0 && name[length] == 0) break;
-  }
-  return (int32_t)place;
-}
-
-static bool names_grow(import_names *self)
-{
-  if (self->count < self->table_size / 2) return true;
-  const int32_t size = self->table_size ? 2 * self->table_size : 64;
-  int32_t *const table = mem_alloc((size_t)size * sizeof *table);
-  if (!table) return false;
-  for (int32_t i = 0; i < size; i++) table[i] = -1;
-  mem_free(self->table);
-  self->table = table;
-  self->table_size = size;
-  for (int32_t i = 0; i < self->count; i++) {
-    const char *const name = self->text + self->at[i];
-    table[name_place(self, name, strlen(name))] = i;
-  }
-  return true;
-}
-
-int32_t names_take(reading *self, word name, bool once)
-{
-  import_names *const names = &self->out->names;
-  char shown[48];
-  if (name.length == 0 || name.length > IMPORT_NAME_MAX) {
-    reading_fail(self, &name, NULL, name.length ? "a name is longer than %d bytes" : "expected the name of a state",
-                 IMPORT_NAME_MAX);
-    return -1;
-  }
-  for (size_t i = 0; i < name.length; i++) {
-    if ((unsigned char)name.text[i] >= 32 && name.text[i] != 127) continue;
-    reading_fail(self, &name, NULL, "the name '%s' holds a control character", word_show(name, shown));
-    return -1;
-  }
-  if (names->count >= IMPORT_MAX) {
-    reading_stop(self, NESS_LIMIT, "more than %d states", IMPORT_MAX);
-    return -1;
-  }
-  const int64_t used = names->text_used, need = used + (int64_t)name.length + 1;
-  if (!names_grow(names) || !mem_grow(&names->at, &names->at_capacity, names->count + 1, sizeof *names->at) ||
-      !mem_grow(&names->text, &names->text_capacity, need, 1)) {
-    reading_stop(self, NESS_NOMEM, NULL);
-    return -1;
-  }
-  const int32_t place = name_place(names, name.text, name.length);
-  if (names->table[place] >= 0 && once) {
-    reading_fail(self, &name, NULL, "the name '%s' is taken by state %d", word_show(name, shown), names->table[place]);
-    return -1;
-  }
-  if (names->table[place] >= 0) return names->table[place];
-  memcpy(names->text + used, name.text, name.length);
-  names->text[need - 1] = 0;
-  names->text_used = need;
-  names->at[names->count] = used;
-  names->table[place] = names->count;
-  return names->count++;
-}
-
-void names_free(import_names *self)
-{
-  mem_free(self->text);
-  mem_free(self->at);
-  mem_free(self->table);
-  *self = (import_names){0};
-}
-
 const char *import_state_name(const import_rates *self, int32_t state, char room[16])
 {
-  if (state < self->names.count) return self->names.text + self->names.at[state];
+  if (state < self->names.count) return names_text(&self->names, state);
   snprintf(room, 16, "s%d", state);
   return room;
 }
@@ -104,7 +22,7 @@ const char *import_state_name(const import_rates *self, int32_t state, char room
 int32_t import_state_find(const import_rates *self, const char *name, size_t length)
 {
   int64_t number;
-  if (self->names.count > 0) return self->names.table[name_place(&self->names, name, length)];
+  if (self->names.count > 0) return names_find(&self->names, name, length);
   if (length < 2 || name[0] != 's' || !word_int((word){name + 1, length - 1}, &number)) return -1;
   return (length == 2 || name[1] != '0') && number < self->n ? (int32_t)number : -1;
 }
@@ -136,9 +54,9 @@ bool rates_claim(reading *self, const word *at, int64_t states, int64_t entries,
 
 void rates_take(reading *self, const word *at, int32_t from, int32_t to, double rate)
 {
-  import_rates *const out = self->out;
+  import_rates *const out = rates_of(self);
   char number[32], a[16], b[16];
-  if (!isfinite(rate) || (rate < 0 && !(self->matrix && from == to))) {
+  if (!isfinite(rate) || (rate < 0 && !(rates_of(self)->matrix && from == to))) {
     number_short(rate, 9, number);
     reading_fail(self, at, NULL, "the rate from %s to %s is %s, expected a finite number%s",
                  import_state_name(out, from, a), import_state_name(out, to, b), number,
@@ -194,13 +112,14 @@ static bool entries_sort(import_rates *self)
 static void entries_double(reading *self)
 {
   char a[16], b[16];
-  for (int64_t e = 1; e < self->out->count && reading_on(self); e++) {
-    const import_rate *const first = &self->out->rate[e - 1], *const second = &self->out->rate[e];
+  for (int64_t e = 1; e < rates_of(self)->count && reading_on(self); e++) {
+    const import_rate *const first = &rates_of(self)->rate[e - 1], *const second = &rates_of(self)->rate[e];
     if (first->from != second->from || first->to != second->to) continue;
     self->number = second->line;
     reading_fail(self, NULL, "a matrix has one value in a place; parallel transitions can be told in a .tra",
                  "the rate from %s to %s is given a second time, first in line %d",
-                 import_state_name(self->out, first->from, a), import_state_name(self->out, first->to, b), first->line);
+                 import_state_name(rates_of(self), first->from, a), import_state_name(rates_of(self), first->to, b),
+                 first->line);
   }
 }
 
@@ -220,13 +139,13 @@ static int32_t diagonal_misfit(const diagonal *self, const double *sum, int32_t 
 
 static void diagonal_judge(reading *self, const diagonal *d)
 {
-  const int32_t bad = diagonal_misfit(d, d->row, self->out->n);
+  const int32_t bad = diagonal_misfit(d, d->row, rates_of(self)->n);
   char name[16], value[32], sum[32];
   if (bad < 0) return;
   number_short(d->value[bad], 6, value);
   number_short(d->row[bad], 6, sum);
-  const char *const state = import_state_name(self->out, bad, name);
-  if (diagonal_misfit(d, d->column, self->out->n) < 0) {
+  const char *const state = import_state_name(rates_of(self), bad, name);
+  if (diagonal_misfit(d, d->column, rates_of(self)->n) < 0) {
     self->errors++;
     diag_add_at(self->diags, NESS_ERROR, self->path, 0, 0, 1, NULL,
                 "transpose it: the rate from state i to state j stands in row i, column j",
@@ -242,7 +161,7 @@ static void diagonal_judge(reading *self, const diagonal *d)
 /* Holds a diagonal that is given against the rows. False when memory is out. */
 static bool diagonal_check(reading *self)
 {
-  const import_rates *const out = self->out;
+  const import_rates *const out = rates_of(self);
   const size_t n = (size_t)out->n;
   bool given = false;
   for (int64_t e = 0; e < out->count && !given; e++) given = out->rate[e].from == out->rate[e].to;
@@ -267,17 +186,17 @@ static bool diagonal_check(reading *self)
 
 void rates_finish(reading *self)
 {
-  import_rates *const out = self->out;
+  import_rates *const out = rates_of(self);
   if (self->status || self->errors > 0) return;
   if (!entries_sort(out)) {
     reading_stop(self, NESS_NOMEM, NULL);
     return;
   }
   self->line = NULL;
-  if (self->matrix) entries_double(self);
+  if (rates_of(self)->matrix) entries_double(self);
   self->number = 0;
   self->byte = 0;
-  if (self->matrix && self->errors == 0 && !diagonal_check(self)) reading_stop(self, NESS_NOMEM, NULL);
+  if (rates_of(self)->matrix && self->errors == 0 && !diagonal_check(self)) reading_stop(self, NESS_NOMEM, NULL);
   int64_t kept = 0;
   for (int64_t e = 0; e < out->count; e++) {
     if (out->rate[e].from != out->rate[e].to) out->rate[kept++] = out->rate[e];

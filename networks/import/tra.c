@@ -64,7 +64,7 @@ void tra_read(reading *self)
 {
   int64_t states, entries, met = 0;
   if (!tra_header(self, &states, &entries)) return;
-  self->out->n = (int32_t)states;
+  rates_of(self)->n = (int32_t)states;
   for (; reading_row(self, '#'); met++) tra_entry(self, states);
   if (self->errors > 0 || self->status || met == entries) return;
   self->line = NULL;
@@ -93,7 +93,7 @@ static bool sta_values(reading *self, word *out)
 /* One variable: "C" is the name as it is and 3 becomes x[3]; several: the name is "(0,1)". */
 static void sta_name(reading *self, const char *variable, word values)
 {
-  char text[2 * IMPORT_NAME_MAX + 8];
+  char text[2 * NAME_BYTES_MAX + 8];
   int64_t number;
   word name = values;
   if (!variable[0]) {
@@ -102,13 +102,13 @@ static void sta_name(reading *self, const char *variable, word values)
     const int length = snprintf(text, sizeof text, "%s[%lld]", variable, (long long)number);
     name = (word){text, (size_t)length};
   }
-  names_take(self, name, true);
+  names_take(&rates_of(self)->names, self, name, true);
 }
 
 void tra_states(reading *self)
 {
-  char variable[IMPORT_NAME_MAX + 1] = "";
-  const int32_t n = self->out->n;
+  char variable[NAME_BYTES_MAX + 1] = "";
+  const int32_t n = rates_of(self)->n;
   int32_t met = 0;
   word values;
   if (!reading_row(self, '#')) {
@@ -117,7 +117,7 @@ void tra_states(reading *self)
   }
   if (!sta_values(self, &values)) return;
   if (!memchr(values.text, ',', values.length)) {
-    if (values.length == 0 || values.length > IMPORT_NAME_MAX - 20) {
+    if (values.length == 0 || values.length > NAME_BYTES_MAX - 20) {
       reading_fail(self, &values, NULL, "expected the name of a variable");
       return;
     }

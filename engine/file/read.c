@@ -48,9 +48,9 @@ static ness_status reading_begin(reading *self, const void *content, size_t leng
 }
 
 ness_status reading_open(reading *self, const char *path, const void *content, size_t length, ness_diags *diags,
-                         import_rates *out)
+                         void *owner)
 {
-  *self = (reading){.path = path, .diags = diags, .out = out};
+  *self = (reading){.path = path, .diags = diags, .owner = owner};
   self->status = reading_begin(self, content, length);
   if (!self->status && !mem_grow(&self->buffer, &self->capacity, READ_BLOCK, 1)) self->status = NESS_NOMEM;
   if (!self->status && self->size == 0) reading_fail(self, NULL, NULL, "the file is empty");

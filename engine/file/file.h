@@ -1,6 +1,6 @@
 /* A file that appears whole or not at all. */
-#ifndef NETWORKS_IMPORT_FILE_H
-#define NETWORKS_IMPORT_FILE_H
+#ifndef ENGINE_FILE_FILE_H
+#define ENGINE_FILE_FILE_H
 
 #include "engine/base/base.h"
 
