@@ -8,6 +8,7 @@
 #define ANALYSIS_ANALYSIS_H
 
 #include "analysis/loops.h"
+#include "analysis/memory.h"
 #include "analysis/statistics.h"
 #include "engine/cme/cme.h"
 #include "engine/dump/dump.h"
@@ -87,7 +88,10 @@ typedef struct stream_sums {
 } stream_sums;
 
 ness_status stream_run(dump_reader *reader, const tally_plan *plan, const ness_analyze_options *options, double bytes,
-                       loops *loop, ness_diags *diags, stream_sums *out);
+                       loops *loop, memory_counts *past, ness_diags *diags, stream_sums *out);
+/* What other sources of chunks do as well: adds the sums of a chunk, and makes batches of the units once all is in. */
+void stream_add(stream_sums *self, const tally_plan *plan, const tally *sums);
+ness_status stream_batches(stream_sums *self, const tally_plan *plan);
 void stream_sums_free(stream_sums *self);
 
 /* --- estimate.c: numbers with errors --- */
@@ -97,6 +101,8 @@ typedef struct estimate {
   double exact;                   /* NaN: not known */
 } estimate;
 
+typedef struct record record;
+
 typedef struct analysis { /* everything the chapters read */
   const ness_network *net;
   const dump_run *run;
@@ -105,6 +111,8 @@ typedef struct analysis { /* everything the chapters read */
   const cme_solution *exact;      /* NULL: not solved */
   const cme_cycles *exact_cycles; /* NULL: not known */
   loops *loop;
+  const record *measured;      /* NULL: a dump. Without a model no rate and no affinity is known but from the data */
+  const memory_result *memory; /* NULL: the past could not be tested */
   ness_diags *diags;
   double level;
   int64_t max_cycles;
@@ -173,6 +181,12 @@ void drift_test(balance *out, const analysis *all);
 ness_status balance_test(balance *self, const analysis *all, const basis *cycles);
 void balance_doc(const balance *self, const analysis *all, const basis *cycles, ness_doc *doc);
 void balance_free(balance *self);
+
+/* --- markov.c: what the tests of memory say --- */
+
+bool markov_fails(const analysis *self); /* at the level of the run */
+void markov_warn(const analysis *self);
+void markov_doc(const analysis *self, doc_node *root);
 
 /* --- entropy.c, fluxes.c, cycles.c: chapters of the result --- */
 

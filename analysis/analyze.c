@@ -1,7 +1,7 @@
-/* ness_analyze: opens a dump, streams it once, solves what can be solved exactly beside it, and writes the chapters.
- * Invariant: every number of the result that is an estimate stands next to its error, and next to its exact value where
- * there is one. Cost: the stream, plus the exact solution, which `no_exact` leaves out. */
-#include "analysis/analysis.h"
+/* ness_analyze: opens a dump or a measured record, streams it, solves what can be solved exactly beside it, and writes
+ * the chapters. Invariant: every number of the result that is an estimate stands next to its error, and next to its
+ * exact value where there is one. Cost: the stream, plus the exact solution, which `no_exact` leaves out. */
+#include "analysis/record/record.h"
 
 #include <math.h>
 #include <string.h>
@@ -12,6 +12,12 @@
 
 typedef struct whole { /* everything that has to be freed */
   dump_reader *reader;
+  bool is_record;
+  record record;
+  ness_network *seen; /* the network of a record */
+  dump_run record_run;
+  memory_counts *past;
+  memory_result past_result;
   tally_plan plan;
   stream_sums sums;
   loops *loop;
@@ -47,7 +53,8 @@ static ness_status solve(whole *self, const ness_analyze_options *options, const
 {
   const ness_network *net = self->all.net;
   *why = "not asked for";
-  if (options->no_exact) return NESS_OK;
+  if (self->is_record) *why = "no model";
+  if (options->no_exact || self->is_record) return NESS_OK;
   self->quiet = ness_diags_create();
   if (!self->quiet) return NESS_NOMEM;
   const cme_options limits = {.max_states = options->max_states > 0 ? options->max_states : 5000};
@@ -74,16 +81,21 @@ static void run_doc(const whole *self, doc_node *root, const char *unsolved)
   static const char *const levels[] = {"summary", "flux", "grid", "events"};
   const dump_run *run = self->all.run;
   const stream_sums *sums = &self->sums;
+  if (self->is_record) record_doc(&self->record, self->all.net, root);
   doc_node *const row = doc_object(root, "run");
-  doc_string(row, "model", "%s", self->all.net->model_name ? self->all.net->model_name : "");
-  doc_string(row, "level", "%s", run->level >= 0 && run->level <= DUMP_EVENTS ? levels[run->level] : "unknown");
+  if (!self->is_record) {
+    doc_string(row, "model", "%s", self->all.net->model_name ? self->all.net->model_name : "");
+    doc_string(row, "level", "%s", run->level >= 0 && run->level <= DUMP_EVENTS ? levels[run->level] : "unknown");
+  }
   doc_int(row, "replicas", run->replicas);
-  doc_int(row, "replicas_ended", sums->replicas);
+  if (!self->is_record) doc_int(row, "replicas_ended", sums->replicas);
   if (sums->absorbed > 0) doc_int(row, "replicas_absorbed", sums->absorbed);
   doc_int(row, "events", (int64_t)analysis_total(&self->all, TALLY_EVENTS));
   doc_number(row, "time", self->all.time);
-  doc_number(row, "warmup", run->warmup);
-  doc_string(row, "seed", "%llu", (unsigned long long)run->seed);
+  if (!self->is_record) {
+    doc_number(row, "warmup", run->warmup);
+    doc_string(row, "seed", "%llu", (unsigned long long)run->seed);
+  }
   doc_string(row, "batches", "%d %s", sums->batches, self->plan.by_time ? "time batches" : "replica batches");
   doc_number(row, "confidence", self->all.level);
   doc_bool(row, "complete", sums->complete && sums->damage == 0 && sums->unread == 0);
@@ -110,6 +122,7 @@ static ness_status write_doc(whole *self, const char *unsolved, ness_doc **out)
   doc_node *const root = doc_root(doc);
   balance_doc(&self->test, &self->all, &self->cycles, doc);
   run_doc(self, root, unsolved);
+  markov_doc(&self->all, root);
   ness_status status = cycles_doc(&self->all, &self->cycles, &self->test, root);
   fluxes_doc(&self->all, root);
   if (!status) status = entropy_doc(&self->all, &self->cycles, &self->test, root);
@@ -123,27 +136,60 @@ static ness_status write_doc(whole *self, const char *unsolved, ness_doc **out)
 
 /* --- the whole --- */
 
-static ness_status analyze_stream(whole *self, const char *path, const ness_analyze_options *options, ness_diags *diags)
+static ness_status take_dump(whole *self, const char *path, const ness_analyze_options *options, ness_diags *diags)
 {
-  ness_status status = dump_open(path, diags, &self->reader);
+  if (options->columns || options->map || options->step > 0) {
+    diag_add(diags, NESS_ERROR, "%s is a dump: --columns, --map and --step are for measured sequences", path);
+    return NESS_USAGE;
+  }
+  const ness_status status = dump_open(path, diags, &self->reader);
   if (status) return status;
-  const ness_network *net = dump_network(self->reader);
-  const dump_run *run = dump_run_of(self->reader);
+  const dump_run *const run = dump_run_of(self->reader);
   if (run->replicas < 1 || run->level < DUMP_SUMMARY || run->level > DUMP_EVENTS || !(run->warmup >= 0) ||
       !(run->warmup < run->time) || run->events < 0) {
     diag_add(diags, NESS_ERROR, "%s: the settings of its run make no sense", path);
     return NESS_FORMAT;
   }
+  return NESS_OK;
+}
+
+static ness_status take_record(whole *self, const char *path, const ness_analyze_options *options, ness_diags *diags)
+{
+  ness_status status = record_open(&self->record, path, NULL, 0, options, diags);
+  if (!status) status = record_network(&self->record, &self->seen);
+  if (!status) record_run(&self->record, &self->record_run);
+  return status;
+}
+
+static ness_status analyze_stream(whole *self, const char *path, const ness_analyze_options *options, ness_diags *diags)
+{
+  self->is_record = !record_is_dump(path);
+  ness_status status =
+      self->is_record ? take_record(self, path, options, diags) : take_dump(self, path, options, diags);
+  if (status) return status;
+  const ness_network *const net = self->is_record ? self->seen : dump_network(self->reader);
+  const dump_run *const run = self->is_record ? &self->record_run : dump_run_of(self->reader);
   status = tally_plan_init(&self->plan, net, run);
   if (status) return status;
-  if (run->level == DUMP_EVENTS && !(self->loop = loops_create(net, self->plan.batches))) return NESS_NOMEM;
-  status = stream_run(self->reader, &self->plan, options, file_bytes(path), self->loop, diags, &self->sums);
+  if (run->level == DUMP_EVENTS) {
+    if (!(self->loop = loops_create(net, self->plan.batches))) return NESS_NOMEM;
+    status =
+        memory_create(net, run->replicas, self->record.sampled ? self->record.step : self->record.tick, &self->past);
+  }
+  if (!status && self->is_record)
+    status = record_stream(&self->record, &self->plan, self->loop, self->past, &self->sums);
+  else if (!status)
+    status =
+        stream_run(self->reader, &self->plan, options, file_bytes(path), self->loop, self->past, diags, &self->sums);
+  if (!status && self->past) status = memory_finish(self->past, &self->past_result);
   if (status) return status;
   const analysis view = {.net = net,
                          .run = run,
                          .plan = &self->plan,
                          .sums = &self->sums,
                          .loop = self->loop,
+                         .measured = self->is_record ? &self->record : NULL,
+                         .memory = self->past ? &self->past_result : NULL,
                          .diags = diags,
                          .level = options->level,
                          .max_cycles = options->max_cycles};
@@ -177,16 +223,20 @@ ness_status ness_analyze(const char *path, const ness_analyze_options *given, ne
   if (!status) status = solve(&self, &options, &unsolved);
   if (!status) status = basis_init(&self.cycles, &self.all);
   if (!status) status = balance_test(&self.test, &self.all, &self.cycles);
+  if (!status) markov_warn(&self.all);
   if (!status) status = write_doc(&self, unsolved, out);
   balance_free(&self.test);
   basis_free(&self.cycles);
   cme_cycles_free(&self.solution_cycles);
   cme_solution_free(&self.solution);
   loops_free(self.loop);
+  memory_free(self.past);
   mem_free(self.all.scratch);
   stream_sums_free(&self.sums);
   tally_plan_free(&self.plan);
   ness_diags_free(self.quiet);
   dump_reader_free(self.reader);
+  network_free(self.seen);
+  record_free(&self.record);
   return status;
 }

@@ -186,7 +186,7 @@ ness_status balance_test(balance *self, const analysis *all, const basis *cycles
   self->affinity = mem_zero(n, sizeof *self->affinity);
   if (!self->seen || !self->affinity) return NESS_NOMEM;
   for (int32_t c = 0; c < cycles->count; c++) self->seen[c] = (double)NAN;
-  for (int32_t s = 0; s < all->net->nstep && self->one_way < 0; s++) {
+  for (int32_t s = 0; s < all->net->nstep && self->one_way < 0 && !all->measured; s++) {
     if ((all->net->dir_law[2 * s] == LAW_NONE) == (all->net->dir_law[2 * s + 1] == LAW_NONE)) continue;
     const double fired = analysis_total(all, all->plan->fwd + s) + analysis_total(all, all->plan->bwd + s);
     self->one_way = fired > 0 ? s : -1;
@@ -239,7 +239,8 @@ static void verdict(const balance *self, const analysis *all, const basis *cycle
   } else {
     text_add(out, "not enough data (%s)", self->why ? self->why : "nothing could be tested");
   }
-  if (self->drift) text_add(out, "; the run has not settled");
+  if (self->drift) text_add(out, "; the %s", all->measured ? "record is not stationary" : "run has not settled");
+  if (markov_fails(all)) text_add(out, "; the states remember their past");
 }
 
 void balance_doc(const balance *self, const analysis *all, const basis *cycles, ness_doc *doc)
@@ -265,7 +266,7 @@ void balance_doc(const balance *self, const analysis *all, const basis *cycles, 
   if (self->one_way >= 0)
     doc_string(row, "one_way_step", "%s", network_text(all->net, all->net->step_name[self->one_way]));
   number_or_null(row, "drift_p", self->drift_p);
-  if (all->run->warmup <= 0 && !self->wald)
+  if (all->run->warmup <= 0 && !self->wald && !all->measured)
     doc_string(row, "note", "the run had no warmup: if it does not begin in the steady state, the test is biased");
 }
 

@@ -213,7 +213,7 @@ static bool basis_names(basis *self, const ness_network *net)
   return true;
 }
 
-static void basis_affinities(basis *self, const ness_network *net)
+static void basis_affinities(basis *self, const ness_network *net, bool known)
 {
   for (int32_t c = 0; c < self->count; c++) {
     double sum = 0, size = 0;
@@ -222,7 +222,8 @@ static void basis_affinities(basis *self, const ness_network *net)
       sum += term;
       size += fabs(term);
     }
-    self->affinity[c] = fabs(sum) < 1e-14 * size ? 0 : sum; /* what is left of terms that cancel */
+    if (!known) self->affinity[c] = (double)NAN;
+    else self->affinity[c] = fabs(sum) < 1e-14 * size ? 0 : sum; /* what is left of terms that cancel */
   }
 }
 
@@ -260,7 +261,7 @@ ness_status basis_init(basis *self, const analysis *all)
   stoich_free(&found);
   if (status) return status;
   if (!basis_chords(self, net->nstep) || !basis_names(self, net) || !basis_currents(self, all)) return NESS_NOMEM;
-  basis_affinities(self, net);
+  basis_affinities(self, net, !all->measured);
   return NESS_OK;
 }
 

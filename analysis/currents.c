@@ -349,8 +349,11 @@ void drift_test(balance *out, const analysis *all)
   out->drift = out->drift_p < DRIFT_LEVEL;
   if (!out->drift) return;
   diag_add(all->diags, NESS_WARNING,
-           "the second half of the run differs from the first (%s of %s): not a steady state%s",
-           slot ? "the mean" : "the rate", what,
-           all->run->warmup > 0 ? "" : "; the run had no warmup, and its start is counted");
-  diag_hint(all->diags, "a longer warmup or a longer run; a current that only relaxes can look like a drive");
+           "the second half of the %s differs from the first (%s of %s): not a steady state%s",
+           all->measured ? "record" : "run", slot ? "the mean" : "the rate", what,
+           all->run->warmup > 0 || all->measured ? "" : "; the run had no warmup, and its start is counted");
+  diag_hint(all->diags, all->measured
+                            ? "leave out the start, or analyse stretches by themselves; a current that only "
+                              "relaxes can look like a drive"
+                            : "a longer warmup or a longer run; a current that only relaxes can look like a drive");
 }

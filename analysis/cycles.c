@@ -98,7 +98,7 @@ static void loop_row(const analysis *all, const loop_cycle *cycle, doc_node *lis
   const estimate plus = estimate_rate(all, up, cycle->exact_forward);
   const estimate minus = estimate_rate(all, down, cycle->exact_backward);
   estimate ratio = log_ratio(all, cycle->forward, cycle->backward, x);
-  ratio.exact = loop_affinity(all->net, cycle);
+  ratio.exact = all->measured ? (double)NAN : loop_affinity(all->net, cycle);
   estimate_doc(row, &rate);
   double completions = 0;
   for (int32_t b = 0; b < n; b++) completions += up[b] + down[b];

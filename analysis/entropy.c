@@ -10,7 +10,7 @@
  * equilibrium and is subtracted. Near equilibrium S * time / 2 is noncentral chi-square with b degrees and lambda =
  * sigma * time / 2: its inversion bounds sigma where the jackknife interval, which assumes a normal law, would not.
  * Cost: batches * edges logarithms. */
-#include "analysis/analysis.h"
+#include "analysis/record/record.h"
 
 #include <math.h>
 #include <string.h>
@@ -22,6 +22,7 @@
 static bool runs_one_way(const analysis *all, int32_t step)
 {
   const ness_network *net = all->net;
+  if (all->measured) return false; /* seen one way only is not known to be so */
   const bool one = (net->dir_law[2 * step] == LAW_NONE) != (net->dir_law[2 * step + 1] == LAW_NONE);
   return one && analysis_total(all, all->plan->fwd + step) + analysis_total(all, all->plan->bwd + step) > 0;
 }
@@ -221,6 +222,8 @@ static ness_status plugin_doc(const analysis *all, const basis *cycles, const ba
   doc_int(row, "independent_cycles", (int64_t)rank);
   doc_int(row, "pairs", self.n);
   doc_int(row, "pairs_seen_one_way", self.one_sided);
+  const bool bound = markov_fails(all) || (all->measured && (all->measured->hidden || all->measured->sampled));
+  doc_string(row, "is", "%s", bound || !self.edges || self.one_sided > 0 ? "a lower bound" : "an estimate");
   doc_string(row, "method", "%s",
              self.edges ? "counts on edges between states, jackknife-corrected"
                         : "counts of steps, jackknife-corrected; a lower bound where rates depend on the state");
@@ -241,7 +244,7 @@ ness_status entropy_doc(const analysis *all, const basis *cycles, const balance 
   ness_status status = NESS_NOMEM;
   if (x && work && by_source) {
     doc_node *const section = doc_object(root, "entropy");
-    thermodynamic(all, section, x, work, by_source);
+    if (!all->measured) thermodynamic(all, section, x, work, by_source);
     status = plugin_doc(all, cycles, test, section);
   }
   mem_free(x);

@@ -35,16 +35,18 @@ typedef struct job {
   tally sums;
   loop_tally loops;
   loop_walker *walker;
-  int64_t done; /* events of the replica before */
-  int32_t next; /* the next job of the same replica, -1 none */
-  bool first;   /* of its replica in the window */
+  int64_t done;  /* events of the replica before */
+  int32_t next;  /* the next job of the same replica, -1 none */
+  bool first;    /* of its replica in the window */
+  bool remember; /* goes to the tests of memory_counts */
   ness_status status;
 } job;
 
 typedef struct stream {
   dump_reader *reader;
   const tally_plan *plan;
-  loops *loop; /* NULL: not followed */
+  loops *loop;         /* NULL: not followed */
+  memory_counts *past; /* NULL: not tested */
   ness_diags *diags;
   stream_sums *out;
   job *jobs;         /* (size) of the window that is counted */
@@ -92,8 +94,9 @@ static void window_read(stream *self, window *out)
 static void job_count(const stream *self, job *at)
 {
   if (at->status) return;
-  const unsigned followed = at->walker ? DUMP_N0 | DUMP_ROW_DIR_STORED : 0;
-  const unsigned wanted = followed | tally_wanted(self->plan, &at->from->scalars, at->done);
+  const unsigned followed = at->walker || at->remember ? DUMP_N0 | DUMP_ROW_DIR_STORED : 0;
+  const unsigned timed = at->remember ? DUMP_ROW_TIME : 0;
+  const unsigned wanted = followed | timed | tally_wanted(self->plan, &at->from->scalars, at->done);
   at->status = dump_decode(self->reader, &at->from->frame, &at->buffer, wanted, &at->chunk);
   if (!at->status) at->status = tally_chunk(self->plan, &at->chunk, at->done, &at->sums);
 }
@@ -126,6 +129,7 @@ static ness_status window_group(stream *self, const window *now)
     at->done = 0;
     at->loops.entries = at->loops.sequences = 0;
     at->walker = NULL;
+    at->remember = !at->status && self->past && self->events < MEMORY_EVENTS && chunk->rows == chunk->events;
     if (at->status) continue;
     if (self->done && chunk->replica < plan->run->replicas) {
       at->done = self->done[chunk->replica];
@@ -141,6 +145,15 @@ static ness_status window_group(stream *self, const window *now)
     }
   }
   return NESS_OK;
+}
+
+void stream_add(stream_sums *self, const tally_plan *plan, const tally *sums)
+{
+  for (int64_t k = 0; k < sums->segments; k++) {
+    double *const to = self->unit + sums->segment[k].unit * plan->width;
+    const double *const from = sums->sum + k * plan->width;
+    for (int32_t c = 0; c < plan->width; c++) to[c] += from[c];
+  }
 }
 
 static ness_status window_fold(stream *self, const window *now)
@@ -162,10 +175,10 @@ static ness_status window_fold(stream *self, const window *now)
       out->replicas++;
       out->absorbed += at->chunk.stop == NESS_STOP_ABSORBED;
     }
-    for (int64_t k = 0; k < at->sums.segments; k++) {
-      double *const to = out->unit + at->sums.segment[k].unit * plan->width;
-      const double *const from = at->sums.sum + k * plan->width;
-      for (int32_t c = 0; c < plan->width; c++) to[c] += from[c];
+    stream_add(out, plan, &at->sums);
+    if (at->remember) {
+      const ness_status status = memory_follow(self->past, &at->chunk);
+      if (status) return status;
     }
     if (at->walker) {
       const ness_status status = loops_fold(self->loop, &at->loops);
@@ -210,7 +223,7 @@ static void row_add(double *to, const double *from, int32_t width)
 }
 
 /* Batches with counted time, in order; their first halves beside them. */
-static ness_status sums_batch(stream_sums *self, const tally_plan *plan)
+ness_status stream_batches(stream_sums *self, const tally_plan *plan)
 {
   const size_t width = (size_t)plan->width, batches = (size_t)plan->batches;
   const int32_t half = plan->pieces / 2;
@@ -294,10 +307,11 @@ static void stream_free(stream *self)
 }
 
 ness_status stream_run(dump_reader *reader, const tally_plan *plan, const ness_analyze_options *options, double bytes,
-                       loops *loop, ness_diags *diags, stream_sums *out)
+                       loops *loop, memory_counts *past, ness_diags *diags, stream_sums *out)
 {
   memset(out, 0, sizeof *out);
-  stream self = {.reader = reader, .plan = plan, .loop = loop, .diags = diags, .out = out, .bytes = bytes};
+  stream self = {
+      .reader = reader, .plan = plan, .loop = loop, .past = past, .diags = diags, .out = out, .bytes = bytes};
   self.progress = options->progress;
   self.context = options->progress_context;
   ness_status status = stream_init(&self, options);
@@ -314,7 +328,7 @@ ness_status stream_run(dump_reader *reader, const tally_plan *plan, const ness_a
   }
   if (!status) status = stream_report(&self, bytes > 0 ? bytes : (double)offset, true);
   stream_free(&self);
-  if (!status) status = sums_batch(out, plan);
+  if (!status) status = stream_batches(out, plan);
   out->damage = dump_damage(reader);
   out->complete = dump_complete(reader) != 0;
   return status;

@@ -1,4 +1,4 @@
-/* ness analyze: what a dump says about flow, balance and cost. */
+/* ness analyze: what a dump or a measured sequence says about flow, balance and cost. */
 #include "cli.h"
 
 int cli_analyze(cli *self)
@@ -15,6 +15,9 @@ int cli_analyze(cli *self)
       .no_exact = given->no_exact,
       .max_states = given->max_states,
       .threads = (int32_t)given->threads,
+      .columns = given->of_columns,
+      .map = given->map,
+      .step = given->step,
       .progress = cli_progress_call,
       .progress_context = &progress,
   };

@@ -29,11 +29,12 @@ typedef struct cli_list {
 typedef struct cli_values {
   cli_list words; /* what is no option, in order */
   cli_list columns;
-  const char *color, *output, *level, *method, *experiment, *csv, *format, *completion, *tilt, *until, *unless, *layout;
-  double time, warmup, window, every; /* s */
-  double epsilon;                     /* of run: relative */
-  double tolerance;                   /* of check: kT; of solve: relative */
-  double confidence;                  /* 0 ... 1 */
+  const char *color, *output, *level, *method, *experiment, *csv, *format, *completion, *tilt, *until, *unless, *layout,
+      *of_columns, *map;
+  double time, warmup, window, every, step; /* s */
+  double epsilon;                           /* of run: relative */
+  double tolerance;                         /* of check: kT; of solve: relative */
+  double confidence;                        /* 0 ... 1 */
   int64_t replicas, events, max_states, max_cycles, limit, threads, jobs, modes;
   uint64_t seed;
   bool json, quiet, verbose, help, force, states, simulate, exact_only, no_exact, rows, man, dry_run, from_steady;

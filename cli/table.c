@@ -72,6 +72,12 @@ const cli_option cli_options[] = {
     {"max-states", 0, CLI_COUNT, CLI_REPORT, PLACE(max_states), "N", NULL,
      "states up to which exact values are found (5000)", true},
     {"no-exact", 0, CLI_FLAG, CLI_ANALYZE, PLACE(no_exact), NULL, NULL, "no exact values beside the estimates", true},
+    {"columns", 0, CLI_TEXT, CLI_ANALYZE, PLACE(of_columns), "LIST", NULL,
+     "of a measured sequence: what its columns are, as time,state,replica or dwell,-,state (found out)", true},
+    {"step", 0, CLI_TIME, CLI_ANALYZE, PLACE(step), "T", NULL,
+     "of a measured sequence: its rows are states, so far apart", true},
+    {"map", 0, CLI_TEXT, CLI_ANALYZE, PLACE(map), "MAP", NULL,
+     "of a measured sequence: states put together, as 'open=O1,O2 shut=C1' or a file of rows state,class", true},
     {"exact-only", 0, CLI_FLAG, CLI_TEST, PLACE(exact_only), NULL, NULL, "skip what needs simulation", true},
     {"experiment", 0, CLI_TEXT, CLI_TEST, PLACE(experiment), "NAME", NULL, "only the experiment of this name", true},
     {"jobs", 0, CLI_FEW, CLI_TEST, PLACE(jobs), "N", NULL, "files tested at the same time, each in its process (1)",
@@ -152,11 +158,17 @@ const cli_command cli_commands[] = {
      "scan sglt.ness V=-100:100:50[mV] Na.out=10:140:10[mM] --column 'current(in)' --csv iv.csv\n"
      "scan fuel.ness F=1e-4:5e-3:5e-4 --column 'fano(rate(r1))'",
      cli_scan},
-    {"analyze", CLI_ANALYZE, 1, 1, "a dump", "analyze DUMP [OPTION...]",
-     "What flows, what breaks balance and what it costs.",
+    {"analyze", CLI_ANALYZE, 1, 1, "a dump or a table of states",
+     "analyze DUMP [OPTION...]\nanalyze STATES [OPTION...]", "What flows, what breaks balance and what it costs.",
      "Reads a dump once and estimates fluxes, cycles, the test for detailed balance and entropy production, each "
-     "with an interval and the name of its method. A damaged dump is analysed as far as it is intact.",
-     "analyze d.msgpack\nanalyze d.msgpack --level 0.99 --json", cli_analyze},
+     "with an interval and the name of its method. A damaged dump is analysed as far as it is intact.\n"
+     "Without a model: a table of text or a .npy with rows (time, state), (dwell, state) or, with --step, (state), and "
+     "a "
+     "replica where there are several. States are names or numbers. The last row of (time, state) is the end of the "
+     "record; an empty state or time cuts it.",
+     "analyze d.msgpack\nanalyze d.msgpack --level 0.99 --json\nanalyze states.csv\n"
+     "analyze channel.csv --columns dwell,state\nanalyze trace.npy --step 1ms --map 'open=2,3 shut=0,1'",
+     cli_analyze},
     {"report", CLI_REPORT, 1, -1, "a dump or a model file", "report DUMP|MODEL [NAME=VALUE...] -o FILE [OPTION...]",
      "One HTML page that needs nothing else.",
      "Asks a model, or a dump and the model in it, what the other commands ask, and writes a page: the verdict, the "

@@ -243,7 +243,7 @@ typedef struct digits {
 
 static const char *digits_read(digits *self, const char *p, const char *end, int step)
 {
-  for (; p < end && isdigit((unsigned char)*p); p++) {
+  for (; p < end && *p >= '0' && *p <= '9'; p++) {
     self->any = true;
     if (self->count < 18) {
       self->value = 10 * self->value + (uint64_t)(*p - '0');
@@ -264,14 +264,11 @@ bool word_number(word self, double *out)
   digits d = {.whole = true};
   const bool negative = p < end && *p == '-';
   if (p < end && (*p == '-' || *p == '+')) p++;
-  const word rest = {p, (size_t)(end - p)};
-  if (word_is(rest, "inf") || word_is(rest, "infinity")) {
-    *out = negative ? -(double)INFINITY : (double)INFINITY;
-    return true;
-  }
-  if (word_is(rest, "nan")) {
-    *out = (double)NAN;
-    return true;
+  if (p < end && *p >= 'A') {
+    const word rest = {p, (size_t)(end - p)};
+    const bool endless = word_is(rest, "inf") || word_is(rest, "infinity");
+    *out = !endless ? (double)NAN : negative ? -(double)INFINITY : (double)INFINITY;
+    return endless || word_is(rest, "nan");
   }
   p = digits_read(&d, p, end, 0);
   if (p < end && *p == '.') p = digits_read(&d, p + 1, end, -1);

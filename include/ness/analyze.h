@@ -1,4 +1,5 @@
-/* Analysis of dumps: from what happened to what flows, what breaks detailed balance and what it costs, with errors. */
+/* Analysis of dumps and of measured sequences of states: from what happened to what flows, what breaks detailed balance
+ * and what it costs, with errors. */
 #ifndef NESS_ANALYZE_H
 #define NESS_ANALYZE_H
 
@@ -23,10 +24,16 @@ typedef struct ness_analyze_options {
   int32_t threads;        /* 0: all */
   ness_progress progress; /* done and total in bytes of the file */
   void *progress_context;
+  /* of a measured sequence; NULL and 0: found out */
+  const char *columns; /* "time,state,replica": what the columns are, of time, dwell, state, replica and - */
+  const char *map;     /* states put together: "open=O1,O2 shut=C1", or a file of rows state,class */
+  double step;         /* s: rows are states at equal steps */
 } ness_analyze_options;
 
-/* Reads a dump of any level once, front to back, in memory that does not grow with it. NESS_FORMAT when nothing could
- * be read; a damaged dump is analysed as far as it is intact, with a warning in diags. */
+/* Reads a dump, or a measured sequence: a table of text or a .npy with rows (time, state), (dwell, state) or (state)
+ * and perhaps a replica. A dump of any level is read once, front to back, a sequence twice, in memory that does not
+ * grow with it. NESS_FORMAT when nothing could be read; a damaged dump is analysed as far as it is intact, with a
+ * warning in diags. */
 NESS_API ness_status ness_analyze(const char *path, const ness_analyze_options *options, ness_diags *diags,
                                   ness_doc **out);
 
