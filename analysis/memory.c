@@ -117,12 +117,12 @@ static double visit_age(const memory_counts *self, const memory_walker *at, doub
   return self->step > 0 ? floor(age / self->step + 0.5) : age;
 }
 
-/* The visit ends at t, by an exit or because nobody looked any longer. */
+/* The visit ends at t, by an exit or because nobody looked any longer. Returns the bin of its age, -1: none. */
 static int32_t visit_end(memory_counts *self, const memory_walker *at, double t, bool left)
 {
   const double age = visit_age(self, at, t);
   const int32_t bin = age_bin(age);
-  if (self->step > 0 && age == 0) return bin; /* between two ticks: the geometric law begins behind the first */
+  if (self->step > 0 && age == 0) return -1; /* between two ticks: the geometric law begins behind the first */
   memory_age *const ages = &self->age[at->state];
   (left ? ages->left : ages->cut)[bin]++;
   ages->sum[bin] += age;
@@ -174,7 +174,7 @@ ness_status memory_follow(memory_counts *self, const dump_chunk *chunk)
     const double t = chunk->row_time[r];
     if (at->in >= 0) {
       const int32_t bin = visit_end(self, at, t, true);
-      self->exit[(int64_t)d * MEMORY_BINS + bin]++;
+      if (bin >= 0) self->exit[(int64_t)d * MEMORY_BINS + bin]++;
       self->triple[self->triple_start[at->state] + (int64_t)self->dir[at->in].in * self->out[at->state] + dir->out]++;
       self->visits++;
       at->before = bin;
