@@ -1,25 +1,18 @@
 /* ness_analyze: opens a dump or a measured record, streams it, solves what can be solved exactly beside it, and writes
  * the chapters. Invariant: every number of the result that is an estimate stands next to its error, and next to its
  * exact value where there is one. Cost: the stream, plus the exact solution, which `no_exact` leaves out. */
-#include "analysis/record/record.h"
+#include "analysis/source.h"
 
 #include <math.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define ANALYZE_LEVEL 0.95
 #define ANALYZE_CYCLES 50
 
 typedef struct whole { /* everything that has to be freed */
-  dump_reader *reader;
-  bool is_record;
-  record record;
-  ness_network *seen; /* the network of a record */
-  dump_run record_run;
+  source from;
   memory_counts *past;
   memory_result past_result;
-  tally_plan plan;
-  stream_sums sums;
   loops *loop;
   cme_solution solution;
   cme_cycles solution_cycles;
@@ -41,20 +34,14 @@ static ness_analyze_options options_of(const ness_analyze_options *given)
   return out;
 }
 
-static double file_bytes(const char *path)
-{
-  struct stat info;
-  return stat(path, &info) == 0 && S_ISREG(info.st_mode) ? (double)info.st_size : 0;
-}
-
 /* --- the exact solution --- */
 
 static ness_status solve(whole *self, const ness_analyze_options *options, const char **why)
 {
   const ness_network *net = self->all.net;
   *why = "not asked for";
-  if (self->is_record) *why = "no model";
-  if (options->no_exact || self->is_record) return NESS_OK;
+  if (self->from.is_record) *why = "no model";
+  if (options->no_exact || self->from.is_record) return NESS_OK;
   self->quiet = ness_diags_create();
   if (!self->quiet) return NESS_NOMEM;
   const cme_options limits = {.max_states = options->max_states > 0 ? options->max_states : 5000};
@@ -80,23 +67,23 @@ static void run_doc(const whole *self, doc_node *root, const char *unsolved)
 {
   static const char *const levels[] = {"summary", "flux", "grid", "events"};
   const dump_run *run = self->all.run;
-  const stream_sums *sums = &self->sums;
-  if (self->is_record) record_doc(&self->record, self->all.net, root);
+  const stream_sums *sums = &self->from.sums;
+  if (self->from.is_record) record_doc(&self->from.measured, self->all.net, root);
   doc_node *const row = doc_object(root, "run");
-  if (!self->is_record) {
+  if (!self->from.is_record) {
     doc_string(row, "model", "%s", self->all.net->model_name ? self->all.net->model_name : "");
     doc_string(row, "level", "%s", run->level >= 0 && run->level <= DUMP_EVENTS ? levels[run->level] : "unknown");
   }
   doc_int(row, "replicas", run->replicas);
-  if (!self->is_record) doc_int(row, "replicas_ended", sums->replicas);
+  if (!self->from.is_record) doc_int(row, "replicas_ended", sums->replicas);
   if (sums->absorbed > 0) doc_int(row, "replicas_absorbed", sums->absorbed);
   doc_int(row, "events", (int64_t)analysis_total(&self->all, TALLY_EVENTS));
   doc_number(row, "time", self->all.time);
-  if (!self->is_record) {
+  if (!self->from.is_record) {
     doc_number(row, "warmup", run->warmup);
     doc_string(row, "seed", "%llu", (unsigned long long)run->seed);
   }
-  doc_string(row, "batches", "%d %s", sums->batches, self->plan.by_time ? "time batches" : "replica batches");
+  doc_string(row, "batches", "%d %s", sums->batches, self->from.plan.by_time ? "time batches" : "replica batches");
   doc_number(row, "confidence", self->all.level);
   doc_bool(row, "complete", sums->complete && sums->damage == 0 && sums->unread == 0);
   if (sums->damage > 0) doc_int(row, "bytes_damaged", sums->damage);
@@ -136,73 +123,41 @@ static ness_status write_doc(whole *self, const char *unsolved, ness_doc **out)
 
 /* --- the whole --- */
 
-static ness_status take_dump(whole *self, const char *path, const ness_analyze_options *options, ness_diags *diags)
-{
-  if (options->columns || options->map || options->step > 0) {
-    diag_add(diags, NESS_ERROR, "%s is a dump: --columns, --map and --step are for measured sequences", path);
-    return NESS_USAGE;
-  }
-  const ness_status status = dump_open(path, diags, &self->reader);
-  if (status) return status;
-  const dump_run *const run = dump_run_of(self->reader);
-  if (run->replicas < 1 || run->level < DUMP_SUMMARY || run->level > DUMP_EVENTS || !(run->warmup >= 0) ||
-      !(run->warmup < run->time) || run->events < 0) {
-    diag_add(diags, NESS_ERROR, "%s: the settings of its run make no sense", path);
-    return NESS_FORMAT;
-  }
-  return NESS_OK;
-}
-
-static ness_status take_record(whole *self, const char *path, const ness_analyze_options *options, ness_diags *diags)
-{
-  ness_status status = record_open(&self->record, path, NULL, 0, options, diags);
-  if (!status) status = record_network(&self->record, &self->seen);
-  if (!status) record_run(&self->record, &self->record_run);
-  return status;
-}
-
 static ness_status analyze_stream(whole *self, const char *path, const ness_analyze_options *options, ness_diags *diags)
 {
-  self->is_record = !record_is_dump(path);
-  ness_status status =
-      self->is_record ? take_record(self, path, options, diags) : take_dump(self, path, options, diags);
+  source *const from = &self->from;
+  ness_status status = source_open(from, path, options, diags);
   if (status) return status;
-  const ness_network *const net = self->is_record ? self->seen : dump_network(self->reader);
-  const dump_run *const run = self->is_record ? &self->record_run : dump_run_of(self->reader);
-  status = tally_plan_init(&self->plan, net, run);
-  if (status) return status;
+  const ness_network *const net = from->net;
+  const dump_run *const run = from->run;
   if (run->level == DUMP_EVENTS) {
-    if (!(self->loop = loops_create(net, self->plan.batches))) return NESS_NOMEM;
-    status =
-        memory_create(net, run->replicas, self->record.sampled ? self->record.step : self->record.tick, &self->past);
+    if (!(self->loop = loops_create(net, from->plan.batches))) return NESS_NOMEM;
+    const double step = from->measured.sampled ? from->measured.step : from->measured.tick;
+    status = memory_create(net, run->replicas, step, &self->past);
   }
-  if (!status && self->is_record)
-    status = record_stream(&self->record, &self->plan, self->loop, self->past, &self->sums);
-  else if (!status)
-    status =
-        stream_run(self->reader, &self->plan, options, file_bytes(path), self->loop, self->past, diags, &self->sums);
+  if (!status) status = source_read(from, path, options, self->loop, self->past, diags);
   if (!status && self->past) status = memory_finish(self->past, &self->past_result);
   if (status) return status;
   const analysis view = {.net = net,
                          .run = run,
-                         .plan = &self->plan,
-                         .sums = &self->sums,
+                         .plan = &self->from.plan,
+                         .sums = &self->from.sums,
                          .loop = self->loop,
-                         .measured = self->is_record ? &self->record : NULL,
+                         .measured = from->is_record ? &from->measured : NULL,
                          .memory = self->past ? &self->past_result : NULL,
                          .diags = diags,
                          .level = options->level,
                          .max_cycles = options->max_cycles};
   self->all = view;
   self->all.time = analysis_total(&self->all, TALLY_TIME);
-  if (self->sums.damage > 0)
+  if (self->from.sums.damage > 0)
     diag_add(diags, NESS_WARNING, "%s: %lld bytes are damaged and were skipped; the analysis is of the rest", path,
-             (long long)self->sums.damage);
-  if (!(self->all.time > 0) || self->sums.batches == 0) {
+             (long long)self->from.sums.damage);
+  if (!(self->all.time > 0) || self->from.sums.batches == 0) {
     diag_add(diags, NESS_ERROR, "%s holds no trajectory that could be read", path);
     return NESS_FORMAT;
   }
-  self->all.scratch = mem_zero(4 * (size_t)self->sums.batches + 4, sizeof(double));
+  self->all.scratch = mem_zero(4 * (size_t)self->from.sums.batches + 4, sizeof(double));
   if (!self->all.scratch) return NESS_NOMEM;
   return self->loop ? loops_finish(self->loop) : NESS_OK;
 }
@@ -232,11 +187,7 @@ ness_status ness_analyze(const char *path, const ness_analyze_options *given, ne
   loops_free(self.loop);
   memory_free(self.past);
   mem_free(self.all.scratch);
-  stream_sums_free(&self.sums);
-  tally_plan_free(&self.plan);
+  source_free(&self.from);
   ness_diags_free(self.quiet);
-  dump_reader_free(self.reader);
-  network_free(self.seen);
-  record_free(&self.record);
   return status;
 }

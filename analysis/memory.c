@@ -13,7 +13,7 @@
 /* --- which networks --- */
 
 /* The slot that a direction takes the molecule from and the one that it brings it to. */
-static bool dir_ends(const ness_network *net, int32_t dir, int32_t *from, int32_t *to)
+bool memory_ends(const ness_network *net, int32_t dir, int32_t *from, int32_t *to)
 {
   const int32_t first = net->change_start[dir / 2], n = net->change_start[dir / 2 + 1] - first;
   if (n != 2 || net->change_by[first] + net->change_by[first + 1] != 0 ||
@@ -33,7 +33,7 @@ static bool memory_fits(const ness_network *net, int64_t replicas)
   for (int32_t i = 0; i < net->nslot && molecules < 2; i++)
     molecules += net->slot_start[i] < 2 ? net->slot_start[i] : 2;
   for (int32_t d = 0; d < 2 * net->nstep; d++)
-    if (!dir_ends(net, d, &from, &to)) return false;
+    if (!memory_ends(net, d, &from, &to)) return false;
   return molecules == 1;
 }
 
@@ -47,7 +47,7 @@ static bool memory_index(memory_counts *self, const ness_network *net)
   if (!self->in || !self->out || !self->triple_start) return false;
   for (int32_t d = 0; d < self->ndir; d++) {
     memory_dir *const at = &self->dir[d];
-    dir_ends(net, d, &at->from, &at->to);
+    memory_ends(net, d, &at->from, &at->to);
     at->out = self->out[at->from]++;
     at->in = self->in[at->to]++;
   }

@@ -32,6 +32,10 @@ typedef struct memory_result {
   int64_t visits;
 } memory_result;
 
+/* The slot that a direction takes a molecule from and the one that it brings it to; false when it does anything else.
+ */
+bool memory_ends(const ness_network *net, int32_t dir, int32_t *from, int32_t *to);
+
 /* NULL in *out where the network is not one molecule that wanders, or too large. `step`: of a sampled record, or
  * the tick of its times; else 0.
  */

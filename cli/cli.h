@@ -28,7 +28,7 @@ typedef struct cli_list {
 /* Every value an option can set; zero or NULL: not given. Texts are borrowed from the command line. */
 typedef struct cli_values {
   cli_list words; /* what is no option, in order */
-  cli_list columns;
+  cli_list columns, equal, fix;
   const char *color, *output, *level, *method, *experiment, *csv, *format, *completion, *tilt, *until, *unless, *layout,
       *of_columns, *map;
   double time, warmup, window, every, step; /* s */
@@ -37,7 +37,8 @@ typedef struct cli_values {
   double confidence;                        /* 0 ... 1 */
   int64_t replicas, events, max_states, max_cycles, limit, threads, jobs, modes;
   uint64_t seed;
-  bool json, quiet, verbose, help, force, states, simulate, exact_only, no_exact, rows, man, dry_run, from_steady;
+  bool json, quiet, verbose, help, force, states, simulate, exact_only, no_exact, rows, man, dry_run, from_steady,
+      balance;
 } cli_values;
 
 /* --- the tables: one for parser, help, manual and completion --- */
@@ -71,7 +72,8 @@ enum {
   CLI_HELP = 1u << 11,
   CLI_CONVERT = 1u << 12,
   CLI_REPORT = 1u << 13,
-  CLI_ALL = (1u << 14) - 1
+  CLI_FIT = 1u << 14,
+  CLI_ALL = (1u << 15) - 1
 };
 
 typedef struct cli_option {
@@ -132,6 +134,7 @@ int cli_solve(cli *self);
 int cli_scan(cli *self);
 int cli_analyze(cli *self);
 int cli_report(cli *self);
+int cli_fit(cli *self);
 int cli_test(cli *self);
 int cli_dump(cli *self);
 int cli_bench(cli *self);

@@ -353,5 +353,7 @@ void cli_free(cli *self)
 {
   free(self->given.words.item);
   free(self->given.columns.item);
+  free(self->given.equal.item);
+  free(self->given.fix.item);
   free(self->line);
 }

@@ -189,7 +189,8 @@ static ness_status layout_guess(record *self, const look *seen, bool steps)
   for (int32_t c = 0; c < n; c++)
     if (c != layout->number && c != layout->state && c != layout->replica) left[free++] = c;
   const bool none = layout->number < 0 && layout->state < 0 && layout->replica < 0;
-  if (free > 3 || (free == 3 && !none)) return layout_fail(self, "which column is which cannot be told");
+  const int32_t wanted = (layout->number < 0 && !steps) + (layout->state < 0);
+  if (free > 3 || (!none && free != wanted)) return layout_fail(self, "which column is which cannot be told");
   const bool words = free > 0 && seen->numbers[left[0]] == 0;
   if (free == 3 && !seen->broken[left[0]] && seen->broken[left[1]]) { /* whole numbers, then broken ones */
     layout->replica = left[0];

@@ -37,6 +37,29 @@ typedef struct ness_analyze_options {
 NESS_API ness_status ness_analyze(const char *path, const ness_analyze_options *options, ness_diags *diags,
                                   ness_doc **out);
 
+typedef struct ness_fit_options {
+  size_t struct_size;       /* sizeof(ness_fit_options) */
+  const char *path;         /* the model file to write; NULL: none */
+  int32_t force;            /* 1: replace a file that exists */
+  int32_t balance;          /* 1: the model holds detailed balance, with energies */
+  const char *const *equal; /* "A->B=C->D": rates that are one */
+  int32_t nequal;
+  const char *const *fix; /* "A->B=2.5": rates that are known, 1/s */
+  int32_t nfix;
+  const char *columns; /* of a measured sequence, as in ness_analyze_options */
+  const char *map;
+  double step;
+  int32_t threads; /* 0: all */
+  ness_progress progress;
+  void *progress_context;
+} ness_fit_options;
+
+/* Rates with standard errors by maximum likelihood, from a measured sequence or a dump whose steps take one molecule
+ * from a state to another: free, and under constraints (detailed balance unless others are given), with the likelihood
+ * ratio between them. The doc has both; the file has the constrained ones when constraints are asked for. NESS_USAGE
+ * for a network that does more; NESS_NUMERIC when constraints contradict each other. */
+NESS_API ness_status ness_fit(const char *path, const ness_fit_options *options, ness_diags *diags, ness_doc **out);
+
 #ifdef __cplusplus
 }
 #endif
