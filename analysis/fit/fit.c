@@ -147,8 +147,9 @@ static void energies_doc(const fit *self, doc_node *root)
   for (int32_t i = 0; i < net->nslot && self->balanced; i++) {
     doc_node *const row = doc_object(list, NULL);
     doc_string(row, "state", "%s", network_text(net, net->slot_name[i]));
-    doc_number(row, "energy", self->energy[i]);
-    number_or_null(row, "error", self->energy_error[i]);
+    const bool apart = self->graph.tree[i] < 0 && i != self->graph.order[0]; /* nothing leads here and back */
+    number_or_null(row, "energy", apart ? (double)NAN : self->energy[i]);
+    number_or_null(row, "error", apart ? (double)NAN : self->energy_error[i]);
   }
 }
 

@@ -10,7 +10,7 @@
 /* Names of the file: letters, digits and underlines, none twice, none that the language has another use for. */
 static bool name_take(name_table *taken, const char *wanted, char out[NAME_BYTES_MAX + 32])
 {
-  static const char *const used[] = {"and", "or", "not", "kT", "e", "inf", "pi", "model", "molecule"};
+  static const char *const used[] = {"and", "or", "not", "molecule"};
   size_t n = 0;
   if (!isalpha((unsigned char)wanted[0])) out[n++] = 's';
   for (const char *p = wanted; *p && n < NAME_BYTES_MAX; p++) out[n++] = isalnum((unsigned char)*p) ? *p : '_';
@@ -22,11 +22,13 @@ static bool name_take(name_table *taken, const char *wanted, char out[NAME_BYTES
   return names_add(taken, out, strlen(out)) >= 0;
 }
 
-static void put_relative(text_buffer *out, double value, double error)
+static void put_rate(text_buffer *out, double rate, double error)
 {
-  char number[32];
-  number_short(value * error, 2, number);
-  if (!isnan(error)) text_add(out, " +- %s", number);
+  char number[32], spread[32];
+  number_exact(rate, number);
+  number_short(rate * error, 2, spread);
+  text_add(out, "%s", number);
+  if (error > 0) text_add(out, " +- %s", spread);
 }
 
 static void states_text(const source *from, const name_table *names, const double *energy, const double *error,
@@ -51,23 +53,15 @@ static void states_text(const source *from, const name_table *names, const doubl
 static void step_text(const fit_problem *problem, const fit_result *fit, const fit_graph *graph, bool balanced,
                       int32_t s, const name_table *names, const char *name, text_buffer *out)
 {
-  char rate[2][32];
-  const int32_t up = 2 * s, down = 2 * s + 1;
-  const bool forward = fit->rate[up] > 0, backward = fit->rate[down] > 0;
-  const int32_t from = graph->from[forward ? up : down], to = graph->to[forward ? up : down];
-  number_exact(fit->rate[forward ? up : down], rate[0]);
-  number_exact(fit->rate[down], rate[1]);
-  const bool both = forward && backward;
-  const bool energies = balanced && both && graph->part[from] == graph->part[to];
-  text_add(out, "%s: %s %s %s @ %s", name, names_text(names, from), both ? "<->" : "->", names_text(names, to),
-           rate[0]);
-  if (both) text_add(out, ", %s", energies ? "ldb" : rate[1]);
-  text_add(out, "  # ");
-  text_add(out, "%.0f and %.0f events;", problem->count[up], problem->count[down]);
-  if (forward) put_relative(out, fit->rate[up], fit->error[up]);
-  if (both) text_add(out, ",");
-  if (backward) put_relative(out, fit->rate[down], fit->error[down]);
-  text_add(out, both ? "\n" : "; seen one way only\n");
+  const bool forward = fit->rate[2 * s] > 0, both = forward && fit->rate[2 * s + 1] > 0;
+  const int32_t d = forward ? 2 * s : 2 * s + 1, from = graph->from[d], to = graph->to[d];
+  text_add(out, "%s: %s %s %s @ ", name, names_text(names, from), both ? "<->" : "->", names_text(names, to));
+  put_rate(out, fit->rate[d], fit->error[d]);
+  if (both) text_add(out, ", ");
+  if (both && balanced && graph->part[from] == graph->part[to]) text_add(out, "ldb");
+  else if (both) put_rate(out, fit->rate[d ^ 1], fit->error[d ^ 1]);
+  if (both) text_add(out, "  # %.0f and %.0f events\n", problem->count[d], problem->count[d ^ 1]);
+  else text_add(out, "  # %.0f events; seen one way only\n", problem->count[d]);
 }
 
 ness_status fit_model(const source *from, const char *path, const fit_problem *problem, const fit_result *fit,
@@ -83,7 +77,9 @@ ness_status fit_model(const source *from, const char *path, const fit_problem *p
     const char *const slash = strrchr(path, '/');
     text_add(out, "# Rates by maximum likelihood from %s%s; the unit of time is that of the data.\n",
              slash ? slash + 1 : path, energy ? ", under detailed balance" : "");
-    text_add(out, "# Behind each step: events forward and backward; standard errors of its rates.\n");
+    text_add(out, "# Behind +- stand standard errors, behind # the events forward and backward.\n");
+    if (!energy)
+      text_add(out, "# What breaks balance here (ness check) is in the rates: the data do not say what drives it.\n");
     text_add(out, "model fitted\nunits natural\n");
     states_text(from, &names, energy, energy_error, graph, out);
   }

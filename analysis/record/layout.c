@@ -28,8 +28,6 @@ typedef struct look {      /* at the first rows */
   int32_t columns, header; /* header: its line */
   role from_header[RECORD_COLUMNS];
   int64_t rows, numbers[RECORD_COLUMNS], broken[RECORD_COLUMNS]; /* cells that are numbers, and not whole ones */
-  int64_t falls[RECORD_COLUMNS];                                 /* steps down */
-  double last[RECORD_COLUMNS];
 } look;
 
 static role role_of(word name)
@@ -55,11 +53,8 @@ static int32_t look_row(look *self, const cells *line)
     numbers++;
     self->numbers[column]++;
     self->broken[column] += value != floor(value);
-    self->falls[column] += self->numbers[column] > 1 && value < self->last[column];
-    self->last[column] = value;
   }
-  self->rows++;
-  if (column > self->columns) self->columns = column;
+  if (self->rows++ == 0 && self->columns == 0) self->columns = column;
   return numbers;
 }
 
@@ -212,7 +207,8 @@ static ness_status layout_guess(record *self, const look *seen, bool steps)
              : layout_fail(self, "which column is which cannot be told");
 }
 
-static ness_status layout_decide(record *self, const look *seen, const ness_analyze_options *options)
+/* *open: times and dwell times are not told apart yet. */
+static ness_status layout_decide(record *self, const look *seen, const ness_analyze_options *options, bool *open)
 {
   record_layout *const layout = &self->layout;
   const bool steps = options->step > 0;
@@ -239,10 +235,43 @@ static ness_status layout_decide(record *self, const look *seen, const ness_anal
     diag_hint(self->diags, "leave --step out, or skip the column: --columns -,state");
     return NESS_USAGE;
   }
-  if (!status && layout->number >= 0 && !named) {
-    const int64_t numbers = seen->numbers[layout->number];
-    layout->form = (double)seen->falls[layout->number] > DWELL_SHARE * (double)numbers ? RECORD_DWELLS : RECORD_TIMES;
+  if (!status && layout->number >= 0 && !named) layout->form = RECORD_TIMES;
+  *open = !named;
+  return status;
+}
+
+/* Whether a column that nobody named holds dwell times: within a replica it goes down again and again. */
+static ness_status layout_falls(record *self, const char *head, size_t length)
+{
+  record_layout *const layout = &self->layout;
+  record_rows rows = {0};
+  double *last = NULL;
+  int64_t falls = 0, steps = 0;
+  ness_status status;
+  if (layout->npy) {
+    const int64_t width = layout->head.fields > 1 ? layout->head.row : (int64_t)layout->head.row * layout->columns;
+    const int64_t there = ((int64_t)length - layout->head.data) / width;
+    const bool columns = layout->head.columns && layout->head.fields == 1 && layout->columns > 1;
+    const int64_t most =
+        columns && there < layout->head.size[0] ? 0 : there; /* columns are there whole or not at all */
+    const int64_t count = most < layout->head.size[0] ? most : layout->head.size[0];
+    status = record_rows_npy(self, (const unsigned char *)head + layout->head.data, 0, count, &rows);
+  } else {
+    while (length > 0 && length == LOOK_BYTES && head[length - 1] != '\n') length--;
+    status = record_rows_text(self, head, length, 1, true, NULL, &rows);
+    if (status == NESS_FORMAT) status = NESS_OK; /* said with its line when the whole is read */
   }
+  if (!status && !(last = mem_zero((size_t)rows.replicas.count + 1, sizeof *last))) status = NESS_NOMEM;
+  for (int32_t r = 0; !status && r <= rows.replicas.count; r++) last[r] = (double)NAN;
+  for (int64_t i = 0; !status && i < rows.count; i++) {
+    double *const before = &last[rows.replica[i]];
+    steps += *before >= rows.number[i] || *before < rows.number[i];
+    falls += *before > rows.number[i];
+    *before = rows.number[i];
+  }
+  if ((double)falls > DWELL_SHARE * (double)steps) layout->form = RECORD_DWELLS;
+  record_rows_free(&rows);
+  mem_free(last);
   return status;
 }
 
@@ -303,8 +332,6 @@ static ness_status look_numbers(record *self, const char *bytes, size_t length, 
       const double value = npy_number((const unsigned char *)bytes + head->data + at, field->kind, field->item);
       out->numbers[c]++;
       out->broken[c] += value != floor(value);
-      out->falls[c] += out->numbers[c] > 1 && value < out->last[c];
-      out->last[c] = value;
     }
     out->rows++;
   }
@@ -339,7 +366,9 @@ ness_status record_layout_find(record *self, const ness_analyze_options *options
   } else if (!status) {
     status = look_text(self, head, length, seen);
   }
-  if (!status) status = layout_decide(self, seen, options);
+  bool open = false;
+  if (!status) status = layout_decide(self, seen, options, &open);
+  if (!status && open && self->layout.number >= 0) status = layout_falls(self, head, length);
   mem_free(head);
   mem_free(seen);
   return status;
