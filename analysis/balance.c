@@ -227,6 +227,8 @@ static void verdict(const balance *self, const analysis *all, const basis *cycle
     text_add(out, ")");
   } else if (cycles->skipped) {
     text_add(out, "not enough data (the network is too large to look for its cycles)");
+  } else if (cycles->rank == 0 && all->measured) {
+    text_add(out, "not enough data (the states seen form no cycle, and what drives two of them in turn does not show)");
   } else if (cycles->rank == 0 && !(all->plan->tapes && all->plan->nareaslot > 1) && !hidden) {
     text_add(out, "consistent with equilibrium (no cycle exists that could be driven)");
   } else if (hidden) {

@@ -1,6 +1,6 @@
 """Runs what the documentation shows: every ```ness block compiles, every ```ness-error block gives the error of the ```error
 block behind it, and every `$ command` of a ```console block prints what stands under it (a line `...` stands for any lines).
-A ```ness block whose first line is `# file: NAME` is saved under that name for the console blocks of the same page."""
+Tables (.csv) beside a page are there for its commands. A ```ness block whose first line is `# file: NAME` is saved under that name for the console blocks of the same page."""
 
 import pathlib
 import re
@@ -42,6 +42,8 @@ for page in sorted([source / "README.md", *source.glob("docs/**/*.md")]):
     blocks = re.findall(r"^```([\w-]+)\n(.*?)^```$", page.read_text(), re.M | re.S)
     with tempfile.TemporaryDirectory() as folder:
         (pathlib.Path(folder) / "networks").symlink_to(source / "networks")
+        for table in page.parent.glob("*.csv"):
+            (pathlib.Path(folder) / table.name).symlink_to(table)
         for i, (kind, text) in enumerate(blocks):
             if kind in ("ness", "ness-error"):
                 counts[kind] += 1

@@ -1,8 +1,8 @@
 /* What can go wrong: every broken file of rates is met with its own message, line and column, or byte; settings that
  * say nothing are refused; a file appears whole or not at all, whatever was there, on a full disk, and when memory runs
  * out at any allocation. */
-#include "import_sample.h"
 #include "engine/file/file.h"
+#include "import_sample.h"
 
 static void test_settings(void)
 {
