@@ -316,9 +316,11 @@ static ness_status look_numbers(record *self, const char *bytes, size_t length, 
   const int64_t width = fields ? head->row : (int64_t)head->row * out->columns;
   const int64_t there = (self->size - head->data) / width;
   if (there < head->size[0]) {
-    diag_add(self->diags, NESS_WARNING, "%s is cut off: it has %lld of %lld rows", self->path, (long long)there,
-             (long long)head->size[0]);
-    if (there == 0 || (head->columns && out->columns > 1)) return NESS_FORMAT;
+    const bool useless = there <= 0 || (head->columns && out->columns > 1);
+    diag_add(self->diags, useless ? NESS_ERROR : NESS_WARNING, "%s is cut off: it has %lld of %lld rows%s", self->path,
+             (long long)there, (long long)head->size[0],
+             useless && there > 0 ? ", and columns stand one behind the other" : "");
+    if (useless) return NESS_FORMAT;
     head->size[0] = there;
   }
   const int64_t most = ((int64_t)length - head->data) / width;

@@ -85,8 +85,8 @@ static bool row_number(reading *r, word cell, const record_layout *layout, doubl
   return false;
 }
 
-/* The cells of the line; false after a report. */
-static bool row_take(const record_layout *layout, reading *r, const cells *line, record_rows *out)
+/* The cells of the line, unless something is wrong with them, which is reported. */
+static void row_take(const record_layout *layout, reading *r, const cells *line, record_rows *out)
 {
   word cell, found[3] = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
   int32_t column = 0;
@@ -98,25 +98,24 @@ static bool row_take(const record_layout *layout, reading *r, const cells *line,
   if (column != layout->columns) {
     reading_fail(r, NULL, NULL, "%d column%s, expected %d as in the rows before", column, column == 1 ? "" : "s",
                  layout->columns);
-    return false;
+    return;
   }
   const int64_t k = out->count;
   if (!rows_room(out, k + 1)) {
     reading_stop(r, NESS_NOMEM, NULL);
-    return false;
+    return;
   }
   out->line[k] = r->number;
   out->number[k] = 0;
-  if (layout->number >= 0 && !row_number(r, found[0], layout, &out->number[k])) return false;
+  if (layout->number >= 0 && !row_number(r, found[0], layout, &out->number[k])) return;
   if (layout->replica >= 0 && cell_missing(found[2])) {
     reading_fail(r, NULL, NULL, "column %d does not say which replica this row belongs to", layout->replica + 1);
-    return false;
+    return;
   }
   out->state[k] = cell_missing(found[1]) ? -1 : cell_id(r, out, found[1]);
   out->replica[k] = layout->replica < 0 ? 0 : replica_id(r, out, found[2]);
-  if ((out->state[k] < 0 && !cell_missing(found[1])) || out->replica[k] < 0) return false;
+  if ((out->state[k] < 0 && !cell_missing(found[1])) || out->replica[k] < 0) return;
   out->count++;
-  return true;
 }
 
 ness_status record_rows_text(const record *self, const char *block, size_t length, int64_t line, bool last,
@@ -135,7 +134,10 @@ ness_status record_rows_text(const record *self, const char *block, size_t lengt
     const bool tail = !whole && r.at == r.end && ftell(r.in) == (long)length;
     r.diags = tail ? NULL : diags;
     const int32_t errors = r.errors;
-    if (row_take(layout, &r, &row, out) || !tail || r.errors == errors) continue;
+    const int64_t count = out->count;
+    row_take(layout, &r, &row, out);
+    if (!tail || r.errors == errors) continue;
+    out->count = count;
     out->cut = r.number;
     r.errors = errors;
   }
