@@ -7,10 +7,10 @@ static void calibrated(void)
 {
   ness_network *const four = four_states();
   const memory_job jobs[] = {{.net = four, .seen = four, .replicas = 1, .time = 800},
-                             {.net = four, .seen = four, .replicas = 200, .time = 4},
+                             {.net = four, .seen = four, .replicas = 2000, .time = 0.8},
                              {.net = four, .seen = four, .replicas = 1, .time = 800, .step = 0.1},
                              {.net = four, .seen = four, .replicas = 1, .time = 800, .tick = 0.01}};
-  static const char *const names[] = {"one record", "200 short ones", "sampled", "rounded times"};
+  static const char *const names[] = {"one record", "2,000 very short ones", "sampled", "rounded times"};
   const int sets = 300;
   for (int k = 0; k < 4; k++) {
     const memory_study s = memory_run(&jobs[k], 1000 * k, sets);
