@@ -82,6 +82,8 @@ static void run_doc(const whole *self, doc_node *root, const char *unsolved)
   if (!self->from.is_record) {
     doc_number(row, "warmup", run->warmup);
     doc_string(row, "seed", "%llu", (unsigned long long)run->seed);
+    if (run->epsilon > 0)
+      doc_string(row, "approximate", "method %s, epsilon %g: the run is off by about that", run->method, run->epsilon);
   }
   doc_string(row, "batches", "%d %s", sums->batches, self->from.plan.by_time ? "time batches" : "replica batches");
   doc_number(row, "confidence", self->all.level);

@@ -37,8 +37,8 @@ typedef struct cli_values {
   double confidence;                        /* 0 ... 1 */
   int64_t replicas, events, max_states, max_cycles, limit, threads, jobs, modes;
   uint64_t seed;
-  bool json, quiet, verbose, help, force, states, simulate, exact_only, no_exact, rows, man, dry_run, from_steady,
-      balance;
+  bool json, quiet, verbose, help, force, record, states, simulate, exact_only, no_exact, rows, man, dry_run,
+      from_steady, balance;
 } cli_values;
 
 /* --- the tables: one for parser, help, manual and completion --- */

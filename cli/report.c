@@ -1,4 +1,4 @@
-/* ness report: one HTML page about a model or a dump. */
+/* ness report: one HTML page about a model, a dump or a measured record. */
 #include "cli.h"
 
 #include <stdlib.h>
@@ -28,6 +28,10 @@ int cli_report(cli *self)
       .threads = (int32_t)given->threads,
       .progress = cli_progress_call,
       .progress_context = &progress,
+      .record = given->record || given->of_columns || given->map || given->step > 0,
+      .columns = given->of_columns,
+      .map = given->map,
+      .step = given->step,
   };
   ness_status status =
       ness_report(given->words.item[0], given->words.item + 1, given->words.count - 1, &options, diags, &doc);

@@ -72,11 +72,13 @@ const cli_option cli_options[] = {
     {"max-states", 0, CLI_COUNT, CLI_REPORT, PLACE(max_states), "N", NULL,
      "states up to which exact values are found (5000)", true},
     {"no-exact", 0, CLI_FLAG, CLI_ANALYZE, PLACE(no_exact), NULL, NULL, "no exact values beside the estimates", true},
-    {"columns", 0, CLI_TEXT, CLI_ANALYZE | CLI_FIT, PLACE(of_columns), "LIST", NULL,
+    {"record", 0, CLI_FLAG, CLI_REPORT, PLACE(record), NULL, NULL,
+     "the file is a measured record of states, as for analyze", true},
+    {"columns", 0, CLI_TEXT, CLI_ANALYZE | CLI_FIT | CLI_REPORT, PLACE(of_columns), "LIST", NULL,
      "of a measured sequence: what its columns are, as time,state,replica or dwell,-,state (found out)", true},
-    {"step", 0, CLI_TIME, CLI_ANALYZE | CLI_FIT, PLACE(step), "T", NULL,
+    {"step", 0, CLI_TIME, CLI_ANALYZE | CLI_FIT | CLI_REPORT, PLACE(step), "T", NULL,
      "of a measured sequence: its rows are states, so far apart", true},
-    {"map", 0, CLI_TEXT, CLI_ANALYZE | CLI_FIT, PLACE(map), "MAP", NULL,
+    {"map", 0, CLI_TEXT, CLI_ANALYZE | CLI_FIT | CLI_REPORT, PLACE(map), "MAP", NULL,
      "of a measured sequence: states put together, as 'open=O1,O2 shut=C1' or a file of rows state,class", true},
     {"output", 'o', CLI_TEXT, CLI_FIT, PLACE(output), "FILE", NULL, "the model file to write", false},
     {"balance", 0, CLI_FLAG, CLI_FIT, PLACE(balance), NULL, NULL, "the model holds detailed balance, with energies",
@@ -177,14 +179,17 @@ const cli_command cli_commands[] = {
      "analyze d.msgpack\nanalyze d.msgpack --level 0.99 --json\nanalyze states.csv\n"
      "analyze channel.csv --columns dwell,state\nanalyze trace.npy --step 1ms --map 'open=2,3 shut=0,1'",
      cli_analyze},
-    {"report", CLI_REPORT, 1, -1, "a dump or a model file", "report DUMP|MODEL [NAME=VALUE...] -o FILE [OPTION...]",
-     "One HTML page that needs nothing else.",
-     "Asks a model, or a dump and the model in it, what the other commands ask, and writes a page: the verdict, the "
+    {"report", CLI_REPORT, 1, -1, "a dump, a model or a record",
+     "report DUMP|MODEL|RECORD [NAME=VALUE...] -o FILE [OPTION...]", "One HTML page that needs nothing else.",
+     "Asks a model, a dump and the model in it, or a measured record what the other commands ask, and writes a page: "
+     "the verdict, the "
      "network with its currents, cycles, curves, entropy production and the fluctuation theorem, work and heat, "
      "estimates beside exact values, convergence, and how to make it again. What cannot be had is said with its "
      "reason. "
      "The file needs no network and no script; it is written whole or not at all.",
-     "report d.msgpack -o report.html\nreport sglt.ness V=-50[mV] -o report.html --force", cli_report},
+     "report d.msgpack -o report.html\nreport sglt.ness V=-50[mV] -o report.html --force\nreport states.csv --record "
+     "-o report.html",
+     cli_report},
     {"fit", CLI_FIT, 1, 1, "a dump or a table of states", "fit STATES [-o MODEL] [OPTION...]",
      "Rates from measured states, as a model file.",
      "Rates with standard errors by maximum likelihood, events over time spent, from a measured sequence (as analyze "

@@ -265,6 +265,19 @@ def test_dumps():
         check(flux == events and len(flux) > 5, f"{caption}: flux and events differ")
 
 
+def test_records():
+    record = source / "docs/questions/record.csv"
+    text, done = report(record, "--record")
+    analyzed = json.loads(run("analyze", record, "--json").stdout)
+    check(verdict(text) == analyzed["verdict"] == done["verdict"], "record: the verdict is another one")
+    for key in ("steps", "means", "cycles"):
+        holds_rows(text, analyzed[key], f"record {key}")
+    check(short(analyzed["entropy"]["plug_in"]["estimate"]) in text, "record: entropy production")
+    check("ness fit makes one of it" in text, "record: no reason why no model is asked")
+    mapped, _ = report(record, "--map", "empty=out,in full=occ")
+    check("a lower bound" in mapped and "full" in mapped, "record: the states are not put together")
+
+
 def test_fluctuation_theorem():
     # 46,080 windows of 4 k_B on average. The slope of ln P(s)/P(-s) is 1; its error says 0.02, neighbours share their ends,
     # so 6 errors are allowed: a false alarm below 1e-6, for a seed that is fixed. Without ln p(start)/p(end) it is 0.83.
@@ -422,7 +435,7 @@ def main():
     check(crossings(ARROW % 10) != [] and crossings(ARROW % 40) == [], "arrows through nodes")
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        for test in (test_models, test_curves, test_dumps, test_fluctuation_theorem, test_escapes, test_documents, test_layouts, test_failures, test_contrast):
+        for test in (test_models, test_curves, test_dumps, test_records, test_fluctuation_theorem, test_escapes, test_documents, test_layouts, test_failures, test_contrast):
             test()
         os.chdir(source)
     for failure in failures:

@@ -28,7 +28,7 @@ ARROWS = {
     "analysis/report": {PUBLIC, "engine/base", "engine/model", "analysis"},
     "networks/import": {PUBLIC, "engine/base", "engine/file", "engine/model", "engine/markov"},
     "networks/experiment": {PUBLIC, "engine/base", "engine/rng", "engine/model", "engine/ssa", "engine/markov", "engine/cme",
-                            "engine/ode", "engine/dump", "networks/lang", "networks/thermo", "networks/import", "analysis", "analysis/report"},
+                            "engine/ode", "engine/dump", "networks/lang", "networks/thermo", "networks/import", "analysis", "analysis/record", "analysis/report"},
     "cli": {PUBLIC},
     "python": {PUBLIC},
     "tests": ANY,

@@ -122,3 +122,12 @@ void record_free(record *self)
   mem_free(self->edge);
   *self = (record){0};
 }
+
+ness_status record_seen(const char *path, const ness_analyze_options *options, ness_network **out)
+{
+  record measured = {0};
+  ness_status status = record_open(&measured, path, NULL, 0, options, NULL);
+  if (!status) status = record_network(&measured, out);
+  record_free(&measured);
+  return status;
+}

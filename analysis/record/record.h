@@ -11,6 +11,7 @@
 
 #include "analysis/analysis.h"
 #include "analysis/loops_inside.h"
+#include "analysis/record/seen.h"
 #include "engine/file/read.h"
 
 #define RECORD_STATES 65536 /* more are no states but measurements */
@@ -142,8 +143,6 @@ ness_status record_network(record *self, ness_network **out);
 ness_status record_stream(record *self, const tally_plan *plan, loops *loop, memory_counts *past, stream_sums *out);
 
 /* record.c */
-/* Whether the file is a dump, by its first bytes. */
-bool record_is_dump(const char *path);
 ness_status record_open(record *self, const char *path, const void *content, size_t length,
                         const ness_analyze_options *options, ness_diags *diags);
 void record_run(const record *self, dump_run *out);

@@ -1,4 +1,4 @@
-/* Reports: one HTML file about a model or a dump that needs nothing else to be read. */
+/* Reports: one HTML file about a model, a dump or a measured record that needs nothing else to be read. */
 #ifndef NESS_REPORT_H
 #define NESS_REPORT_H
 
@@ -23,13 +23,17 @@ typedef struct ness_report_options {
   int64_t max_states;     /* limit of exact solutions, 0: 5000 */
   double level;           /* confidence of intervals, 0: 0.95 */
   int32_t threads;        /* 0: all; the page does not depend on it */
-  ness_progress progress; /* of reading a dump; may be NULL */
+  ness_progress progress; /* of reading a dump or a record; may be NULL */
   void *progress_context;
+  int32_t record;      /* 1: the file is a measured record of states, as ness_analyze takes */
+  const char *columns; /* of a record, as in ness_analyze_options */
+  const char *map;
+  double step;
 } ness_report_options;
 
-/* Asks a model, or a dump and the model in it, everything that the page shows, and writes it: whole or not at all, by a
- * file beside it that is renamed. `settings` are for models alone. What cannot be had is said on the page with its
- * reason; an error is a file that cannot be read or written and a model that is wrong. */
+/* Asks a model, a dump and the model in it, or a record, everything that the page shows, and writes it: whole or not at
+ * all, by a file beside it that is renamed. `settings` are for models alone. What cannot be had is said on the page
+ * with its reason; an error is a file that cannot be read or written and a model that is wrong. */
 NESS_API ness_status ness_report(const char *path, const char *const *settings, int32_t nsettings,
                                  const ness_report_options *options, ness_diags *diags, ness_doc **out);
 

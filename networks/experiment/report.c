@@ -1,8 +1,9 @@
-/* ness report: asks a model, or a dump and the model in it, the questions whose answers make the page, and hands them
- * to analysis/report. Invariant: every answer is that of the public call of the same name, and an answer that cannot be
- * had leaves its reason; so the page says what the commands say. Cost: that of check, solve, a scan of SCAN_POINTS
- * steady states and, for a dump, two readings. */
+/* ness report: asks a model, a dump and the model in it, or a measured record, the questions whose answers make the
+ * page, and hands them to analysis/report. Invariant: every answer is that of the public call of the same name, and an
+ * answer that cannot be had leaves its reason; so the page says what the commands say. Cost: that of check, solve, a
+ * scan of SCAN_POINTS steady states and, for a dump, two readings. */
 #include "analysis/report/report.h"
+#include "analysis/record/seen.h"
 #include "analysis/report/write.h"
 #include "engine/dump/dump.h"
 #include "networks/experiment/curve.h"
@@ -16,7 +17,6 @@
 
 #define REPORT_STATES 5000
 #define REPORT_CYCLES 20000
-#define DUMP_FIRST_BYTE 0x85
 
 typedef struct report_job {
   ness_report_options options;
@@ -26,6 +26,7 @@ typedef struct report_job {
   ness_diags *diags; /* the caller's */
   ness_model *model; /* NULL: could not be had */
   dump_reader *reader;
+  ness_network *seen; /* of a record */
   ness_doc *check, *solve, *scan, *analyze;
   windows windows;
   arena texts; /* reasons, commands, settings */
@@ -93,16 +94,7 @@ static ness_status ask_scan(report_job *self, ness_diags *diags, ness_doc **out)
   return status;
 }
 
-/* --- the two kinds of source --- */
-
-/* No text begins with this byte, which goes on with a character of UTF-8; every dump does. */
-static bool is_dump(const char *path)
-{
-  FILE *const file = fopen(path, "rb");
-  const int first = file ? fgetc(file) : EOF;
-  if (file) fclose(file);
-  return first == DUMP_FIRST_BYTE;
-}
+/* --- the three kinds of source --- */
 
 static ness_status open_model(report_job *self, const char *const *settings, int32_t nsettings)
 {
@@ -159,15 +151,38 @@ static ness_status model_of_dump(report_job *self, const dump_run *run)
   return status == NESS_NOMEM ? status : NESS_OK;
 }
 
+static ness_analyze_options analyze_options(const report_job *self)
+{
+  return (ness_analyze_options){.struct_size = sizeof(ness_analyze_options),
+                                .level = self->options.level,
+                                .max_states = self->options.max_states,
+                                .threads = self->options.threads,
+                                .progress = self->options.progress,
+                                .progress_context = self->options.progress_context,
+                                .columns = self->options.columns,
+                                .map = self->options.map,
+                                .step = self->options.step};
+}
+
+/* A record has no model: the network is that of the states seen. */
+static ness_status open_record(report_job *self)
+{
+  const ness_analyze_options options = analyze_options(self);
+  report_sources *const page = &self->page;
+  ness_status status = ness_analyze(self->path, &options, self->diags, &self->analyze);
+  if (!status) status = record_seen(self->path, &options, &self->seen);
+  if (status) return status;
+  page->net = self->seen;
+  page->settings = "";
+  page->no_check = "a measured record has no model; ness fit makes one of it";
+  page->no_windows = "a measured record does not tell the energies of its steps";
+  return NESS_OK;
+}
+
 static ness_status open_dump(report_job *self)
 {
   static const char *const levels[] = {"summary", "flux", "grid", "events"};
-  const ness_analyze_options options = {.struct_size = sizeof options,
-                                        .level = self->options.level,
-                                        .max_states = self->options.max_states,
-                                        .threads = self->options.threads,
-                                        .progress = self->options.progress,
-                                        .progress_context = self->options.progress_context};
+  const ness_analyze_options options = analyze_options(self);
   ness_status status = ness_analyze(self->path, &options, self->diags, &self->analyze);
   if (!status) status = dump_open(self->path, self->diags, &self->reader);
   if (status) return status;
@@ -262,13 +277,14 @@ ness_status ness_report(const char *path, const char *const *settings, int32_t n
   *out = NULL;
   report_job self = {.path = path, .diags = diags};
   memcpy(&self.options, given, given->struct_size < sizeof self.options ? given->struct_size : sizeof self.options);
-  const bool dump = is_dump(path);
-  if (dump && nsettings > 0) {
-    diag_add(diags, NESS_ERROR, "%s is a dump, and its settings stand in it: '%s' means nothing", path, settings[0]);
+  const bool dump = record_is_dump(path), measured = self.options.record != 0;
+  if ((dump || measured) && nsettings > 0) {
+    diag_add(diags, NESS_ERROR, "%s is no model, so '%s' means nothing", path, settings[0]);
     return NESS_USAGE;
   }
   ness_status status = write_allowed(self.options.output, self.options.force != 0, diags);
-  if (!status) status = dump ? open_dump(&self) : open_model(&self, settings, nsettings);
+  if (!status)
+    status = dump ? open_dump(&self) : measured ? open_record(&self) : open_model(&self, settings, nsettings);
   if (!status) status = ask_everything(&self);
   if (!status) status = write_page(&self, out);
   windows_free(&self.windows);
@@ -277,6 +293,7 @@ ness_status ness_report(const char *path, const char *const *settings, int32_t n
   ness_doc_free(self.solve);
   ness_doc_free(self.check);
   dump_reader_free(self.reader);
+  network_free(self.seen);
   ness_model_free(self.model);
   arena_free(&self.texts);
   return status;
