@@ -363,6 +363,40 @@ static void many_move(const char *method)
   network_free(net);
 }
 
+/* More steps with constants of their own than there are shared places for them, all at the rate of one slot that comes
+ * and goes, so that one of its events touches them all: given its integral, step i fires Poisson(k_i integral) times.
+ */
+static void constants_apart(const char *method)
+{
+  enum { STEPS = 70000 };
+  network_builder *b = net_slots("hub", 2, (net_slot[]){{"hub", 4, 0}, {"sink", 0, 0}});
+  net_add(b, &(net_step){.name = "hub", .nright = 1, .right = {0}, .kf = 40, .kb = 10}, 0, NULL, 0, NULL, NULL);
+  for (int i = 0; i < STEPS; i++) {
+    char name[16];
+    snprintf(name, sizeof name, "s%d", i);
+    const double k = 1 + 7 * (double)((int64_t)i * 32749 % STEPS) / STEPS;
+    net_add(b, &(net_step){.name = name, .nleft = 1, .left = {0}, .nright = 2, .right = {0, 1}, .kf = k}, 0, NULL, 0,
+            NULL, NULL);
+  }
+  ness_network *net = net_finish(b);
+  const ssa_kernel *kernel = ssa_kernel_find(method, net);
+  ssa_replica r;
+  int32_t bad;
+  double chi = 0;
+  CHECK(ssa_replica_init(&r, net, kernel) == NESS_OK);
+  ssa_replica_start(&r, net, kernel, 77, 0);
+  CHECK(ssa_advance(&r, net, kernel, 2, 0, NULL, &bad) == SSA_AT_TIME);
+  ssa_settle(&r, net);
+  CHECK(r.fwd[0] > 20 && r.bwd[0] > 20);
+  for (int i = 1; i <= STEPS; i++) {
+    const double mean = net->dir_k[2 * (ptrdiff_t)i] * r.slot[0].dwell, off = (double)r.fwd[i] - mean;
+    chi += off * off / mean;
+  }
+  CHECK(fabs(chi - STEPS) < ALARM_SIGMA * sqrt(2.2 * STEPS)); /* the variance of a term is 2 + 1 / mean, mean > 5 */
+  ssa_replica_free(&r);
+  network_free(net);
+}
+
 int main(void)
 {
   const oracle_fault rate = {0.03, 0, 0}, after = {0, 1, 0}, stale = {0, 0, 1};
@@ -388,6 +422,7 @@ int main(void)
     tape_entropy(methods[m]);
     chain_means(methods[m]);
     many_move(methods[m]);
+    constants_apart(methods[m]);
   }
   return check_done();
 }

@@ -27,6 +27,9 @@ void *mem_alloc(size_t bytes);              /* uninitialised; NULL when out */
 void *mem_zero(size_t count, size_t bytes); /* zeroed, overflow-checked */
 void *mem_resize(void *block, size_t count, size_t bytes);
 void mem_free(void *block);
+/* A block that is read here and there, before it is first touched: large pages hold it where the system has some. A
+ * hint that changes nothing else, and nothing at all for less than such a page. */
+void mem_huge(void *block, size_t bytes);
 char *mem_text(const char *text, size_t length); /* a copy with a terminating zero */
 
 /* Makes every allocation after the next `after` ones fail (-1: never). For tests. */

@@ -1,13 +1,17 @@
 /* All heap use of the library, and checked sizes. Invariant: a call that returns NULL or false has changed nothing.
  * The one hook is a countdown that tests set to make the n-th call fail; it is atomic, so that threads share one count.
  * Cost: an allocation plus one relaxed load. */
+#define _DEFAULT_SOURCE /* madvise */
 #include "base.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+#define HUGE_PAGE ((uintptr_t)2 << 20)
 
 static atomic_llong mem_left = -1; /* allocations that may still succeed; negative: all of them */
 
@@ -62,6 +66,19 @@ char *mem_text(const char *text, size_t length)
     copy[length] = 0;
   }
   return copy;
+}
+
+void mem_huge(void *block, size_t bytes)
+{
+#if defined(MADV_HUGEPAGE)
+  const uintptr_t first = ((uintptr_t)block + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+  const uintptr_t end = ((uintptr_t)block + bytes) / HUGE_PAGE * HUGE_PAGE;
+  if (end > first) {
+    (void)madvise((char *)block + (first - (uintptr_t)block), end - first, MADV_HUGEPAGE);
+  }
+#else
+  (void)block, (void)bytes;
+#endif
 }
 
 size_t mem_available(void)

@@ -1,5 +1,5 @@
 /* Composition and rejection (Slepoy, Thompson & Plimpton 2008, doi:10.1063/1.2919546) as thinning, for networks with
- * many open directions. A leaf (open direction) of propensity a > 0 belongs to the group of its power of two,
+ * many open directions. A leaf (direction) of propensity a > 0 belongs to the group of its power of two,
  * bound / 2 <= a < bound, and knows its place among the group's members. Tries come at the rate B, the sum over groups
  * of seats * bound, where the seats are the members rounded up to five bits, so that B seldom changes. A try picks a
  * group by its share of B, a seat of it and a height below its bound; it is an event when a member of propensity above
@@ -11,10 +11,10 @@
  * order of members follows from the counts at the last load and from the events since then; whoever goes on with the
  * same bits from counts and generator loads first. Time stands at the last try, which every pause may come behind.
  * Cost: an event takes 1.4 tries, each of three draws and one look at a leaf, and the propensities that its step
- * touches, however many leaves there are. What grows is the way to memory, so in large networks what tries will reach
- * is fetched in advance: in a row of sites an event of a million leaves costs three times one of two thousand, where
- * the tree of sums pays ten times. A load is O(leaves).
- * Memory: 44 bytes a leaf, 8 a step and each of its changes, 4 each rate that it touches; 130 KiB for the groups. */
+ * touches, however many leaves there are. What grows is the way to memory: in a row of sites an event of a million
+ * leaves reaches nine cache lines that nobody has looked at for long, so these are few and are fetched in advance; it
+ * costs twice one of two thousand. A load is O(leaves).
+ * Memory: 36 bytes a leaf, 64 a step, 8 a constant; 130 KiB for the groups. */
 #include "engine/ssa/kernel.h"
 #include "engine/ssa/rate.h"
 
@@ -27,7 +27,13 @@ enum {
   CLOSED = GROUPS,   /* in place of a group: propensity zero */
   BAD = GROUPS + 1,  /* ... and negative, infinite or no number */
   EDGES = 8,         /* compared at a time */
+  GROUP_MASK = 4095, /* of the bits that all of these take */
+  OWN = 65535,       /* in place of a shared constant */
+  PROBES = 8,        /* places that a constant may have */
+  EFFECT_WORDS = 14, /* of changes and dependencies in a cache line with their numbers */
   TRIES = 16,        /* drawn at a time */
+  AHEAD = 3,         /* tries between two stages of fetching */
+  RING = 64,         /* more than 5 AHEAD, and 3 TRIES */
   ROOM = 8,          /* members that fit into a new group */
   SEAT_BITS = 5,     /* of the seats; fewer members than 32 have a seat each */
   FETCHED = 8,       /* changes and dependencies of an event that are fetched */
@@ -42,18 +48,25 @@ enum {
 #define COMPOSITION_FETCH(place) ((void)(place))
 #endif
 
-/* All that a try and a dependency look at, two to a cache line. The propensity is not kept: a try computes it, and an
- * event reads the leaves that it touches but writes only those that change their group. */
+/* What a try and a dependency look at, four to a cache line; a leaf is a direction, closed ones too. The propensity is
+ * not kept: a try computes it, and an event reads the leaves that it touches but writes only those that change their
+ * group. */
 typedef struct leaf {
-  double k; /* QUAD: k n_a (n_b + shift_b) */
-  int32_t a, b;
-  int32_t place;  /* among the members of its group */
-  int32_t effect; /* of its step: number of changes, number of dependencies; slot and amount of each change when the
-                     step goes forward; the leaves to compute anew */
-  int32_t count;  /* index in fwd:bwd */
-  uint16_t group;
-  int8_t shift_b, kind;
+  int32_t a, b;    /* QUAD: k n_a (n_b - equal) */
+  int32_t place;   /* among the members of its group */
+  unsigned k : 16; /* where in `constant`, or OWN */
+  unsigned group : 12;
+  unsigned equal : 1;
+  unsigned quad : 1; /* else see `law` */
+  unsigned tape : 1; /* its step has a tape, and a way back */
 } leaf;
+
+/* What a step does, in a cache line: slot and amount of each change when it goes forward, then the leaves to compute
+ * anew. More than fit stand in `spill`, from word[0] on. */
+typedef struct effect {
+  int32_t changes, deps;
+  int32_t word[EFFECT_WORDS];
+} effect;
 
 typedef struct group {
   int32_t start, room; /* its part of `member` */
@@ -63,8 +76,7 @@ typedef struct group {
 } group;
 
 typedef struct composition_work {
-  int32_t leaves; /* in order of their directions */
-  int32_t slots, steps;
+  int32_t leaves, steps;
   bool plain;            /* all rates QUAD */
   bool stale;            /* the bound has to be made anew */
   int32_t bad;           /* leaves that are */
@@ -76,10 +88,13 @@ typedef struct composition_work {
   group *group;          /* (GROUPS) */
   int32_t *member;       /* (pool) leaves by group */
   leaf *leaf;            /* (leaves) */
-  int32_t *effect;
-  rate_law *law;    /* (leaves) unless plain */
-  int32_t *reverse; /* (leaves) unless plain: the way back of a reversible step with a tape, else -1 */
-  double *scratch;  /* (tape_max) */
+  effect *effect;        /* (steps) */
+  int32_t *spill;
+  uint32_t constants; /* a power of two */
+  double *constant;   /* (constants) of rates, each once where its bits say, 0 nothing; the first is 0 */
+  double *own;        /* (leaves) those that found no place there */
+  rate_law *law;      /* (leaves) unless plain */
+  double *scratch;    /* (tape_max) */
 } composition_work;
 
 /* A try before it is made. */
@@ -88,7 +103,15 @@ typedef struct trial {
   double pick;     /* of a group, in [0, 1) */
   uint64_t seat;   /* and height: a fraction of 2^64 */
   uint64_t hi, lo; /* the generator before it */
+  double height;   /* in its group, as far as it can be seen in advance */
+  int32_t seen;    /* where it falls, likewise: in `member`, later on which leaf; -1 nowhere */
 } trial;
+
+/* Tries in hand: number i stands at i % RING. */
+typedef struct trial_ring {
+  trial trial[RING];
+  uint32_t drawn;
+} trial_ring;
 
 /* --- groups --- */
 
@@ -164,7 +187,7 @@ static void groups_pack(composition_work *w)
   memset(w->group, 0, GROUPS * sizeof *w->group);
   w->top = w->listed = w->bad = 0;
   for (int32_t i = 0; i < w->leaves; i++) {
-    const int32_t at = w->leaf[i].group;
+    const int32_t at = (int32_t)w->leaf[i].group;
     if (at < GROUPS) {
       w->group[at].room++;
     }
@@ -210,14 +233,15 @@ COMPOSITION_INLINE void group_drop(composition_work *w, int32_t at, int32_t plac
   const int32_t last = w->member[self->start + --self->members];
   w->member[self->start + place] = last;
   w->leaf[last].place = place;
+  COMPOSITION_FETCH(&w->leaf[w->member[self->start + self->members - (self->members > 0)]]); /* the next to move */
   w->stale |= self->members <= self->low;
 }
 
 COMPOSITION_INLINE void leaf_move(composition_work *w, int32_t which, int32_t to)
 {
   leaf *const l = &w->leaf[which];
-  const int32_t from = l->group;
-  l->group = (uint16_t)to;
+  const int32_t from = (int32_t)l->group;
+  l->group = (unsigned)to & GROUP_MASK;
   if (from < GROUPS) {
     group_drop(w, from, l->place);
   }
@@ -242,16 +266,28 @@ COMPOSITION_INLINE void leaf_move(composition_work *w, int32_t which, int32_t to
 
 /* --- rates --- */
 
-COMPOSITION_INLINE double leaf_quad(const leaf *l, const int64_t *n)
+COMPOSITION_INLINE double leaf_quad(const composition_work *w, int32_t which, const int64_t *n)
 {
-  return rate_pair(l->k, n[l->a], n[l->b] + l->shift_b);
+  const leaf *const l = &w->leaf[which];
+  return rate_pair(l->k == OWN ? w->own[which] : w->constant[l->k], n[l->a], n[l->b] - l->equal);
 }
 
 COMPOSITION_INLINE double leaf_rate(const composition_work *w, const ness_network *net, int32_t which, const int64_t *n,
                                     bool plain)
 {
-  const leaf *const l = &w->leaf[which];
-  return plain || l->kind == RATE_QUAD ? leaf_quad(l, n) : rate_any(&w->law[which], net, n, w->scratch);
+  return plain || w->leaf[which].quad ? leaf_quad(w, which, n) : rate_any(&w->law[which], net, n, w->scratch);
+}
+
+/* Changes, and behind them dependencies. */
+COMPOSITION_INLINE const int32_t *effect_list(const composition_work *w, const effect *self)
+{
+  return 2 * self->changes + self->deps > EFFECT_WORDS ? w->spill + self->word[0] : self->word;
+}
+
+/* The index in fwd:bwd. */
+COMPOSITION_INLINE int32_t leaf_count(const composition_work *w, int32_t which)
+{
+  return which / 2 + (which % 2 ? w->steps : 0);
 }
 
 /* --- compiling --- */
@@ -266,20 +302,33 @@ static bool network_plain(const ness_network *net)
   return true;
 }
 
+/* Of changes and dependencies. */
+static size_t effect_words(const ness_network *net, int32_t step)
+{
+  size_t words = 2 * (size_t)(net->change_start[step + 1] - net->change_start[step]);
+  for (int32_t i = net->dep_start[step]; i < net->dep_start[step + 1]; i++) {
+    words += rate_open(net, net->dep_dir[i]);
+  }
+  return words;
+}
+
 /* Lays the parts out behind the work's own head; with base NULL it only measures. SIZE_MAX when they do not fit. */
 static size_t work_layout(const ness_network *net, char *base, composition_work *w)
 {
   carve memory = {base, 0, false};
-  size_t leaves = 0;
+  size_t spill = 0;
   carve_take(&memory, 1, sizeof *w);
-  for (int32_t dir = 0; dir < 2 * net->nstep; dir++) {
-    leaves += rate_open(net, dir);
+  for (int32_t step = 0; step < net->nstep; step++) {
+    const size_t words = effect_words(net, step);
+    spill += words > EFFECT_WORDS ? words : 0;
   }
-  const size_t pool = 3 * leaves + (size_t)GROUPS * ROOM;
-  const size_t effects = 2 * ((size_t)net->nstep + (size_t)net->nchange) + (size_t)net->ndep;
+  const size_t leaves = 2 * (size_t)net->nstep, pool = 3 * leaves + (size_t)GROUPS * ROOM;
+  w->constants = 2;
+  while (w->constants < OWN + 1 && w->constants < 4 * leaves) {
+    w->constants *= 2;
+  }
   w->plain = network_plain(net);
   w->leaves = (int32_t)leaves;
-  w->slots = net->nslot;
   w->steps = net->nstep;
   w->pool = (int32_t)pool;
   w->order = carve_take(&memory, GROUPS, sizeof *w->order);
@@ -287,11 +336,13 @@ static size_t work_layout(const ness_network *net, char *base, composition_work 
   w->group = carve_take(&memory, GROUPS, sizeof *w->group);
   w->member = carve_take(&memory, pool, sizeof *w->member);
   w->leaf = carve_take(&memory, leaves, sizeof *w->leaf);
-  w->effect = carve_take(&memory, effects, sizeof *w->effect);
+  w->effect = carve_take(&memory, (size_t)net->nstep, sizeof *w->effect);
+  w->spill = carve_take(&memory, spill, sizeof *w->spill);
+  w->constant = carve_take(&memory, w->constants, sizeof *w->constant);
+  w->own = carve_take(&memory, leaves, sizeof *w->own);
   w->law = carve_take(&memory, w->plain ? 0 : leaves, sizeof *w->law);
-  w->reverse = carve_take(&memory, w->plain ? 0 : leaves, sizeof *w->reverse);
   w->scratch = carve_take(&memory, (size_t)net->tape_max, sizeof *w->scratch);
-  return memory.failed || pool > INT32_MAX || effects > INT32_MAX ? SIZE_MAX : memory.end;
+  return memory.failed || pool > INT32_MAX || spill > INT32_MAX ? SIZE_MAX : memory.end;
 }
 
 static size_t composition_size(const ness_network *net)
@@ -300,77 +351,67 @@ static size_t composition_size(const ness_network *net)
   return work_layout(net, NULL, &measured);
 }
 
-static int32_t leaf_dir(const composition_work *w, int32_t which)
-{
-  const int32_t count = w->leaf[which].count;
-  return count < w->steps ? 2 * count : 2 * (count - w->steps) + 1;
-}
-
-/* The leaf of a direction, or -1. */
-static int32_t leaf_find(const composition_work *w, int32_t dir)
-{
-  int32_t low = 0, high = w->leaves;
-  while (low < high) {
-    const int32_t mid = low + (high - low) / 2;
-    if (leaf_dir(w, mid) < dir) {
-      low = mid + 1;
-    } else {
-      high = mid;
-    }
-  }
-  return low < w->leaves && leaf_dir(w, low) == dir ? low : -1;
-}
-
-/* What a step does, from `end` on; returns the new end. */
+/* Compiles what a step does; returns the new end of the spill. */
 static int32_t effect_compile(composition_work *w, const ness_network *net, int32_t step, int32_t end)
 {
-  int32_t *const head = w->effect + end, *at = head + 2;
+  effect *const self = &w->effect[step];
+  const bool spilt = effect_words(net, step) > EFFECT_WORDS;
+  int32_t *const start = spilt ? w->spill + end : self->word, *at = start;
   for (int32_t i = net->change_start[step]; i < net->change_start[step + 1]; i++) {
     *at++ = net->change_slot[i];
     *at++ = net->change_by[i];
-    head[0]++;
+    self->changes++;
   }
   for (int32_t i = net->dep_start[step]; i < net->dep_start[step + 1]; i++) {
-    const int32_t dep = leaf_find(w, net->dep_dir[i]);
-    if (dep >= 0) {
-      *at++ = dep;
-      head[1]++;
+    if (rate_open(net, net->dep_dir[i])) {
+      *at++ = net->dep_dir[i];
+      self->deps++;
     }
   }
-  return end + (int32_t)(at - head);
+  if (spilt) {
+    self->word[0] = end;
+    end += (int32_t)(at - start);
+  }
+  return end;
+}
+
+/* The place of a constant among all, or OWN. */
+static uint32_t constant_place(composition_work *w, double k)
+{
+  uint64_t bits;
+  memcpy(&bits, &k, sizeof bits);
+  const uint32_t first = (uint32_t)(bits * UINT64_C(0x9e3779b97f4a7c15) >> 40);
+  for (uint32_t i = 0; i < PROBES; i++) {
+    const uint32_t at = (first + i) % w->constants;
+    if (at > 0 && at < OWN && (w->constant[at] == k || w->constant[at] == 0)) {
+      w->constant[at] = k;
+      return at;
+    }
+  }
+  return OWN;
 }
 
 static void composition_start(void *work, const ness_network *net)
 {
   composition_work *w = work;
   work_layout(net, work, w);
-  int32_t which = 0, end = 0;
-  for (int32_t dir = 0; dir < 2 * net->nstep; dir++) {
-    if (!rate_open(net, dir)) {
-      continue;
-    }
-    const rate_law law = rate_compile(net, dir, which);
-    w->leaf[which] = (leaf){.k = law.quad.k,
-                            .a = law.quad.a,
-                            .b = law.quad.b,
-                            .count = dir / 2 + (dir % 2 ? net->nstep : 0),
-                            .shift_b = (int8_t)law.quad.shift_b,
-                            .kind = (int8_t)law.quad.kind};
-    if (!w->plain) {
-      w->law[which] = law;
-    }
-    which++;
+  int32_t end = 0;
+  for (int32_t step = 0; step < net->nstep; step++) {
+    end = effect_compile(w, net, step, end);
   }
-  for (which = 0; which < w->leaves; which++) {
-    const int32_t dir = leaf_dir(w, which), step = dir / 2;
-    const bool second = which > 0 && leaf_dir(w, which - 1) / 2 == step;
-    w->leaf[which].effect = second ? w->leaf[which - 1].effect : end;
-    if (!second) {
-      end = effect_compile(w, net, step, end);
-    }
-    if (!w->plain) {
-      const bool tape = net->dir_law[2 * step] == LAW_TAPE || net->dir_law[2 * step + 1] == LAW_TAPE;
-      w->reverse[which] = tape ? leaf_find(w, dir ^ 1) : -1;
+  for (int32_t dir = 0; dir < w->leaves; dir++) {
+    const rate_law law = rate_compile(net, dir, dir);
+    const bool open = rate_open(net, dir), tape = net->dir_law[dir] == LAW_TAPE || net->dir_law[dir ^ 1] == LAW_TAPE;
+    const uint32_t place = open ? constant_place(w, law.quad.k) : 0;
+    w->leaf[dir] = (leaf){.a = law.quad.a,
+                          .b = law.quad.b,
+                          .k = place & OWN,
+                          .equal = law.quad.shift_b < 0,
+                          .quad = law.quad.kind == RATE_QUAD || !open,
+                          .tape = tape && open && rate_open(net, dir ^ 1)};
+    w->own[dir] = law.quad.k;
+    if (!w->plain && open) {
+      w->law[dir] = law;
     }
   }
 }
@@ -379,22 +420,23 @@ static void composition_load(ssa_replica *self, const ness_network *net)
 {
   composition_work *w = self->work;
   for (int32_t i = 0; i < w->leaves; i++) {
-    w->leaf[i].group = (uint16_t)rate_group(leaf_rate(w, net, i, self->n, w->plain));
+    w->leaf[i].group = GROUP_MASK & (unsigned)rate_group(leaf_rate(w, net, i, self->n, w->plain));
   }
   groups_pack(w);
 }
 
 /* --- tries --- */
 
-static void trials_draw(trial *trials, rng_stream *rng)
+static void trials_draw(trial_ring *self, rng_stream *rng)
 {
   rng_stream stream = *rng;
   for (int32_t i = 0; i < TRIES; i++) {
-    trials[i].hi = stream.hi;
-    trials[i].lo = stream.lo;
-    trials[i].wait = rng_exp(&stream);
-    trials[i].pick = rng_double(&stream);
-    trials[i].seat = rng_next(&stream);
+    trial *const drawn = &self->trial[self->drawn++ % RING];
+    drawn->hi = stream.hi;
+    drawn->lo = stream.lo;
+    drawn->wait = rng_exp(&stream);
+    drawn->pick = rng_double(&stream);
+    drawn->seat = rng_next(&stream);
   }
   *rng = stream;
 }
@@ -421,45 +463,71 @@ COMPOSITION_INLINE int32_t trial_place(const composition_work *w, const trial *s
   return place < g->members ? g->start + place : -1;
 }
 
-/* Fetches what the tries will reach, as far as it can be seen now: a hint, which changes no result. Stage by stage,
- * since where to look next is known when the stage before has come. */
-static void trials_fetch(const composition_work *w, const ssa_replica *replica, const trial *trials)
+COMPOSITION_INLINE trial *ring_at(trial_ring *self, uint32_t number)
 {
-  int32_t seen[TRIES], found = 0, fired = 0;
-  double height[TRIES];
-  for (int32_t i = 0; i < TRIES; i++) {
-    seen[found] = trial_place(w, &trials[i], &height[found]);
-    found += seen[found] >= 0;
+  return &self->trial[number % RING];
+}
+
+/* The leaves and slots that a step touches. */
+COMPOSITION_INLINE void effect_fetch(const composition_work *w, const ssa_replica *replica, const effect *does)
+{
+  const int32_t *const change = effect_list(w, does), *const dep = change + 2 * does->changes;
+  const int32_t changes = does->changes < FETCHED ? does->changes : FETCHED;
+  const int32_t deps = does->deps < FETCHED ? does->deps : FETCHED;
+  for (int32_t i = 0; i < changes; i++) {
+    COMPOSITION_FETCH(replica->slot + change[2 * i]);
   }
-  for (int32_t i = 0; i < found; i++) {
-    COMPOSITION_FETCH(w->member + seen[i]);
+  for (int32_t i = 0; i < deps; i++) {
+    COMPOSITION_FETCH(w->leaf + dep[i]);
   }
-  for (int32_t i = 0; i < found; i++) {
-    seen[i] = w->member[seen[i]];
-    COMPOSITION_FETCH(w->leaf + seen[i]);
+}
+
+/* Before try number `now`: what the next ones will reach is fetched in advance, in stages, since where to look next is
+ * known when the stage before has come. All of it is a hint, which changes no result. One try of each stage at a time,
+ * since processors drop what they are asked to fetch in a burst. */
+COMPOSITION_INLINE void trials_fetch(const composition_work *w, const ssa_replica *replica, trial_ring *ring,
+                                     uint32_t now)
+{
+  trial *const drawn = ring_at(ring, now + 5 * AHEAD), *const placed = ring_at(ring, now + 4 * AHEAD);
+  const trial *const met = ring_at(ring, now + 3 * AHEAD), *const sure = ring_at(ring, now + AHEAD);
+  trial *const tried = ring_at(ring, now + 2 * AHEAD);
+  drawn->seen = trial_place(w, drawn, &drawn->height);
+  if (drawn->seen >= 0) {
+    COMPOSITION_FETCH(w->member + drawn->seen);
   }
-  for (int32_t i = 0; i < found; i++) {
-    const leaf *const l = &w->leaf[seen[i]];
-    COMPOSITION_FETCH(replica->n + l->a);
-    COMPOSITION_FETCH(replica->n + l->b);
+  if (placed->seen >= 0) {
+    placed->seen = w->member[placed->seen];
+    COMPOSITION_FETCH(w->leaf + placed->seen);
   }
-  for (int32_t i = 0; i < found; i++) {
-    const leaf *const l = &w->leaf[seen[i]];
-    if (l->kind != RATE_QUAD || height[i] < leaf_quad(l, replica->n)) {
-      COMPOSITION_FETCH(w->effect + l->effect);
-      COMPOSITION_FETCH(replica->fwd + l->count);
-      seen[fired++] = seen[i];
+  if (met->seen >= 0) {
+    COMPOSITION_FETCH(replica->n + w->leaf[met->seen].a);
+    COMPOSITION_FETCH(replica->n + w->leaf[met->seen].b);
+  }
+  if (tried->seen >= 0 && w->leaf[tried->seen].quad && tried->height >= leaf_quad(w, tried->seen, replica->n)) {
+    tried->seen = -1;
+  }
+  if (tried->seen >= 0) {
+    COMPOSITION_FETCH(w->effect + tried->seen / 2);
+    COMPOSITION_FETCH(replica->fwd + leaf_count(w, tried->seen));
+  }
+  if (sure->seen >= 0) {
+    effect_fetch(w, replica, &w->effect[sure->seen / 2]);
+  }
+}
+
+/* No try in hand; in a large network as many as are looked at in advance. */
+static void ring_begin(trial_ring *self, const composition_work *w, const ssa_replica *replica, rng_stream *rng)
+{
+  self->drawn = 0;
+  if (w->leaves >= FAR_LEAVES) {
+    for (uint32_t i = 0; i < RING; i++) {
+      self->trial[i].seen = -1;
     }
-  }
-  for (int32_t i = 0; i < fired; i++) {
-    const int32_t *effect = w->effect + w->leaf[seen[i]].effect;
-    const int32_t changes = effect[0] < FETCHED ? effect[0] : FETCHED, deps = effect[1] < FETCHED ? effect[1] : FETCHED;
-    const int32_t *const dep = effect + 2 + 2 * effect[0];
-    for (int32_t j = 0; j < changes; j++) {
-      COMPOSITION_FETCH(replica->slot + effect[2 + 2 * j]);
+    while (self->drawn < RING - 2 * TRIES) {
+      trials_draw(self, rng);
     }
-    for (int32_t j = 0; j < deps; j++) {
-      COMPOSITION_FETCH(w->leaf + dep[j]);
+    for (uint32_t i = 0; i < 5 * AHEAD; i++) {
+      trials_fetch(w, replica, self, i - 5 * AHEAD);
     }
   }
 }
@@ -473,11 +541,11 @@ static ssa_pause composition_bad(const composition_work *w, const ssa_replica *s
   for (int32_t i = 0; i < w->leaves; i++) {
     const double rate = leaf_rate(w, net, i, self->n, w->plain);
     if (w->leaf[i].group == BAD) {
-      *bad_dir = leaf_dir(w, i);
+      *bad_dir = i;
       break;
     }
     if (rate > largest) { /* each is finite, their sum is not */
-      *bad_dir = leaf_dir(w, i);
+      *bad_dir = i;
       largest = rate;
     }
   }
@@ -512,22 +580,22 @@ COMPOSITION_INLINE ssa_pause composition_run(ssa_replica *self, const ness_netwo
   const int64_t last = max_events > 0 ? max_events : INT64_MAX;
   const bool far = w->leaves >= FAR_LEAVES;
   rng_stream rng = self->pending ? self->rng_event : self->rng;
-  trial trials[TRIES + 1];
-  int32_t at = TRIES;
+  trial_ring ring;
+  uint32_t at = 0;
   double t = self->t_event;
   int64_t fired = 0;
   ssa_pause pause;
 
   self->pending = false;
+  ring_begin(&ring, w, self, &rng);
   for (;;) {
-    if (at == TRIES) {
-      trials_draw(trials, &rng);
-      if (far) {
-        trials_fetch(w, self, trials);
-      }
-      at = 0;
+    if (at % TRIES == 0) {
+      trials_draw(&ring, &rng);
     }
-    const trial *const now = &trials[at];
+    if (far) {
+      trials_fetch(w, self, &ring, at);
+    }
+    const trial *const now = ring_at(&ring, at);
     const double t_next = t + now->wait * w->inverse;
     if (!(t_next <= horizon)) {
       pause = composition_stop(self, w, net, t, t_stop, bad_dir);
@@ -541,34 +609,33 @@ COMPOSITION_INLINE ssa_pause composition_run(ssa_replica *self, const ness_netwo
       continue;
     }
     const int32_t which = w->member[place];
-    const leaf *const l = &w->leaf[which];
     const double rate = leaf_rate(w, net, which, n, plain);
     if (height >= rate) {
       continue;
     }
-    const int32_t *effect = w->effect + l->effect;
-    const int32_t changes = effect[0], deps = effect[1], sign = l->count < w->steps ? 1 : -1;
-    effect += 2;
-    for (int32_t i = 0; i < changes; i++, effect += 2) {
-      slot_change(&slots[effect[0]], &n[effect[0]], sign * effect[1], t);
+    const effect *const does = &w->effect[which / 2];
+    const int32_t *list = effect_list(w, does);
+    const int32_t changes = does->changes, deps = does->deps, sign = which % 2 ? -1 : 1;
+    for (int32_t i = 0; i < changes; i++, list += 2) {
+      slot_change(&slots[list[0]], &n[list[0]], sign * list[1], t);
     }
     for (int32_t i = 0; i < deps; i++) {
-      const int32_t to = rate_group(leaf_rate(w, net, effect[i], n, plain));
-      if (to != w->leaf[effect[i]].group) {
-        leaf_move(w, effect[i], to);
+      const int32_t to = rate_group(leaf_rate(w, net, list[i], n, plain));
+      if (to != (int32_t)w->leaf[list[i]].group) {
+        leaf_move(w, list[i], to);
       }
     }
     if (w->stale) {
       bound_make(w);
     }
-    count[l->count]++;
+    count[leaf_count(w, which)]++;
     fired++;
-    if (!plain && w->reverse[which] >= 0) {
-      self->tape_entropy += rng_ln(rate / leaf_rate(w, net, w->reverse[which], n, plain));
+    if (!plain && w->leaf[which].tape) {
+      self->tape_entropy += rng_ln(rate / leaf_rate(w, net, which ^ 1, n, plain));
     }
     if (record) {
       record->time[record->rows] = t;
-      record->dir[record->rows++] = leaf_dir(w, which);
+      record->dir[record->rows++] = which;
     }
     if (fired == last || (record && record->rows == record->capacity)) {
       self->t = self->t_event = t;
@@ -577,11 +644,11 @@ COMPOSITION_INLINE ssa_pause composition_run(ssa_replica *self, const ness_netwo
     }
   }
   /* The generator before the next try, and, with a wait pending, behind it for whoever gives it up. */
-  trials[TRIES].hi = rng.hi;
-  trials[TRIES].lo = rng.lo;
-  self->rng_event = (rng_stream){trials[at].hi, trials[at].lo, rng.inc_hi, rng.inc_lo};
-  at += self->pending;
-  self->rng = (rng_stream){trials[at].hi, trials[at].lo, rng.inc_hi, rng.inc_lo};
+  ring_at(&ring, ring.drawn)->hi = rng.hi;
+  ring_at(&ring, ring.drawn)->lo = rng.lo;
+  const trial *const next = ring_at(&ring, at), *const behind = ring_at(&ring, at + self->pending);
+  self->rng_event = (rng_stream){next->hi, next->lo, rng.inc_hi, rng.inc_lo};
+  self->rng = (rng_stream){behind->hi, behind->lo, rng.inc_hi, rng.inc_lo};
   self->events += fired;
   return pause;
 }

@@ -31,6 +31,7 @@ static inline void *carve_take(carve *self, size_t count, size_t width)
 static inline char *carve_block(size_t bytes, void **block)
 {
   *block = mem_zero(bytes + CARVE_LINE, 1);
+  mem_huge(*block, *block ? bytes : 0);
   return *block ? (char *)*block + (CARVE_LINE - (uintptr_t)*block % CARVE_LINE) % CARVE_LINE : NULL;
 }
 
