@@ -72,7 +72,9 @@ int64_t dump_chunk_rows(const ness_network *net, int32_t level)
     if (!(c->levels & 1u << level)) continue;
     *(c->rows ? &row : &fixed) += value * chunk_width_of(c, net);
   }
-  const int64_t rows = row > 0 && RAW_TARGET > fixed ? (RAW_TARGET - fixed) / row : 1;
+  /* Half the target is for rows, however much stands there once. */
+  const int64_t room = RAW_TARGET - (fixed < RAW_TARGET / 2 ? fixed : RAW_TARGET / 2);
+  const int64_t rows = row > 0 ? room / row : 1;
   return rows > 1 ? rows : 1;
 }
 

@@ -117,7 +117,8 @@ static ness_status plan_derive(ssa_plan *self, ness_diags *diags)
     self->grid_batches = 1;
   }
   self->chunk_rows = dump_chunk_rows(net, self->level);
-  self->chunk_events = SSA_CHUNK_EVENTS;
+  self->chunk_events = 2 * (int64_t)net->nstep * SSA_CHUNK_SHARE;
+  self->chunk_events = self->chunk_events > SSA_CHUNK_EVENTS ? self->chunk_events : SSA_CHUNK_EVENTS;
   if (self->level == DUMP_EVENTS && self->chunk_rows < self->chunk_events) {
     self->chunk_events = self->chunk_rows;
   }

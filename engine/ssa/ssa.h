@@ -104,7 +104,10 @@ void ssa_rebase(ssa_replica *self, const ness_network *net, const ssa_kernel *ke
 /* --- the ensemble --- */
 
 #define SSA_BATCHES 64
-#define SSA_CHUNK_EVENTS (INT64_C(1) << 20) /* a chunk ends at the first chance after so many events */
+/* A chunk ends at the first chance after so many events, and in a large network after so many for each direction: to
+ * begin and to end one costs as much as an event for every other direction. */
+#define SSA_CHUNK_EVENTS (INT64_C(1) << 20)
+#define SSA_CHUNK_SHARE 8
 
 /* Sums over the replicas of a batch, in replica order; (batches x ...) row-major. The base of every estimate: any
  * expression of rates and means gets its error from leaving out one batch at a time. */
@@ -132,10 +135,10 @@ typedef struct ssa_result {
 /* Runs the ensemble. `model_text` and `overrides` go into the dump when options->path is set. result may be NULL; it is
  * filled only when the call returns NESS_OK, and is safe to free in any case. Stops at a request to interrupt with
  * NESS_STOPPED, leaving a dump that ssa_resume continues to the same bytes.
- * Each replica is cut into chunks: after SSA_CHUNK_EVENTS events, or at the end of a window or at a grid time when so
- * many events have passed or dump_chunk_rows rows are full. A cut at a given time, as the end of the warmup is one,
- * calls ssa_rebase: a chunk can be repeated from its start alone. The cuts depend on the options and the network, not
- * on path. */
+ * Each replica is cut into chunks: after as many events as SSA_CHUNK_EVENTS says, or at the end of a window or at a
+ * grid time when so many events have passed or dump_chunk_rows rows are full. A cut at a given time, as the end of the
+ * warmup is one, calls ssa_rebase: a chunk can be repeated from its start alone. The cuts depend on the options and the
+ * network, not on path. */
 ness_status ssa_ensemble(const ness_network *net, const ness_simulate_options *options, const char *model_text,
                          const char *overrides, ness_diags *diags, ssa_result *result);
 /* Continues a dump; of the options (may be NULL) only threads and progress count. A finished dump gives its result and
