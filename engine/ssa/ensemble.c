@@ -200,20 +200,30 @@ typedef struct run_round {
   int32_t next;        /* frames before this one are in the file */
   int32_t failed;      /* the first place in the list that failed, or count */
   ness_status failure; /* of that place */
+  bool writing;        /* someone appends, and looks for more before the lock is given back */
   ness_status status;  /* of appending */
   omp_lock_t lock;     /* for all of the above but taken */
 } run_round;
 
-/* Under the lock: this place is ready, and whatever is ready from the front on goes to the file. */
+/* This place is ready, and whatever is ready from the front on goes to the file, by one thread at a time: who comes
+ * while another writes leaves the frame to it and goes on. */
 static void round_append(ssa_run *self, run_round *round, ssa_lane *lane)
 {
   omp_set_lock(&round->lock);
   lane->ready = true;
-  while (!round->status && round->next < round->count && self->lane[self->list[round->next]].ready) {
+  const bool writes = !round->writing;
+  round->writing = true;
+  while (writes && !round->status && round->next < round->count && self->lane[self->list[round->next]].ready) {
     ssa_lane *first = &self->lane[self->list[round->next++]];
-    round->status = dump_append(self->writer, first->frame, first->frame_bytes, self->diags);
+    omp_unset_lock(&round->lock);
+    const ness_status status = dump_append(self->writer, first->frame, first->frame_bytes, self->diags);
     mem_free(first->frame);
     first->frame = NULL;
+    omp_set_lock(&round->lock);
+    round->status = status;
+  }
+  if (writes) {
+    round->writing = false;
   }
   if (round->status) {
     atomic_store(&self->stop, true);
