@@ -33,6 +33,7 @@ static void seat_empty(lockstep *self, int32_t lane)
   self->seat[lane] = NULL;
   self->left[lane] = INT64_MAX;
   s->idle[lane] = UINT64_MAX;
+  s->row[lane] = STATES_MOST;
   for (int32_t i = 0; i <= self->net->slots; i++) s->n[i][lane] = 0;
   s->t[lane] = s->since[lane] = 0;
 }
@@ -100,6 +101,8 @@ void lockstep_seat(lockstep *self, int32_t lane, ssa_replica *replica, double t_
   self->t_stop[lane] = t_stop;
   self->left[lane] = max_events > 0 ? max_events : INT64_MAX;
   s->idle[lane] = 0;
+  s->row[lane] = -1;
+  for (int32_t i = 0; i < LOCKSTEP_PACKED; i++) s->packed[i][lane] = 0; /* an empty seat may have counted */
   s->hi[lane] = stream->hi;
   s->lo[lane] = stream->lo;
   s->inc_hi[lane] = stream->inc_hi;
@@ -116,6 +119,30 @@ void lockstep_seat(lockstep *self, int32_t lane, ssa_replica *replica, double t_
   }
 }
 
+/* The counters of a lane go to its replica. */
+static void counters_empty(lockstep *self, int32_t lane)
+{
+  const small_net *const net = self->net;
+  lockstep_state *const s = self->state;
+  for (int32_t j = 0; j < net->leaves; j++) {
+    self->seat[lane]->fwd[net->count[j]] += (int64_t)(s->packed[j / 8][lane] >> 8 * (j % 8) & 255);
+  }
+  for (int32_t i = 0; i < LOCKSTEP_PACKED; i++) s->packed[i][lane] = 0;
+}
+
+/* Steps were made, by rows or without. */
+static void steps_count(lockstep *self, int32_t steps)
+{
+  const bool full = (self->packed += steps) == STEPS_MOST;
+  for (int32_t lane = 0; lane < LOCKSTEP_LANES; lane++) {
+    if (!self->seat[lane]) continue;
+    self->seat[lane]->events += steps;
+    self->left[lane] -= steps;
+    if (full) counters_empty(self, lane);
+  }
+  self->packed = full ? 0 : self->packed;
+}
+
 void lockstep_leave(lockstep *self, int32_t lane)
 {
   const small_net *const net = self->net;
@@ -126,6 +153,7 @@ void lockstep_leave(lockstep *self, int32_t lane)
   replica->rng = (rng_stream){s->hi[lane], s->lo[lane], s->inc_hi[lane], s->inc_lo[lane]};
   replica->rng_event = replica->rng;
   replica->tape_entropy = s->entropy[lane];
+  counters_empty(self, lane);
   for (int32_t m = 0; m < net->moving; m++) {
     ssa_slot *const slot = &replica->slot[net->slot[m]];
     replica->n[net->slot[m]] = (int64_t)s->n[m][lane];
@@ -133,23 +161,6 @@ void lockstep_leave(lockstep *self, int32_t lane)
   }
   self->taken--;
   seat_empty(self, lane);
-}
-
-/* The counters of the last steps go to the replicas. */
-static void counters_empty(lockstep *self, int32_t steps)
-{
-  const small_net *const net = self->net;
-  lockstep_state *const s = self->state;
-  for (int32_t lane = 0; lane < LOCKSTEP_LANES; lane++) {
-    ssa_replica *const replica = self->seat[lane];
-    if (!replica) continue;
-    replica->events += steps;
-    self->left[lane] -= steps;
-    for (int32_t j = 0; j < net->leaves; j++) {
-      replica->fwd[net->count[j]] += (int64_t)(s->packed[j / 8][lane] >> 8 * (j % 8) & 255);
-    }
-  }
-  memset(s->packed, 0, sizeof s->packed);
 }
 
 /* Every stream back to before the step that was not made. */
@@ -187,8 +198,9 @@ static bool rows_find(lockstep *self)
   lockstep_state *const s = self->state;
   double n[SMALL_SLOTS];
   for (int32_t lane = 0; lane < LOCKSTEP_LANES; lane++) {
+    if (s->row[lane] >= 0) continue;
     for (int32_t i = 0; i < self->net->slots; i++) n[i] = s->n[i][lane];
-    s->row[lane] = self->seat[lane] ? states_find(self->states, self->net, n) : STATES_MOST;
+    s->row[lane] = states_find(self->states, self->net, n);
     if (s->row[lane] < 0) return false;
   }
   return true;
@@ -196,15 +208,17 @@ static bool rows_find(lockstep *self)
 
 static int32_t steps_make(lockstep *self, int32_t steps)
 {
-  return self->states && rows_find(self) ? self->loops.rows(&self->scaled, self->states, self->state, steps)
-                                         : self->loops.run(&self->scaled, self->state, steps);
+  lockstep_state *const s = self->state;
+  if (self->states && rows_find(self)) return self->loops.rows(&self->scaled, self->states, s, steps);
+  for (int32_t lane = 0; lane < LOCKSTEP_LANES; lane++) s->row[lane] = self->seat[lane] ? -1 : STATES_MOST;
+  return self->loops.run(&self->scaled, s, steps);
 }
 
 int32_t lockstep_next(lockstep *self, ssa_pause *pause)
 {
   lockstep_state *const s = self->state;
   for (;;) {
-    int64_t least = STEPS_MOST;
+    int64_t least = STEPS_MOST - self->packed;
     for (int32_t lane = 0; lane < LOCKSTEP_LANES; lane++) {
       if (self->seat[lane] && self->left[lane] == 0) {
         lockstep_leave(self, lane);
@@ -215,7 +229,7 @@ int32_t lockstep_next(lockstep *self, ssa_pause *pause)
     }
     const int32_t steps = steps_make(self, (int32_t)least);
     streams_back(s);
-    counters_empty(self, steps);
+    steps_count(self, steps);
     for (int32_t lane = 0; lane < LOCKSTEP_LANES; lane++) {
       if (steps < least && !s->stay[lane]) {
         *pause = lane_stop(self, lane);

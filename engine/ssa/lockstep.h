@@ -31,7 +31,7 @@ typedef struct lockstep_state {
   lockstep_words packed[LOCKSTEP_PACKED]; /* events since they were last emptied, a byte a leaf */
   lockstep_words idle;                    /* -1 in empty seats, else 0 */
   lockstep_words stay;                    /* out: 0 for lanes that cannot make the next step, else -1 */
-  int32_t row[LOCKSTEP_LANES];            /* by rows: of few states, STATES_MOST in empty seats */
+  int32_t row[LOCKSTEP_LANES];            /* by rows: of few states, STATES_MOST in empty seats; -1 not known */
 } lockstep_state;
 
 /* At most `steps` events in every lane; ends before the step that some lane cannot make. Returns the events made. All
@@ -57,6 +57,7 @@ typedef struct lockstep {
   double t_stop[LOCKSTEP_LANES];
   int64_t left[LOCKSTEP_LANES]; /* events until the lane pauses */
   int32_t taken;                /* seats that are not empty */
+  int32_t packed;               /* steps since all counters were empty: what a byte may hold at most */
 } lockstep;
 
 /* Bytes of work memory that begins on a cache line. */
