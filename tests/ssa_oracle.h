@@ -25,7 +25,8 @@ typedef struct oracle {
   oracle_fault fault;
   uint64_t random;
   double t, next, first; /* first: time of the first event */
-  int64_t n[ORACLE_MAX], before[ORACLE_MAX], fired[ORACLE_MAX];
+  int64_t n[ORACLE_MAX], fired[ORACLE_MAX];
+  double area[ORACLE_MAX]; /* integral of each count up to t */
   double stale_rate;
   int64_t events;
 } oracle;
@@ -92,9 +93,17 @@ static inline void oracle_start(oracle *self, const ness_network *net, uint64_t 
   self->random = seed * UINT64_C(0xd1342543de82ef95) + 1;
   self->first = INFINITY;
   for (int i = 0; i < net->nslot; i++) {
-    self->n[i] = self->before[i] = net->slot_start[i];
+    self->n[i] = net->slot_start[i];
   }
   self->stale_rate = oracle_rate(net, 0, self->n);
+}
+
+static inline void oracle_wait(oracle *self, double wait)
+{
+  self->t += wait;
+  for (int i = 0; i < self->net->nslot; i++) {
+    self->area[i] += wait * (double)self->n[i];
+  }
 }
 
 /* Advances until the next event would be later than t_stop; self->n is the state then. */
@@ -115,7 +124,7 @@ static inline void oracle_run(oracle *self, double t_stop)
       total += a[d];
     }
     if (total <= 0) {
-      self->t = t_stop;
+      oracle_wait(self, t_stop - self->t);
       return;
     }
     const double wait = -log(oracle_uniform(self)) / total;
@@ -133,10 +142,10 @@ static inline void oracle_run(oracle *self, double t_stop)
     d = last;
     const int over = self->t + wait > t_stop;
     if (over && !self->fault.sample_after) {
-      self->t = t_stop; /* memoryless: the next call draws anew */
+      oracle_wait(self, t_stop - self->t); /* memoryless: the next call draws anew */
       return;
     }
-    self->t += wait;
+    oracle_wait(self, wait);
     if (self->events++ == 0) {
       self->first = self->t;
     }
@@ -359,15 +368,20 @@ static inline double chi_two(const int64_t *x, const int64_t *y, int bins)
   return chi_tail(stat, used - 1);
 }
 
-/* Does a sample have the expected counts? Bins are merged up to an expectation of 10. */
+/* Does a sample have the expected counts? Bins are merged up to an expectation of 10, the last ones with what is left.
+ */
 static inline double chi_one(const int64_t *x, const double *expected, int bins)
 {
-  double stat = 0, a = 0, e = 0;
+  double stat = 0, a = 0, e = 0, rest = 0;
   int used = 0;
+  for (int i = 0; i < bins; i++) {
+    rest += expected[i];
+  }
   for (int i = 0; i < bins; i++) {
     a += (double)x[i];
     e += expected[i];
-    if (e >= 10 || i == bins - 1) {
+    rest -= expected[i];
+    if ((e >= 10 && rest >= 10) || i == bins - 1) {
       stat += e > 0 ? (a - e) * (a - e) / e : 0;
       used++;
       a = e = 0;
