@@ -5,6 +5,7 @@
  * and shuffled: ns an event of one replica in the middle of its run by both methods, the best of four. Last the
  * decaying dimers again, 10,000 to 10,000,000 monomers of one concentration up to 10 s, as far as that is 4,000,000
  * events: ns an event of one replica by the direct method, by exact leaps and by tau-leaping, the best of four. */
+#include "bench/jobs.h"
 #include "engine/ssa/ssa.h"
 
 #include <math.h>
@@ -12,118 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-typedef struct job_step {
-  double kf, kb;
-  int nleft, left[3], nright, right[3];
-} job_step;
-
-static ness_network *job_network(const char *name, int nslot, const int64_t *start, int nstep, const job_step *steps)
-{
-  network_builder *b = builder_create(name, 0);
-  ness_network *net = NULL;
-  for (int i = 0; i < nslot; i++) {
-    char slot[16];
-    snprintf(slot, sizeof slot, "s%d", i);
-    builder_slot(b, slot, start[i], MODEL_NO_MAX, 0, 0, -1, -1);
-  }
-  for (int i = 0; i < nstep; i++) {
-    const job_step *s = &steps[i];
-    char text[16];
-    snprintf(text, sizeof text, "r%d", i);
-    const builder_step step = {.name = text,
-                               .text = text,
-                               .nleft = s->nleft,
-                               .left = s->left,
-                               .nright = s->nright,
-                               .right = s->right,
-                               .law = {s->kf > 0 ? LAW_MASS : LAW_NONE, s->kb > 0 ? LAW_MASS : LAW_NONE},
-                               .k = {s->kf, s->kb},
-                               .lnk = NAN};
-    builder_step_add(b, &step);
-  }
-  if (builder_finish(b, NULL, &net) != NESS_OK) {
-    fprintf(stderr, "cannot build %s\n", name);
-  }
-  builder_free(b);
-  return net;
-}
-
-static ness_network *job_ring(void)
-{
-  const int64_t start[6] = {1};
-  const job_step steps[] = {{100, 40, 1, {0}, 1, {1}}, {200, 30, 1, {1}, 1, {2}}, {150, 60, 1, {2}, 1, {3}},
-                            {300, 50, 1, {3}, 1, {4}}, {250, 24, 1, {4}, 1, {5}}, {120, 20, 1, {5}, 1, {0}}};
-  return job_network("ring", 6, start, 6, steps);
-}
-
-static ness_network *job_fuel(void)
-{
-  const int64_t start[] = {50, 50, 1000, 10};
-  const job_step steps[] = {{1, 2, 1, {0}, 1, {1}}, {0.01, 0, 2, {1, 2}, 2, {0, 2}}, {0.01, 0, 2, {0, 3}, 2, {1, 3}}};
-  return job_network("fuel", 4, start, 3, steps);
-}
-
-static ness_network *job_vilar(void)
-{
-  enum { Da, Dr, Dpa, Dpr, Ma, Mr, A, R, C };
-  const int64_t start[9] = {1, 1};
-  const job_step steps[] = {
-      {1, 0, 2, {Da, A}, 1, {Dpa}},    {1, 0, 2, {Dr, A}, 1, {Dpr}},    {50, 0, 1, {Dpa}, 2, {Da, A}},
-      {100, 0, 1, {Dpr}, 2, {Dr, A}},  {50, 0, 1, {Da}, 2, {Da, Ma}},   {500, 0, 1, {Dpa}, 2, {Dpa, Ma}},
-      {0.01, 0, 1, {Dr}, 2, {Dr, Mr}}, {50, 0, 1, {Dpr}, 2, {Dpr, Mr}}, {50, 0, 1, {Ma}, 2, {Ma, A}},
-      {5, 0, 1, {Mr}, 2, {Mr, R}},     {2, 0, 2, {A, R}, 1, {C}},       {10, 0, 1, {Ma}, 0, {0}},
-      {0.5, 0, 1, {Mr}, 0, {0}},       {1, 0, 1, {A}, 0, {0}},          {0.2, 0, 1, {R}, 0, {0}},
-      {1, 0, 1, {C}, 1, {R}}};
-  return job_network("vilar", 9, start, 16, steps);
-}
-
-/* So many monomers, at one concentration. */
-static ness_network *job_dimers(int64_t monomers)
-{
-  const int64_t start[] = {monomers, 0, 0};
-  const job_step steps[] = {{1, 0, 1, {0}, 0, {0}},
-                            {100.0 / (double)monomers, 0, 2, {0, 0}, 1, {1}},
-                            {0.5, 0, 1, {1}, 2, {0, 0}},
-                            {0.04, 0, 1, {1}, 1, {2}}};
-  return job_network("dimer", 3, start, 4, steps);
-}
-
-static ness_network *job_dimer(void)
-{
-  return job_dimers(100000);
-}
-
-/* Sites in a row with 10 each; the reactions in their order, or shuffled. */
-static ness_network *job_row(int32_t sites, bool shuffled)
-{
-  int64_t *const start = malloc((size_t)sites * sizeof *start);
-  job_step *const steps = malloc((size_t)sites * sizeof *steps);
-  ness_network *net = NULL;
-  uint64_t mix = 1;
-  if (start && steps) {
-    for (int32_t i = 0; i < sites; i++) {
-      start[i] = 10;
-      steps[i] = (job_step){1, 1, 1, {i}, 1, {i + 1}};
-    }
-    for (int32_t i = sites - 2; shuffled && i > 0; i--) {
-      mix = mix * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-      const int32_t other = (int32_t)((mix >> 33) % (uint64_t)(i + 1));
-      const job_step step = steps[i];
-      steps[i] = steps[other];
-      steps[other] = step;
-    }
-    net = job_network("row", sites, start, sites - 1, steps);
-  }
-  free(start);
-  free(steps);
-  return net;
-}
-
-static ness_network *job_chain(void)
-{
-  return job_row(1000, false);
-}
 
 static double now(void)
 {
@@ -220,7 +109,7 @@ static bool leaps_print(void)
   printf("monomers    direct   batch     tau\n");
   for (int64_t monomers = 10000; monomers <= 10000000; monomers *= 10) {
     const double time = monomers <= 1000000 ? 10 : 0.4;
-    ness_network *const net = job_dimers(monomers);
+    ness_network *const net = job_dimers(monomers, false);
     if (!net) {
       return false;
     }
@@ -234,19 +123,9 @@ static bool leaps_print(void)
 /* The jobs of whole ensembles; false when one failed. */
 static bool jobs_print(void)
 {
-  const struct job {
-    const char *name;
-    ness_network *(*make)(void);
-    double time;
-    int64_t replicas;
-  } jobs[] = {{"ring", job_ring, 100, 256},
-              {"fuel", job_fuel, 20, 512},
-              {"vilar", job_vilar, 25, 32},
-              {"dimer", job_dimer, 10, 16},
-              {"chain", job_chain, 2, 64}};
   printf("job    events     ns/event x1  ns/event x2  speed-up  bytes/replica\n");
-  for (size_t j = 0; j < sizeof jobs / sizeof jobs[0]; j++) {
-    ness_network *net = jobs[j].make();
+  for (int j = 0; j < JOBS; j++) {
+    ness_network *net = jobs[j].make(false);
     double best[2] = {INFINITY, INFINITY};
     int64_t events = 0;
     if (!net) {
