@@ -4,6 +4,9 @@
 #include "engine/ssa/ssa.h"
 #include "ssa_oracle.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 static ness_simulate_options base_options(void)
 {
   return (ness_simulate_options){.struct_size = sizeof(ness_simulate_options), .replicas = 150, .time = 3, .seed = 9};
@@ -224,6 +227,42 @@ static void no_memory(const ness_network *net)
   CHECK(status == NESS_OK && n > 10);
 }
 
+/* A file that cannot grow beyond its first chunks stops the run, whoever has the next frame in hand; that is said once,
+ * and what was written is whole. */
+static void full_disk(const ness_network *net)
+{
+  const char *const path = "ssa_ensemble_full.msgpack";
+  struct rlimit before, small;
+  CHECK(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  signal(SIGXFSZ, SIG_IGN);
+  small = (struct rlimit){1 << 20, before.rlim_max};
+  for (int32_t threads = 1; threads <= 3; threads++) {
+    ness_simulate_options options = base_options();
+    ness_diags *diags = ness_diags_create();
+    dump_reader *reader = NULL;
+    dump_frame frame = {0};
+    int32_t more = 0, chunks = 0;
+    options.threads = threads;
+    options.path = path;
+    options.overwrite = 1;
+    options.level = "events";
+    options.time = 200;
+    CHECK(setrlimit(RLIMIT_FSIZE, &small) == 0);
+    CHECK(ssa_ensemble(net, &options, "", "", diags, NULL) == NESS_IO);
+    CHECK(setrlimit(RLIMIT_FSIZE, &before) == 0);
+    CHECK(ness_diags_count(diags, &more) == 1 && more == 0);
+    CHECK(dump_open(path, NULL, &reader) == NESS_OK);
+    while (dump_next(reader, &frame, NULL) == NESS_OK && frame.bytes > 0) {
+      chunks += frame.kind == DUMP_KIND_CHUNK;
+    }
+    CHECK(chunks > 2 && !dump_complete(reader));
+    dump_frame_free(&frame);
+    dump_reader_free(reader);
+    ness_diags_free(diags);
+    remove(path);
+  }
+}
+
 int main(void)
 {
   ness_network *nets[] = {net_ring(), net_fuel(), net_tape(3), net_chain(30, 2)};
@@ -242,6 +281,7 @@ int main(void)
   limits(nets[1]);
   refused(nets[0]);
   progress(nets[0]);
+  full_disk(nets[1]);
   for (int i = 0; i < 4; i++) {
     network_free(nets[i]);
   }
