@@ -93,6 +93,14 @@ static void test_arena(void)
   CHECK(aligned && zero && kept && !a.failed);
   CHECK_STR(arena_text(&a, "hello world", 5), "hello");
   CHECK_STR(arena_format(&a, "%d-%s", 42, "x"), "42-x");
+  const int32_t indices[] = {0, 7, 10, -1, 2147483647, -2147483647 - 1};
+  for (int i = 0; i < 6; i++) {
+    CHECK_STR(arena_indexed(&a, "site", indices[i]), arena_format(&a, "site[%d]", indices[i]));
+  }
+  for (int length = 254; length < 258; length++) { /* around what is formatted in place */
+    const char *const wide = arena_format(&a, "%*d", length, 7);
+    CHECK(wide && (int)strlen(wide) == length && wide[length - 1] == '7');
+  }
   CHECK(arena_alloc(&a, (size_t)1 << 20) != NULL);
   mem_fail_after(0);
   CHECK(arena_alloc(&a, (size_t)1 << 20) == NULL && a.failed);

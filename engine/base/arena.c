@@ -63,19 +63,47 @@ char *arena_text(arena *self, const char *text, size_t length)
 
 char *arena_format(arena *self, const char *format, ...)
 {
+  char most[256]; /* formatting twice, to measure and to write, is what costs */
   va_list args;
   va_start(args, format);
-  const int length = vsnprintf(NULL, 0, format, args);
+  const int length = vsnprintf(most, sizeof most, format, args);
   va_end(args);
   if (length < 0) {
     self->failed = true;
     return NULL;
+  }
+  if ((size_t)length < sizeof most) {
+    return arena_text(self, most, (size_t)length);
   }
   char *out = arena_alloc(self, (size_t)length + 1);
   if (out) {
     va_start(args, format);
     vsnprintf(out, (size_t)length + 1, format, args);
     va_end(args);
+  }
+  return out;
+}
+
+char *arena_indexed(arena *self, const char *name, int32_t index)
+{
+  const size_t length = strlen(name);
+  char digits[16];
+  size_t first = sizeof digits;
+  uint32_t left = index < 0 ? 0 - (uint32_t)index : (uint32_t)index;
+  digits[--first] = ']';
+  do {
+    digits[--first] = (char)('0' + left % 10);
+    left /= 10;
+  } while (left > 0);
+  if (index < 0) {
+    digits[--first] = '-';
+  }
+  digits[--first] = '[';
+  const size_t more = sizeof digits - first;
+  char *const out = arena_alloc(self, length + more + 1);
+  if (out) {
+    memcpy(out, name, length);
+    memcpy(out + length, digits + first, more);
   }
   return out;
 }

@@ -57,6 +57,7 @@ typedef struct arena {
 void *arena_alloc(arena *self, size_t bytes); /* zeroed, aligned to 16; NULL sets failed */
 char *arena_text(arena *self, const char *text, size_t length);
 char *arena_format(arena *self, const char *format, ...) BASE_PRINTF(2, 3);
+char *arena_indexed(arena *self, const char *name, int32_t index); /* name[index] */
 void arena_free(arena *self);
 
 /* --- growing text --- */

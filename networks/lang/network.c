@@ -278,8 +278,7 @@ static bool build_cycle(lang_model *m, network_builder *builder, const stmt *s)
     const bool range = t->path.to[0] != NULL;
     if (range) fine = sym_range(m, t->path.from[0], t->path.to[0], NULL, &first, &last);
     for (int32_t i = first; i <= last && fine; i++) {
-      const char *const name =
-          range ? arena_format(&m->memory, "%s[%d]", t->path.name[0], i) : sym_path(m, &t->path, NULL);
+      const char *const name = range ? arena_indexed(&m->memory, t->path.name[0], i) : sym_path(m, &t->path, NULL);
       const sym *const step = name ? sym_find(m, SPACE_STEP, name) : NULL;
       if (!step && name) sym_unknown(m, t->place, name, "step", "t");
       fine = step && cycle_push(&l, step->id, t->count);

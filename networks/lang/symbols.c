@@ -155,7 +155,7 @@ const char *sym_path(lang_model *m, const expr_path *path, const index_binding *
       if (base && left && index == base->id - 1) end = m->compartments[left->id].name;
       if (base && right && index == base->last + 1) end = m->compartments[right->id].name;
     }
-    parts[i] = end ? end : arena_format(&m->memory, "%s[%d]", path->name[i], index);
+    parts[i] = end ? end : arena_indexed(&m->memory, path->name[i], index);
   }
   return path->parts == 1 ? parts[0] : arena_format(&m->memory, "%s.%s", parts[0], parts[1]);
 }
@@ -215,7 +215,7 @@ static bool declare_param(lang_model *m, const stmt_item *item)
   for (int32_t i = first; i <= last; i++, node = node ? node->b : NULL) {
     const int32_t id = PUSH(m, params, nparam, param_capacity);
     if (id < 0 || !sym_limit(m, m->nparam, item->place)) return false;
-    const char *const name = indexed ? arena_format(&m->memory, "%s[%d]", item->path.name[0], i) : item->path.name[0];
+    const char *const name = indexed ? arena_indexed(&m->memory, item->path.name[0], i) : item->path.name[0];
     m->params[id] = (model_param){.name = name,
                                   .item = item,
                                   .value = node ? node->a : item->value,
@@ -499,7 +499,7 @@ static bool declare_species(lang_model *m, const stmt_item *item)
     return false;
   }
   for (int32_t i = first; i <= last; i++) {
-    const char *const name = indexed ? arena_format(&m->memory, "%s[%d]", item->path.name[0], i) : item->path.name[0];
+    const char *const name = indexed ? arena_indexed(&m->memory, item->path.name[0], i) : item->path.name[0];
     const index_binding *const env = item->index ? bind_index(m, item->index, i, NULL) : NULL;
     const int32_t id = add_slot(m, name, item->place);
     quantity q;
@@ -562,7 +562,7 @@ static bool declare_protein(lang_model *m, const stmt *s)
     int32_t first, last;
     if (!sym_item_range(m, item, NULL, &indexed, &first, &last)) return false;
     for (int32_t i = first; i <= last; i++) {
-      const char *const name = indexed ? arena_format(&m->memory, "%s[%d]", item->path.name[0], i) : item->path.name[0];
+      const char *const name = indexed ? arena_indexed(&m->memory, item->path.name[0], i) : item->path.name[0];
       const index_binding *const env = item->index ? bind_index(m, item->index, i, NULL) : NULL;
       const int32_t id = add_slot(m, name, item->place);
       if (id < 0 || !slot_attributes(m, id, item->attributes, env)) return false;
