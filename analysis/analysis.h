@@ -157,6 +157,7 @@ void basis_free(basis *self);
 /* --- balance.c, currents.c --- */
 
 #define TEST_POWER 0.8
+#define TEST_STATED 1.0 /* kT: "consistent with equilibrium" is said where this much would have been seen */
 
 typedef struct balance {
   bool tested, rejected, wald;
@@ -167,9 +168,11 @@ typedef struct balance {
   int32_t strongest;        /* basis cycle, or count + area, or -1 */
   estimate strength;        /* its affinity, kT, or entropy production of the rotation, k_B/s */
   bool strength_at_least;
-  double *seen;       /* (count) smallest affinity of each basis cycle, NaN unknown */
-  estimate *affinity; /* (count) from data, NaN unknown */
-  int32_t one_way;    /* a step without a way back that fired, -1 none */
+  double *seen;         /* (count) smallest affinity of each basis cycle, NaN unknown */
+  double *single_p;     /* (count) of each basis cycle by itself, NaN not tested */
+  double *single_error; /* (count) of its affinity at equilibrium, kT, NaN unknown */
+  estimate *affinity;   /* (count) from data, NaN unknown */
+  int32_t one_way;      /* a step without a way back that fired, -1 none */
   bool drift;
   double drift_p; /* NaN: not known */
 } balance;
@@ -178,9 +181,38 @@ typedef struct balance {
 ness_status currents_test(balance *out, const analysis *all, const basis *cycles);
 /* Whether the second half of the run is like the first; warns when it is not. */
 void drift_test(balance *out, const analysis *all);
+/* Time integral of the product of counts that mass action of a direction multiplies; NaN when the data do not tell. */
+double balance_exposure(const analysis *all, int32_t dir);
 ness_status balance_test(balance *self, const analysis *all, const basis *cycles);
 void balance_doc(const balance *self, const analysis *all, const basis *cycles, ness_doc *doc);
 void balance_free(balance *self);
+
+/* --- holm.c: cycles one by one --- */
+
+/* Holm's adjusted p of n tests, NaN where p is; false when memory is out. */
+bool holm_adjust(const double *p, int64_t n, double *adjusted);
+/* How many times more data find an affinity of `stated` kT whose error is now `error`, by one of n tests at level alpha
+ * with TEST_POWER: at most 1 when these data would have. */
+double holm_more_data(double error, double stated, double alpha, int64_t n);
+/* Two-sided p that the direction of completions is a fair coin, exact. */
+double holm_coin(double forward, double backward);
+
+/* --- bayes.c: what is believed of affinities after the data, from a stated prior --- */
+
+#define BAYES_PRIOR 0.5 /* events that are as good as seen before the data, of each rate: Jeffreys */
+
+typedef struct bayes_law { /* of a sum of logarithms of independent gamma variables */
+  double mean, sd, step;   /* step: of the frequencies at which the transform is known */
+  int32_t n;
+  double *size, *phase; /* (n) of the transform of the law moved to mean 0, at (k + 1/2) step */
+} bayes_law;
+
+/* Of sum by_k ln(g_k), g_k gamma of shape[k] and rate[k], all independent. */
+ness_status bayes_law_init(bayes_law *self, int32_t n, const double *by, const double *shape, const double *rate);
+double bayes_law_below(const bayes_law *self, double x);    /* P(X <= x) */
+double bayes_law_quantile(const bayes_law *self, double p); /* x with P(X <= x) = p */
+void bayes_law_free(bayes_law *self);
+ness_status bayes_doc(const analysis *all, const basis *cycles, doc_node *root);
 
 /* --- markov.c: what the tests of memory say --- */
 

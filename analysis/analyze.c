@@ -113,6 +113,7 @@ static ness_status write_doc(whole *self, const char *unsolved, ness_doc **out)
   run_doc(self, root, unsolved);
   markov_doc(&self->all, root);
   ness_status status = cycles_doc(&self->all, &self->cycles, &self->test, root);
+  if (!status) status = bayes_doc(&self->all, &self->cycles, root);
   fluxes_doc(&self->all, root);
   if (!status) status = entropy_doc(&self->all, &self->cycles, &self->test, root);
   conventions_doc(root);

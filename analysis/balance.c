@@ -4,7 +4,9 @@
  * with independent relative variances 1 / events (Billingsley 1961; exposures are integrals of counts and cancel around
  * cycles of states). A = sum by ln(k+/k-) over a basis of cycles, variance sum by^2 (1/n+ + 1/n-), and A' Cov^-1 A is
  * chi-square (Wald). It needs no steady state. Elsewhere the currents are tested (currents.c). What could have been
- * seen: the affinity whose noncentrality gives 80 % power. Cost: rank^3. */
+ * seen: the affinity whose noncentrality gives 80 % power. A test that stays silent says "consistent with equilibrium"
+ * where that is at most 1 kT, and "not enough data" above. The verdict is that of the one test of all cycles; which of
+ * them stand by themselves is said beside each (holm.c). Cost: rank^3. */
 #include "analysis/analysis.h"
 
 #include <math.h>
@@ -12,14 +14,12 @@
 
 #define WALD_COUNTS 20 /* events of each direction that the chi-square law needs */
 #define WALD_CYCLES 256
-#define TEST_BLIND 5.0 /* kT: a test that would not see this much has seen too little to say anything */
 
 /* --- affinities from counts --- */
 
 typedef enum wald_kind { WALD_FITS, WALD_FORM, WALD_UNSEEN, WALD_LOPSIDED } wald_kind;
 
-/* Time integral of the product of counts that mass action multiplies; NaN when the dump does not tell. */
-static double exposure(const analysis *all, int32_t dir)
+double balance_exposure(const analysis *all, int32_t dir)
 {
   const ness_network *net = all->net;
   const int32_t first = net->react_start[dir], n = net->react_start[dir + 1] - first;
@@ -38,7 +38,7 @@ static wald_kind step_affinity(const analysis *all, int32_t step, double *value,
   *value = *variance = (double)NAN;
   if (up + down < WALD_COUNTS) return WALD_UNSEEN;
   if (up < WALD_COUNTS || down < WALD_COUNTS) return WALD_LOPSIDED;
-  const double there = exposure(all, 2 * step), back = exposure(all, 2 * step + 1);
+  const double there = balance_exposure(all, 2 * step), back = balance_exposure(all, 2 * step + 1);
   if (!(there > 0) || !(back > 0)) return WALD_FORM;
   *value = log(up / there) - log(down / back);
   *variance = 1 / up + 1 / down;
@@ -161,8 +161,13 @@ static ness_status wald_test(balance *out, const analysis *all, const basis *cyc
   bool fits = true;
   for (int32_t c = 0; c < cycles->count; c++) {
     const wald_kind kind = cycle_affinity(all, cycles, c, self.value, self.variance, self.kind, &out->affinity[c]);
-    if (kind == WALD_FITS) self.cycle[self.n++] = c;
-    else fits &= kind == WALD_UNSEEN;
+    if (kind == WALD_FITS) {
+      self.cycle[self.n++] = c;
+      out->single_error[c] = out->affinity[c].error;
+      out->single_p[c] = 2 * stat_normal_tail(fabs(out->affinity[c].value) / out->affinity[c].error);
+    } else {
+      fits &= kind == WALD_UNSEEN;
+    }
   }
   if (fits && self.n > 0 && self.n <= WALD_CYCLES && !all->plan->narea) {
     status = wald_matrix(&self, cycles, all->net->nstep, dense);
@@ -184,8 +189,10 @@ ness_status balance_test(balance *self, const analysis *all, const basis *cycles
   self->strength.value = self->strength.error = (double)NAN;
   self->seen = mem_zero(n, sizeof *self->seen);
   self->affinity = mem_zero(n, sizeof *self->affinity);
-  if (!self->seen || !self->affinity) return NESS_NOMEM;
-  for (int32_t c = 0; c < cycles->count; c++) self->seen[c] = (double)NAN;
+  self->single_p = mem_zero(n, sizeof *self->single_p);
+  self->single_error = mem_zero(n, sizeof *self->single_error);
+  if (!self->seen || !self->affinity || !self->single_p || !self->single_error) return NESS_NOMEM;
+  for (int32_t c = 0; c < cycles->count; c++) self->seen[c] = self->single_p[c] = self->single_error[c] = (double)NAN;
   for (int32_t s = 0; s < all->net->nstep && self->one_way < 0 && !all->measured; s++) {
     if ((all->net->dir_law[2 * s] == LAW_NONE) == (all->net->dir_law[2 * s + 1] == LAW_NONE)) continue;
     const double fired = analysis_total(all, all->plan->fwd + s) + analysis_total(all, all->plan->bwd + s);
@@ -193,9 +200,40 @@ ness_status balance_test(balance *self, const analysis *all, const basis *cycles
   }
   drift_test(self, all);
   ness_status status = wald_test(self, all, cycles);
-  if (!status && !self->tested) status = currents_test(self, all, cycles);
+  if (!status && !self->tested) {
+    status = currents_test(self, all, cycles);
+    const int32_t c = self->strongest; /* what the counts say of it is sharper than the bound from its current */
+    if (c >= 0 && c < cycles->count && isfinite(self->affinity[c].error)) {
+      self->strength = self->affinity[c];
+      self->strength_at_least = false;
+    }
+  }
   self->rejected = self->tested && self->p < 1 - all->level;
   return status;
+}
+
+/* Data needed over data there are, to see the stated affinity; NaN: the test does not tell. */
+static double more_data(const balance *self)
+{
+  const double ratio = self->smallest / TEST_STATED;
+  return ratio * ratio;
+}
+
+/* The test finds no drive: does that say that there is none? Where the power is not known, of rotations, p has to do.
+ */
+static void verdict_silent(const balance *self, text_buffer *out)
+{
+  char a[32];
+  if (isnan(self->smallest)) {
+    number_short(self->p, 2, a);
+    text_add(out, "consistent with equilibrium (no rotation was seen, p = %s)", a);
+  } else if (self->smallest <= TEST_STATED) {
+    number_short(self->smallest, 2, a);
+    text_add(out, "consistent with equilibrium (an affinity above %s kT would have been seen)", a);
+  } else {
+    number_short(more_data(self), 2, a);
+    text_add(out, "not enough data (needs about %s times more to see %g kT)", a, TEST_STATED);
+  }
 }
 
 static void verdict(const balance *self, const analysis *all, const basis *cycles, text_buffer *out)
@@ -219,12 +257,8 @@ static void verdict(const balance *self, const analysis *all, const basis *cycle
     number_short(self->strength.error, 2, b);
     text_add(out, "driven, by cycle %s, by %s%s ± %s kT", cycles->name[self->strongest],
              self->strength_at_least ? "at least " : "", a, b);
-  } else if (self->tested && !(self->smallest > TEST_BLIND) && (!hidden || cycles->count > 0)) {
-    number_short(self->p, 2, a);
-    number_short(self->smallest, 2, b);
-    text_add(out, "consistent with equilibrium (p = %s", a);
-    if (!isnan(self->smallest)) text_add(out, "; a drive of %s kT would have been seen with 80 %% power", b);
-    text_add(out, ")");
+  } else if (self->tested && (!hidden || cycles->count > 0)) {
+    verdict_silent(self, out);
   } else if (cycles->skipped) {
     text_add(out, "not enough data (the network is too large to look for its cycles)");
   } else if (cycles->rank == 0 && all->measured) {
@@ -235,9 +269,6 @@ static void verdict(const balance *self, const analysis *all, const basis *cycle
     text_add(
         out,
         "not enough data (rates given by formulas can drive rotations that a dump of level summary does not show)");
-  } else if (self->tested) {
-    number_short(self->smallest, 2, b);
-    text_add(out, "not enough data (only a drive beyond %s kT would have been seen)", b);
   } else {
     text_add(out, "not enough data (%s)", self->why ? self->why : "nothing could be tested");
   }
@@ -254,15 +285,17 @@ void balance_doc(const balance *self, const analysis *all, const basis *cycles, 
   text_clear(&text);
   doc_node *const row = doc_object(root, "balance");
   doc_string(row, "outcome", "%s",
-             self->one_way >= 0 || self->rejected ? "driven"
-             : self->tested                       ? "not rejected"
-                                                  : "not tested");
+             self->one_way >= 0 || self->rejected              ? "driven"
+             : self->tested && !(self->smallest > TEST_STATED) ? "consistent with equilibrium"
+             : self->tested                                    ? "not enough data"
+                                                               : "not tested");
   number_or_null(row, "statistic", self->statistic);
   number_or_null(row, "freedom", self->tested ? self->d1 : (double)NAN);
   if (self->tested && isfinite(self->d2)) doc_number(row, "freedom_below", self->d2);
   number_or_null(row, "p", self->p);
   doc_number(row, "level", 1 - all->level);
   number_or_null(row, "smallest_affinity_seen", self->smallest);
+  number_or_null(row, "more_data", more_data(self));
   doc_string(row, "method", "%s", self->method ? self->method : "none");
   if (self->why && !self->tested) doc_string(row, "why", "%s", self->why);
   if (self->one_way >= 0)
@@ -276,6 +309,9 @@ void balance_free(balance *self)
 {
   mem_free(self->seen);
   mem_free(self->affinity);
+  mem_free(self->single_p);
+  mem_free(self->single_error);
+  self->single_p = self->single_error = NULL;
   self->seen = NULL;
   self->affinity = NULL;
 }

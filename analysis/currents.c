@@ -266,6 +266,14 @@ static void currents_strength(const currents *self, balance *out, const analysis
   }
 }
 
+/* One current by itself, by Student's law; the error of its affinity by fluctuation-dissipation. */
+static void currents_single(const currents *self, int32_t i, balance *out)
+{
+  const double error = sqrt(self->variance[i] * self->spread);
+  out->single_p[self->which[i]] = 2 * stat_student_tail(fabs(self->mean[i]) / error, self->freedom);
+  out->single_error[self->which[i]] = 2 * sqrt(self->spread / self->variance[i]);
+}
+
 ness_status currents_test(balance *out, const analysis *all, const basis *cycles)
 {
   currents self = {0};
@@ -286,6 +294,7 @@ ness_status currents_test(balance *out, const analysis *all, const basis *cycles
       if (self.which[i] >= cycles->count) continue;
       const double seen = 2 * sqrt(lambda * self.spread / self.variance[i]);
       out->seen[self.which[i]] = seen;
+      if (isnan(out->single_p[self.which[i]])) currents_single(&self, i, out);
       out->smallest = isnan(out->smallest) ? seen : fmax(out->smallest, seen);
     }
   }

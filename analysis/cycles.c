@@ -1,12 +1,31 @@
 /* The cycles of the result: a basis from the net events of steps, and the completions that loop erasure counted.
  * A loop-erased cycle is forward in the sense of its lowest step; J+ and J- are completions per time, and in a steady
- * state ln(J+/J-) is its affinity, by whatever path of states it ran. Cost: batches * cycles. */
+ * state ln(J+/J-) is its affinity, by whatever path of states it ran. Each cycle is tested by itself as well, with
+ * Holm's correction over those of the basis and over those that are listed of the others. Cost: batches * cycles. */
 #include "analysis/analysis.h"
 
 #include <math.h>
 
-static void basis_doc(const analysis *all, const basis *cycles, const balance *test, doc_node *list)
+/* What a cycle's own test says, after Holm's correction for all of its kind. */
+static void single_doc(const analysis *all, doc_node *row, double p, double holm, double more)
 {
+  number_or_null(row, "p", p);
+  number_or_null(row, "p_holm", holm);
+  if (isnan(p)) doc_null(row, "significant");
+  else doc_bool(row, "significant", holm < 1 - all->level);
+  number_or_null(row, "more_data", holm < 1 - all->level ? (double)NAN : more);
+}
+
+static int64_t tested(const double *p, int64_t n)
+{
+  int64_t count = 0;
+  for (int64_t i = 0; i < n; i++) count += !isnan(p[i]);
+  return count;
+}
+
+static void basis_doc(const analysis *all, const basis *cycles, const balance *test, const double *holm, doc_node *list)
+{
+  const int64_t tests = tested(test->single_p, cycles->count);
   for (int32_t c = 0; c < cycles->count && c < all->max_cycles; c++) {
     doc_node *const row = doc_object(list, NULL);
     const double exact = all->exact ? basis_apply(cycles, all->net, c, all->exact->net_rate) : (double)NAN;
@@ -18,6 +37,8 @@ static void basis_doc(const analysis *all, const basis *cycles, const balance *t
     number_or_null(row, "affinity_data", test->affinity[c].value);
     number_or_null(row, "affinity_error", test->affinity[c].error);
     number_or_null(row, "affinity_seen", test->seen[c]);
+    single_doc(all, row, test->single_p[c], holm[c],
+               holm_more_data(test->single_error[c], TEST_STATED, 1 - all->level, tests));
   }
 }
 
@@ -82,7 +103,30 @@ static estimate log_ratio(const analysis *all, const double *up, const double *d
   return out;
 }
 
-static void loop_row(const analysis *all, const loop_cycle *cycle, doc_node *list, double *scratch)
+static double loop_completions(const analysis *all, const loop_cycle *cycle)
+{
+  double sum = 0;
+  for (int32_t b = 0; b < all->sums->batches; b++)
+    sum += cycle->forward[all->sums->index[b]] + cycle->backward[all->sums->index[b]];
+  return sum;
+}
+
+/* Directions of all listed cycles as coins, and Holm's correction over them. */
+static bool loops_test(const analysis *all, int64_t n, double *p, double *holm)
+{
+  for (int64_t k = 0; k < n; k++) {
+    const loop_cycle cycle = loops_cycle(all->loop, k);
+    double up = 0, down = 0;
+    for (int32_t b = 0; b < all->sums->batches; b++) {
+      up += cycle.forward[all->sums->index[b]];
+      down += cycle.backward[all->sums->index[b]];
+    }
+    p[k] = holm_coin(up, down);
+  }
+  return holm_adjust(p, n, holm);
+}
+
+static doc_node *loop_row(const analysis *all, const loop_cycle *cycle, doc_node *list, double *scratch)
 {
   const int32_t n = all->sums->batches;
   double *const x = scratch, *const up = scratch + n, *const down = scratch + 2 * (int64_t)n;
@@ -100,15 +144,32 @@ static void loop_row(const analysis *all, const loop_cycle *cycle, doc_node *lis
   estimate ratio = log_ratio(all, cycle->forward, cycle->backward, x);
   ratio.exact = all->measured ? (double)NAN : loop_affinity(all->net, cycle);
   estimate_doc(row, &rate);
-  double completions = 0;
-  for (int32_t b = 0; b < n; b++) completions += up[b] + down[b];
-  doc_int(row, "completions", (int64_t)completions);
+  doc_int(row, "completions", (int64_t)loop_completions(all, cycle));
   doc_int(row, "paths", cycle->paths);
   estimate_put(row, "forward", &plus);
   estimate_put(row, "backward", &minus);
   estimate_put(row, "log_ratio", &ratio);
   number_or_null(row, "log_ratio_low", ratio.low);
   number_or_null(row, "log_ratio_high", ratio.high);
+  return row;
+}
+
+/* Near equilibrium the error of ln(J+/J-) after n completions is 2 / sqrt(n). */
+static ness_status loops_doc(const analysis *all, doc_node *list, double *scratch)
+{
+  const int64_t known = all->loop ? loops_cycles(all->loop) : 0, n = known < all->max_cycles ? known : all->max_cycles;
+  double *const p = mem_zero((size_t)n + 1, sizeof *p), *const holm = mem_zero((size_t)n + 1, sizeof *holm);
+  const bool good = p && holm && loops_test(all, n, p, holm);
+  const int64_t tests = good ? tested(p, n) : 0;
+  for (int64_t k = 0; good && k < n; k++) {
+    const loop_cycle cycle = loops_cycle(all->loop, k);
+    doc_node *const row = loop_row(all, &cycle, list, scratch);
+    const double error = 2 / sqrt(loop_completions(all, &cycle));
+    single_doc(all, row, p[k], holm[k], holm_more_data(error, TEST_STATED, 1 - all->level, tests));
+  }
+  mem_free(p);
+  mem_free(holm);
+  return good ? NESS_OK : NESS_NOMEM;
 }
 
 static void loops_about(const analysis *all, doc_node *root)
@@ -150,13 +211,15 @@ ness_status cycles_doc(const analysis *all, const basis *cycles, const balance *
 {
   doc_node *const list = doc_array(root, "cycles");
   double *const scratch = mem_zero(3 * (size_t)all->sums->batches + 1, sizeof *scratch);
-  if (!scratch) return NESS_NOMEM;
-  basis_doc(all, cycles, test, list);
-  for (int64_t k = 0; all->loop && k < loops_cycles(all->loop) && k < all->max_cycles; k++) {
-    const loop_cycle cycle = loops_cycle(all->loop, k);
-    loop_row(all, &cycle, list, scratch);
+  double *const holm = mem_zero((size_t)cycles->count + 1, sizeof *holm);
+  ness_status status = NESS_NOMEM;
+  if (scratch && holm && holm_adjust(test->single_p, cycles->count, holm)) {
+    basis_doc(all, cycles, test, holm, list);
+    status = loops_doc(all, list, scratch);
   }
   mem_free(scratch);
+  mem_free(holm);
+  if (status) return status;
   doc_node *const about = doc_object(root, "cycle_basis");
   doc_int(about, "independent", cycles->rank);
   doc_int(about, "listed", cycles->count < all->max_cycles ? cycles->count : all->max_cycles);

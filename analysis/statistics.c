@@ -11,15 +11,53 @@
 #define STAT_TINY 1e-300
 #define STAT_EPS 1e-16
 
+#define STAT_STIRLING 8
+static const double bernoulli[STAT_STIRLING] = {1.0 / 12,   -1.0 / 360,      1.0 / 1260, -1.0 / 1680,
+                                                1.0 / 1188, -691.0 / 360360, 1.0 / 156,  -3617.0 / 122400};
+
 double stat_lgamma(double x)
 {
-  static const double bernoulli[] = {1.0 / 12,   -1.0 / 360,      1.0 / 1260, -1.0 / 1680,
-                                     1.0 / 1188, -691.0 / 360360, 1.0 / 156,  -3617.0 / 122400};
   double shift = 0;
   for (; x < 16; x += 1) shift += log(x);
   double series = 0, power = 1 / x;
-  for (int i = 0; i < 8; i++, power /= x * x) series += bernoulli[i] * power;
+  for (int i = 0; i < STAT_STIRLING; i++, power /= x * x) series += bernoulli[i] * power;
   return (x - 0.5) * log(x) - x + 0.91893853320467274178 + series - shift; /* ln sqrt(2 pi) */
+}
+
+double stat_digamma(double x)
+{
+  double shift = 0;
+  for (; x < 16; x += 1) shift += 1 / x;
+  double series = 0, power = 1 / (x * x);
+  for (int i = 0; i < STAT_STIRLING; i++, power /= x * x) series += (2 * i + 1) * bernoulli[i] * power;
+  return log(x) - 0.5 / x - series - shift;
+}
+
+double stat_trigamma(double x)
+{
+  double shift = 0;
+  for (; x < 16; x += 1) shift += 1 / (x * x);
+  double series = 0, power = 1 / (x * x * x);
+  for (int i = 0; i < STAT_STIRLING; i++, power /= x * x) series += (2 * i + 1) * (2 * i + 2) * bernoulli[i] * power;
+  return 1 / x + 0.5 / (x * x) + series + shift;
+}
+
+/* Differences of Stirling's series at x + i t and x, with ln(x + i t) = ln x + r + i angle. */
+void stat_lgamma_ratio(double x, double t, double *re, double *im)
+{
+  *re = *im = 0;
+  for (; x < 16; x += 1) {
+    *re -= 0.5 * log1p(t / x * (t / x));
+    *im -= atan2(t, x);
+  }
+  const double r = 0.5 * log1p(t / x * (t / x)), angle = atan2(t, x);
+  *re += (x - 0.5) * r - t * angle;
+  *im += (x - 0.5) * angle + t * (log(x) + r) - t;
+  double power = 1 / x, size = exp(-r) / x, turn = -angle;
+  for (int i = 0; i < STAT_STIRLING; i++, power /= x * x, size *= exp(-2 * r) / (x * x), turn -= 2 * angle) {
+    *re += bernoulli[i] * (size * cos(turn) - power);
+    *im += bernoulli[i] * size * sin(turn);
+  }
 }
 
 double stat_gamma_tail(double a, double x)

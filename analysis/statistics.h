@@ -6,7 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-double stat_lgamma(double x);                       /* ln Gamma(x), x > 0; unlike libm's it writes no global */
+double stat_lgamma(double x);   /* ln Gamma(x), x > 0; unlike libm's it writes no global */
+double stat_digamma(double x);  /* derivative of stat_lgamma, x > 0 */
+double stat_trigamma(double x); /* its second derivative */
+/* ln(Gamma(x + i t) / Gamma(x)) for x > 0; the imaginary part is continuous in t. No cancellation for large x. */
+void stat_lgamma_ratio(double x, double t, double *re, double *im);
 double stat_gamma_tail(double a, double x);         /* regularised upper incomplete gamma Q(a, x) */
 double stat_beta(double x, double a, double b);     /* regularised incomplete beta I_x(a, b) */
 double stat_normal_tail(double z);                  /* P(Z > z) */
