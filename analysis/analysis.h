@@ -224,6 +224,8 @@ void markov_doc(const analysis *self, doc_node *root);
 
 ness_status entropy_doc(const analysis *all, const basis *cycles, const balance *test, doc_node *root);
 void fluxes_doc(const analysis *all, doc_node *root);
+/* transduction.c: which flows drive and which are driven; nothing for records and for rates given by formulas. */
+ness_status transduction_doc(const analysis *all, const basis *cycles, doc_node *root);
 ness_status cycles_doc(const analysis *all, const basis *cycles, const balance *test, doc_node *root);
 
 #endif

@@ -116,6 +116,7 @@ static ness_status write_doc(whole *self, const char *unsolved, ness_doc **out)
   if (!status) status = bayes_doc(&self->all, &self->cycles, root);
   fluxes_doc(&self->all, root);
   if (!status) status = entropy_doc(&self->all, &self->cycles, &self->test, root);
+  if (!status) status = transduction_doc(&self->all, &self->cycles, root);
   conventions_doc(root);
   const ness_status finished = doc_finish(doc);
   status = status ? status : finished;

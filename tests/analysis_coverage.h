@@ -11,6 +11,11 @@ typedef struct coverage {
   int plugin_covered;
   int affinity_sets, affinity_covered;
   double wald_share;
+  int holm_sets, holm_alarms; /* some cycle of the basis stands out after Holm's correction */
+  int loop_sets, loop_alarms; /* the same of cycles of the trajectory */
+  int bayes_sets, bayes_covered;
+  int efficiency_sets, efficiency_covered;
+  int ratios, ratios_covered; /* ln(J+/J-) of them */
 } coverage;
 
 static inline void cover(const ness_doc *doc, const char *row, double exact, int *all, int *inside)
@@ -25,8 +30,41 @@ static inline void cover(const ness_doc *doc, const char *row, double exact, int
   *inside += low <= exact + 1e-9 && exact <= high + 1e-9; /* what is exactly 0 is rounded on both sides */
 }
 
+/* What is said of single cycles: of the basis and of the trajectory, each a family of Holm's. */
+static inline void cover_cycles(const ness_doc *doc, coverage *out)
+{
+  bool tested[2] = {false, false}, alarm[2] = {false, false};
+  char key[96];
+  for (int c = 0; c < 64; c++) {
+    snprintf(key, sizeof key, "cycles[%d].kind", c);
+    const char *const kind = ness_doc_string(doc, key);
+    if (!kind) break;
+    const int family = strcmp(kind, "loop-erased") == 0;
+    snprintf(key, sizeof key, "cycles[%d].p_holm", c);
+    const double p = ness_doc_number(doc, key);
+    tested[family] |= !isnan(p);
+    alarm[family] |= p < 0.05;
+    snprintf(key, sizeof key, "cycles[%d].log_ratio_low", c);
+    const double low = ness_doc_number(doc, key);
+    snprintf(key, sizeof key, "cycles[%d].log_ratio_high", c);
+    const double high = ness_doc_number(doc, key);
+    snprintf(key, sizeof key, "cycles[%d].log_ratio_exact", c);
+    const double exact = ness_doc_number(doc, key);
+    if (!family || isnan(low) || isnan(exact)) continue;
+    out->ratios++;
+    out->ratios_covered += low <= exact && exact <= high;
+  }
+  out->holm_sets += tested[0];
+  out->holm_alarms += alarm[0];
+  out->loop_sets += tested[1];
+  out->loop_alarms += alarm[1];
+  const double model = ness_doc_number(doc, "bayes.cycles[0].model");
+  cover(doc, "bayes.cycles[0]", isnan(model) ? 0 : model, &out->bayes_sets, &out->bayes_covered);
+}
+
 /* Data sets of seeds first ... first + sets - 1. Exact values are solved for once. */
-static inline coverage coverage_run(const ness_network *net, ness_simulate_options options, int first, int sets)
+static inline coverage coverage_machine(const ness_network *net, ness_simulate_options options, int first, int sets,
+                                        double efficiency)
 {
   coverage out = {.sets = sets};
   cme_solution exact;
@@ -60,10 +98,43 @@ static inline coverage coverage_run(const ness_network *net, ness_simulate_optio
       out.affinity_sets++;
       out.affinity_covered += fabs(a - ness_doc_number(doc, "cycles[0].affinity_model")) < 1.959964 * e;
     }
+    cover_cycles(doc, &out);
+    if (efficiency > 0)
+      cover(doc, "transduction.efficiency", efficiency, &out.efficiency_sets, &out.efficiency_covered);
     ness_doc_free(doc);
   }
   cme_solution_free(&exact);
   return out;
+}
+
+static inline coverage coverage_run(const ness_network *net, ness_simulate_options options, int first, int sets)
+{
+  return coverage_machine(net, options, first, sets, 0);
+}
+
+/* A share as the table has it, per cent; "-" where there was nothing to count. */
+static inline void coverage_share(char out[16], int part, int whole)
+{
+  if (whole == 0) snprintf(out, 16, "-");
+  else snprintf(out, 16, "%.1f", 100.0 * part / whole);
+}
+
+/* A row of the table of docs/questions/how-sure.md: false alarms, then what intervals cover. */
+static inline void coverage_row(const char *what, const coverage *c)
+{
+  const int parts[] = {c->rejected,         c->holm_alarms,       c->loop_alarms,     c->covered,
+                       c->affinity_covered, c->bayes_covered,     c->entropy_covered, c->plugin_covered,
+                       c->ratios_covered,   c->efficiency_covered};
+  const int wholes[] = {c->tested,     c->holm_sets,    c->loop_sets, c->intervals, c->affinity_sets,
+                        c->bayes_sets, c->entropy_sets, c->sets,      c->ratios,    c->efficiency_sets};
+  printf("| %s |", what);
+  for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
+    char text[16];
+    coverage_share(text, parts[k], wholes[k]);
+    printf(" %s |", text);
+  }
+  printf("\n");
+  fflush(stdout);
 }
 
 static inline void coverage_print(const char *what, const coverage *c)
