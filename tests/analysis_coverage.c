@@ -25,12 +25,15 @@ int main(void)
   CHECK(fabs((double)c.entropy_covered / c.entropy_sets - 0.95) < 0.05);
   CHECK(fabs((double)c.plugin_covered / sets - 0.95) < 0.05);
   CHECK(fabs((double)c.affinity_covered / c.affinity_sets - 0.95) < 0.05);
+  CHECK(c.bayes_sets == sets && fabs((double)c.bayes_covered / c.bayes_sets - 0.95) < 0.05);
   network_free(net);
 
   net = fuel_cycle(1, 2, 1, 0.5, 4, false);
   c = coverage_run(net, options, 1001, sets);
   coverage_print("balanced, Wald", &c);
   CHECK(c.wald_share > 0.99 && c.rejected > 0 && c.rejected < 30);
+  CHECK(c.holm_sets == sets && c.holm_alarms > 0 && c.holm_alarms < 30);
+  CHECK(c.bayes_sets == sets && fabs((double)c.bayes_covered / c.bayes_sets - 0.95) < 0.05);
   CHECK((double)c.plugin_covered / sets > 0.9);
   network_free(net);
 
