@@ -7,6 +7,7 @@
 #ifndef ANALYSIS_ANALYSIS_H
 #define ANALYSIS_ANALYSIS_H
 
+#include "analysis/counting.h"
 #include "analysis/loops.h"
 #include "analysis/memory.h"
 #include "analysis/statistics.h"
@@ -64,6 +65,7 @@ typedef struct tally { /* sums of one chunk */
 ness_status tally_plan_init(tally_plan *self, const ness_network *net, const dump_run *run);
 void tally_plan_free(tally_plan *self);
 int32_t tally_batch(const tally_plan *self, int64_t unit);
+int32_t tally_batch_at(const tally_plan *self, int64_t replica, double t); /* where replicas end by time */
 /* The columns (dump_column) that tally_chunk reads of a chunk of which the scalars are known. */
 unsigned tally_wanted(const tally_plan *plan, const dump_chunk *chunk, int64_t done);
 /* `done`: events of the replica before this chunk, for pieces by events. Any thread, each with its own tally. */
@@ -88,7 +90,7 @@ typedef struct stream_sums {
 } stream_sums;
 
 ness_status stream_run(dump_reader *reader, const tally_plan *plan, const ness_analyze_options *options, double bytes,
-                       loops *loop, memory_counts *past, ness_diags *diags, stream_sums *out);
+                       loops *loop, memory_counts *past, counting *windows, ness_diags *diags, stream_sums *out);
 /* What other sources of chunks do as well: adds the sums of a chunk, and makes batches of the units once all is in. */
 void stream_add(stream_sums *self, const tally_plan *plan, const tally *sums);
 ness_status stream_batches(stream_sums *self, const tally_plan *plan);
@@ -113,6 +115,8 @@ typedef struct analysis { /* everything the chapters read */
   loops *loop;
   const record *measured;      /* NULL: a dump. Without a model no rate and no affinity is known but from the data */
   const memory_result *memory; /* NULL: the past could not be tested */
+  const counting *counted;     /* NULL: no windows, and why in `uncounted` */
+  const char *uncounted;
   ness_diags *diags;
   double level;
   int64_t max_cycles;
@@ -226,6 +230,7 @@ ness_status entropy_doc(const analysis *all, const basis *cycles, const balance 
 void fluxes_doc(const analysis *all, doc_node *root);
 /* transduction.c: which flows drive and which are driven; nothing for records and for rates given by formulas. */
 ness_status transduction_doc(const analysis *all, const basis *cycles, doc_node *root);
+ness_status noise_doc(const analysis *all, doc_node *root); /* noise.c */
 ness_status cycles_doc(const analysis *all, const basis *cycles, const balance *test, doc_node *root);
 
 #endif

@@ -13,6 +13,7 @@ typedef struct whole { /* everything that has to be freed */
   source from;
   memory_counts *past;
   memory_result past_result;
+  counting *counted;
   loops *loop;
   cme_solution solution;
   cme_cycles solution_cycles;
@@ -115,6 +116,7 @@ static ness_status write_doc(whole *self, const char *unsolved, ness_doc **out)
   ness_status status = cycles_doc(&self->all, &self->cycles, &self->test, root);
   if (!status) status = bayes_doc(&self->all, &self->cycles, root);
   fluxes_doc(&self->all, root);
+  if (!status) status = noise_doc(&self->all, root);
   if (!status) status = entropy_doc(&self->all, &self->cycles, &self->test, root);
   if (!status) status = transduction_doc(&self->all, &self->cycles, root);
   conventions_doc(root);
@@ -134,12 +136,14 @@ static ness_status analyze_stream(whole *self, const char *path, const ness_anal
   if (status) return status;
   const ness_network *const net = from->net;
   const dump_run *const run = from->run;
+  const char *unwatched = NULL;
   if (run->level == DUMP_EVENTS) {
     if (!(self->loop = loops_create(net, from->plan.batches))) return NESS_NOMEM;
     const double step = from->measured.sampled ? from->measured.step : from->measured.tick;
     status = memory_create(net, run->replicas, step, &self->past);
   }
-  if (!status) status = source_read(from, path, options, self->loop, self->past, diags);
+  if (!status) status = counting_create(&from->plan, &self->counted, &unwatched);
+  if (!status) status = source_read(from, path, options, self->loop, self->past, self->counted, diags);
   if (!status && self->past) status = memory_finish(self->past, &self->past_result);
   if (status) return status;
   const analysis view = {.net = net,
@@ -149,6 +153,8 @@ static ness_status analyze_stream(whole *self, const char *path, const ness_anal
                          .loop = self->loop,
                          .measured = from->is_record ? &from->measured : NULL,
                          .memory = self->past ? &self->past_result : NULL,
+                         .counted = self->counted,
+                         .uncounted = unwatched,
                          .diags = diags,
                          .level = options->level,
                          .max_cycles = options->max_cycles};
@@ -190,6 +196,7 @@ ness_status ness_analyze(const char *path, const ness_analyze_options *given, ne
   cme_solution_free(&self.solution);
   loops_free(self.loop);
   memory_free(self.past);
+  counting_free(self.counted);
   mem_free(self.all.scratch);
   source_free(&self.from);
   ness_diags_free(self.quiet);

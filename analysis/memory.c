@@ -144,13 +144,6 @@ static void walker_cut(memory_counts *self, memory_walker *at)
   at->state = at->in = at->before = -1;
 }
 
-static int32_t chunk_dir(const dump_chunk *chunk, int64_t row)
-{
-  if (chunk->row_dir_bytes == 1) return ((const uint8_t *)chunk->row_dir_stored)[row];
-  if (chunk->row_dir_bytes == 2) return ((const uint16_t *)chunk->row_dir_stored)[row];
-  return ((const int32_t *)chunk->row_dir_stored)[row];
-}
-
 ness_status memory_follow(memory_counts *self, const dump_chunk *chunk)
 {
   if (chunk->replica < 0 || chunk->replica >= self->replicas) return NESS_OK;
@@ -165,7 +158,7 @@ ness_status memory_follow(memory_counts *self, const dump_chunk *chunk)
   }
   at->next = chunk->index + 1;
   for (int64_t r = 0; r < chunk->rows; r++) {
-    const int32_t d = chunk_dir(chunk, r);
+    const int32_t d = dump_row_dir(chunk, r);
     const memory_dir *const dir = &self->dir[d];
     if (dir->from != at->state) { /* the events do not fit the counts: whoever adds them up says so */
       walker_cut(self, at);

@@ -33,12 +33,14 @@ typedef struct job {
   dump_buffer buffer;
   dump_chunk chunk;
   tally sums;
+  counting_rows windows;
   loop_tally loops;
   loop_walker *walker;
   int64_t done;  /* events of the replica before */
   int32_t next;  /* the next job of the same replica, -1 none */
   bool first;    /* of its replica in the window */
   bool remember; /* goes to the tests of memory_counts */
+  bool watch;    /* its windows are counted */
   ness_status status;
 } job;
 
@@ -47,6 +49,7 @@ typedef struct stream {
   const tally_plan *plan;
   loops *loop;         /* NULL: not followed */
   memory_counts *past; /* NULL: not tested */
+  counting *counted;   /* NULL: no windows */
   ness_diags *diags;
   stream_sums *out;
   job *jobs;         /* (size) of the window that is counted */
@@ -96,9 +99,11 @@ static void job_count(const stream *self, job *at)
   if (at->status) return;
   const unsigned followed = at->walker || at->remember ? DUMP_N0 | DUMP_ROW_DIR_STORED : 0;
   const unsigned timed = at->remember ? DUMP_ROW_TIME : 0;
-  const unsigned wanted = followed | timed | tally_wanted(self->plan, &at->from->scalars, at->done);
+  const unsigned watched = at->watch ? counting_wanted(self->counted) : 0;
+  const unsigned wanted = followed | timed | watched | tally_wanted(self->plan, &at->from->scalars, at->done);
   at->status = dump_decode(self->reader, &at->from->frame, &at->buffer, wanted, &at->chunk);
   if (!at->status) at->status = tally_chunk(self->plan, &at->chunk, at->done, &at->sums);
+  if (!at->status && at->watch) at->status = counting_chunk(self->counted, &at->chunk, &at->windows);
 }
 
 static void job_follow(const stream *self, job *at)
@@ -130,6 +135,7 @@ static ness_status window_group(stream *self, const window *now)
     at->loops.entries = at->loops.sequences = 0;
     at->walker = NULL;
     at->remember = !at->status && self->past && self->events < MEMORY_EVENTS && chunk->rows == chunk->events;
+    at->watch = !at->status && self->counted && (plan->run->level == DUMP_FLUX || self->events < COUNTING_EVENTS);
     if (at->status) continue;
     if (self->done && chunk->replica < plan->run->replicas) {
       at->done = self->done[chunk->replica];
@@ -178,6 +184,10 @@ static ness_status window_fold(stream *self, const window *now)
     stream_add(out, plan, &at->sums);
     if (at->remember) {
       const ness_status status = memory_follow(self->past, &at->chunk);
+      if (status) return status;
+    }
+    if (at->watch) {
+      const ness_status status = counting_fold(self->counted, &at->chunk, &at->windows);
       if (status) return status;
     }
     if (at->walker) {
@@ -297,6 +307,7 @@ static void stream_free(stream *self)
   for (int32_t i = 0; self->jobs && i < self->size; i++) {
     dump_buffer_free(&self->jobs[i].buffer);
     tally_free(&self->jobs[i].sums);
+    counting_rows_free(&self->jobs[i].windows);
     loop_tally_free(&self->jobs[i].loops);
   }
   for (int32_t t = 0; self->counter && t < self->threads; t++) loop_counter_free(self->counter[t]);
@@ -307,11 +318,17 @@ static void stream_free(stream *self)
 }
 
 ness_status stream_run(dump_reader *reader, const tally_plan *plan, const ness_analyze_options *options, double bytes,
-                       loops *loop, memory_counts *past, ness_diags *diags, stream_sums *out)
+                       loops *loop, memory_counts *past, counting *windows, ness_diags *diags, stream_sums *out)
 {
   memset(out, 0, sizeof *out);
-  stream self = {
-      .reader = reader, .plan = plan, .loop = loop, .past = past, .diags = diags, .out = out, .bytes = bytes};
+  stream self = {.reader = reader,
+                 .plan = plan,
+                 .loop = loop,
+                 .past = past,
+                 .counted = windows,
+                 .diags = diags,
+                 .out = out,
+                 .bytes = bytes};
   self.progress = options->progress;
   self.context = options->progress_context;
   ness_status status = stream_init(&self, options);

@@ -144,6 +144,11 @@ static int64_t unit_of(const tally_plan *self, int64_t replica, int64_t piece)
   return group * self->pieces + piece;
 }
 
+int32_t tally_batch_at(const tally_plan *self, int64_t replica, double t)
+{
+  return tally_batch(self, unit_of(self, replica, self->by_time ? piece_of_time(self, t) : 0));
+}
+
 /* --- sums --- */
 
 static double *segment_add(tally *self, const tally_plan *plan, int64_t unit, int64_t from, int64_t to)

@@ -18,6 +18,7 @@ typedef struct job {
   int32_t *dir;
   int64_t time_room, dir_room;
   tally sums;
+  counting_rows windows;
   loop_tally loops;
   loop_walker *walker;
   int32_t next; /* the next job of the same replica, -1 none */
@@ -30,6 +31,7 @@ typedef struct chunks {
   const tally_plan *plan;
   loops *loop;
   memory_counts *past;
+  counting *counted;
   stream_sums *out;
   job *jobs; /* (size) */
   int32_t size, count;
@@ -41,6 +43,12 @@ typedef struct chunks {
 } chunks;
 
 /* --- a window of jobs --- */
+
+static void job_count(const chunks *self, job *at)
+{
+  at->status = tally_chunk(self->plan, &at->chunk, 0, &at->sums);
+  if (!at->status && self->counted) at->status = counting_chunk(self->counted, &at->chunk, &at->windows);
+}
 
 static void job_follow(const chunks *self, job *at)
 {
@@ -62,6 +70,7 @@ static ness_status job_fold(chunks *self, job *at)
   ness_status status = at->walker ? loops_fold(self->loop, &at->loops) : NESS_OK;
   if (at->walker && at->chunk.last) loops_walker_end(self->loop, at->chunk.replica);
   if (!status && self->past) status = memory_follow(self->past, &at->chunk);
+  if (!status && self->counted) status = counting_fold(self->counted, &at->chunk, &at->windows);
   return status;
 }
 
@@ -79,8 +88,7 @@ static ness_status jobs_run(chunks *self)
 #pragma omp parallel num_threads(self->owner->threads) default(none) shared(self, count)
   {
 #pragma omp for schedule(dynamic, 1)
-    for (int32_t i = 0; i < count; i++)
-      self->jobs[i].status = tally_chunk(self->plan, &self->jobs[i].chunk, 0, &self->jobs[i].sums);
+    for (int32_t i = 0; i < count; i++) job_count(self, &self->jobs[i]);
 #pragma omp for schedule(dynamic, 1)
     for (int32_t i = 0; i < count; i++)
       for (int32_t j = self->jobs[i].first ? i : -1; j >= 0; j = self->jobs[j].next) job_follow(self, &self->jobs[j]);
@@ -268,6 +276,7 @@ static void chunks_free(chunks *self)
     mem_free(at->time);
     mem_free(at->dir);
     tally_free(&at->sums);
+    counting_rows_free(&at->windows);
     loop_tally_free(&at->loops);
   }
   for (int32_t t = 0; self->counter && t < self->owner->threads; t++) loop_counter_free(self->counter[t]);
@@ -278,10 +287,11 @@ static void chunks_free(chunks *self)
   mem_free(self->latest);
 }
 
-ness_status record_stream(record *owner, const tally_plan *plan, loops *loop, memory_counts *past, stream_sums *out)
+ness_status record_stream(record *owner, const tally_plan *plan, loops *loop, memory_counts *past, counting *windows,
+                          stream_sums *out)
 {
   memset(out, 0, sizeof *out);
-  chunks self = {.owner = owner, .plan = plan, .loop = loop, .past = past, .out = out};
+  chunks self = {.owner = owner, .plan = plan, .loop = loop, .past = past, .counted = windows, .out = out};
   ness_status status = chunks_init(&self);
   if (!status) status = record_scan(owner, 1, chunks_visit, &self);
   if (!status) status = jobs_run(&self);

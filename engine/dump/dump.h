@@ -66,6 +66,14 @@ typedef struct dump_chunk {
   int32_t row_dir_bytes;            /* which of them: 1, 2 or 4 */
 } dump_chunk;
 
+/* The direction of an event, of a chunk whose row_dir_stored was decoded. */
+static inline int32_t dump_row_dir(const dump_chunk *chunk, int64_t row)
+{
+  if (chunk->row_dir_bytes == 1) return ((const uint8_t *)chunk->row_dir_stored)[row];
+  if (chunk->row_dir_bytes == 2) return ((const uint16_t *)chunk->row_dir_stored)[row];
+  return ((const int32_t *)chunk->row_dir_stored)[row];
+}
+
 /* Columns of a chunk, by the names of their members: what a decode is asked for. */
 typedef enum dump_column {
   DUMP_N0 = 1 << 0,
