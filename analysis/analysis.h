@@ -106,6 +106,7 @@ typedef struct estimate {
 typedef struct record record;
 
 typedef struct analysis { /* everything the chapters read */
+  const char *path;
   const ness_network *net;
   const dump_run *run;
   const tally_plan *plan;
@@ -231,6 +232,14 @@ void fluxes_doc(const analysis *all, doc_node *root);
 /* transduction.c: which flows drive and which are driven; nothing for records and for rates given by formulas. */
 ness_status transduction_doc(const analysis *all, const basis *cycles, doc_node *root);
 ness_status noise_doc(const analysis *all, doc_node *root); /* noise.c */
+
+/* --- noise.c, uncertainty.c, fluctuation.c: what windows of time say --- */
+
+ness_status noise_doc(const analysis *all, doc_node *root);
+ness_status uncertainty_doc(const analysis *all, doc_node *parent);
+/* Reads a dump of level flux once more; nothing for others. */
+ness_status fluctuation_doc(const analysis *all, doc_node *parent);
+
 ness_status cycles_doc(const analysis *all, const basis *cycles, const balance *test, doc_node *root);
 
 #endif

@@ -146,7 +146,8 @@ static ness_status analyze_stream(whole *self, const char *path, const ness_anal
   if (!status) status = source_read(from, path, options, self->loop, self->past, self->counted, diags);
   if (!status && self->past) status = memory_finish(self->past, &self->past_result);
   if (status) return status;
-  const analysis view = {.net = net,
+  const analysis view = {.path = path,
+                         .net = net,
                          .run = run,
                          .plan = &self->from.plan,
                          .sums = &self->from.sums,
