@@ -11,6 +11,7 @@
 #include "analysis/loops.h"
 #include "analysis/memory.h"
 #include "analysis/statistics.h"
+#include "analysis/waits.h"
 #include "engine/cme/cme.h"
 #include "engine/dump/dump.h"
 #include "engine/model/stoich.h"
@@ -90,7 +91,8 @@ typedef struct stream_sums {
 } stream_sums;
 
 ness_status stream_run(dump_reader *reader, const tally_plan *plan, const ness_analyze_options *options, double bytes,
-                       loops *loop, memory_counts *past, counting *windows, ness_diags *diags, stream_sums *out);
+                       loops *loop, memory_counts *past, waits *waited, counting *windows, ness_diags *diags,
+                       stream_sums *out);
 /* What other sources of chunks do as well: adds the sums of a chunk, and makes batches of the units once all is in. */
 void stream_add(stream_sums *self, const tally_plan *plan, const tally *sums);
 ness_status stream_batches(stream_sums *self, const tally_plan *plan);
@@ -116,6 +118,7 @@ typedef struct analysis { /* everything the chapters read */
   loops *loop;
   const record *measured;      /* NULL: a dump. Without a model no rate and no affinity is known but from the data */
   const memory_result *memory; /* NULL: the past could not be tested */
+  const waits *waited;         /* NULL: not one molecule that wanders */
   const counting *counted;     /* NULL: no windows, and why in `uncounted` */
   const char *uncounted;
   ness_diags *diags;
@@ -232,6 +235,8 @@ void fluxes_doc(const analysis *all, doc_node *root);
 /* transduction.c: which flows drive and which are driven; nothing for records and for rates given by formulas. */
 ness_status transduction_doc(const analysis *all, const basis *cycles, doc_node *root);
 ness_status noise_doc(const analysis *all, doc_node *root); /* noise.c */
+
+void waits_doc(const analysis *all, doc_node *root); /* waits.c */
 
 /* --- noise.c, uncertainty.c, fluctuation.c: what windows of time say --- */
 

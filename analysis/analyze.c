@@ -13,6 +13,7 @@ typedef struct whole { /* everything that has to be freed */
   source from;
   memory_counts *past;
   memory_result past_result;
+  waits *waited;
   counting *counted;
   loops *loop;
   cme_solution solution;
@@ -116,6 +117,7 @@ static ness_status write_doc(whole *self, const char *unsolved, ness_doc **out)
   ness_status status = cycles_doc(&self->all, &self->cycles, &self->test, root);
   if (!status) status = bayes_doc(&self->all, &self->cycles, root);
   fluxes_doc(&self->all, root);
+  waits_doc(&self->all, root);
   if (!status) status = noise_doc(&self->all, root);
   if (!status) status = entropy_doc(&self->all, &self->cycles, &self->test, root);
   if (!status) status = transduction_doc(&self->all, &self->cycles, root);
@@ -143,7 +145,8 @@ static ness_status analyze_stream(whole *self, const char *path, const ness_anal
     status = memory_create(net, run->replicas, step, &self->past);
   }
   if (!status) status = counting_create(&from->plan, &self->counted, &unwatched);
-  if (!status) status = source_read(from, path, options, self->loop, self->past, self->counted, diags);
+  if (!status && self->past) status = waits_create(net, run->replicas, &self->waited);
+  if (!status) status = source_read(from, path, options, self->loop, self->past, self->waited, self->counted, diags);
   if (!status && self->past) status = memory_finish(self->past, &self->past_result);
   if (status) return status;
   const analysis view = {.path = path,
@@ -154,6 +157,7 @@ static ness_status analyze_stream(whole *self, const char *path, const ness_anal
                          .loop = self->loop,
                          .measured = from->is_record ? &from->measured : NULL,
                          .memory = self->past ? &self->past_result : NULL,
+                         .waited = self->waited,
                          .counted = self->counted,
                          .uncounted = unwatched,
                          .diags = diags,
@@ -197,6 +201,7 @@ ness_status ness_analyze(const char *path, const ness_analyze_options *given, ne
   cme_solution_free(&self.solution);
   loops_free(self.loop);
   memory_free(self.past);
+  waits_free(self.waited);
   counting_free(self.counted);
   mem_free(self.all.scratch);
   source_free(&self.from);

@@ -20,7 +20,7 @@ typedef struct source {
 ness_status source_open(source *self, const char *path, const ness_analyze_options *options, ness_diags *diags);
 /* Fills the sums; loop, past and windows may be NULL. */
 ness_status source_read(source *self, const char *path, const ness_analyze_options *options, loops *loop,
-                        memory_counts *past, counting *windows, ness_diags *diags);
+                        memory_counts *past, waits *waited, counting *windows, ness_diags *diags);
 void source_free(source *self);
 
 #endif

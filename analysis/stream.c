@@ -49,6 +49,7 @@ typedef struct stream {
   const tally_plan *plan;
   loops *loop;         /* NULL: not followed */
   memory_counts *past; /* NULL: not tested */
+  waits *waited;       /* NULL: not one molecule */
   counting *counted;   /* NULL: no windows */
   ness_diags *diags;
   stream_sums *out;
@@ -183,7 +184,8 @@ static ness_status window_fold(stream *self, const window *now)
     }
     stream_add(out, plan, &at->sums);
     if (at->remember) {
-      const ness_status status = memory_follow(self->past, &at->chunk);
+      ness_status status = memory_follow(self->past, &at->chunk);
+      if (!status && self->waited) status = waits_follow(self->waited, &at->chunk);
       if (status) return status;
     }
     if (at->watch) {
@@ -318,13 +320,15 @@ static void stream_free(stream *self)
 }
 
 ness_status stream_run(dump_reader *reader, const tally_plan *plan, const ness_analyze_options *options, double bytes,
-                       loops *loop, memory_counts *past, counting *windows, ness_diags *diags, stream_sums *out)
+                       loops *loop, memory_counts *past, waits *waited, counting *windows, ness_diags *diags,
+                       stream_sums *out)
 {
   memset(out, 0, sizeof *out);
   stream self = {.reader = reader,
                  .plan = plan,
                  .loop = loop,
                  .past = past,
+                 .waited = waited,
                  .counted = windows,
                  .diags = diags,
                  .out = out,

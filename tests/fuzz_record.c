@@ -55,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   }
   if (!status && !(loop = loops_create(net, plan.batches))) abort();
   if (!status) status = memory_create(net, run.replicas, r.sampled ? r.step : r.tick, &past);
-  if (!status) status = record_stream(&r, &plan, loop, past, NULL, &sums);
+  if (!status) status = record_stream(&r, &plan, loop, past, NULL, NULL, &sums);
   if (!status) hold(&r, net, &plan, &sums);
   if (!status && past && memory_finish(past, &result)) abort();
   loops_free(loop);

@@ -31,6 +31,7 @@ typedef struct chunks {
   const tally_plan *plan;
   loops *loop;
   memory_counts *past;
+  waits *waited;
   counting *counted;
   stream_sums *out;
   job *jobs; /* (size) */
@@ -70,6 +71,7 @@ static ness_status job_fold(chunks *self, job *at)
   ness_status status = at->walker ? loops_fold(self->loop, &at->loops) : NESS_OK;
   if (at->walker && at->chunk.last) loops_walker_end(self->loop, at->chunk.replica);
   if (!status && self->past) status = memory_follow(self->past, &at->chunk);
+  if (!status && self->waited) status = waits_follow(self->waited, &at->chunk);
   if (!status && self->counted) status = counting_fold(self->counted, &at->chunk, &at->windows);
   return status;
 }
@@ -287,11 +289,12 @@ static void chunks_free(chunks *self)
   mem_free(self->latest);
 }
 
-ness_status record_stream(record *owner, const tally_plan *plan, loops *loop, memory_counts *past, counting *windows,
-                          stream_sums *out)
+ness_status record_stream(record *owner, const tally_plan *plan, loops *loop, memory_counts *past, waits *waited,
+                          counting *windows, stream_sums *out)
 {
   memset(out, 0, sizeof *out);
-  chunks self = {.owner = owner, .plan = plan, .loop = loop, .past = past, .counted = windows, .out = out};
+  chunks self = {
+      .owner = owner, .plan = plan, .loop = loop, .past = past, .waited = waited, .counted = windows, .out = out};
   ness_status status = chunks_init(&self);
   if (!status) status = record_scan(owner, 1, chunks_visit, &self);
   if (!status) status = jobs_run(&self);

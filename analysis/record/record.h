@@ -140,8 +140,8 @@ void record_remarks(const record *self);
 ness_status record_network(record *self, ness_network **out);
 
 /* chunks.c: the second reading, into the sums of the analysis. */
-ness_status record_stream(record *self, const tally_plan *plan, loops *loop, memory_counts *past, counting *windows,
-                          stream_sums *out);
+ness_status record_stream(record *self, const tally_plan *plan, loops *loop, memory_counts *past, waits *waited,
+                          counting *windows, stream_sums *out);
 
 /* record.c */
 ness_status record_open(record *self, const char *path, const void *content, size_t length,
