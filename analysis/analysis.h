@@ -236,7 +236,8 @@ void fluxes_doc(const analysis *all, doc_node *root);
 ness_status transduction_doc(const analysis *all, const basis *cycles, doc_node *root);
 ness_status noise_doc(const analysis *all, doc_node *root); /* noise.c */
 
-void waits_doc(const analysis *all, doc_node *root); /* waits.c */
+void waits_doc(const analysis *all, doc_node *root);       /* waits.c */
+void sequences_doc(const analysis *all, doc_node *parent); /* sequences.c */
 
 /* --- noise.c, uncertainty.c, fluctuation.c: what windows of time say --- */
 

@@ -246,6 +246,7 @@ ness_status entropy_doc(const analysis *all, const basis *cycles, const balance 
     doc_node *const section = doc_object(root, "entropy");
     if (!all->measured) thermodynamic(all, section, x, work, by_source);
     status = plugin_doc(all, cycles, test, section);
+    sequences_doc(all, section);
     if (!status) status = uncertainty_doc(all, section);
     if (!status) status = fluctuation_doc(all, section);
   }

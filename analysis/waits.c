@@ -20,9 +20,10 @@ typedef struct wait_sums { /* of times, s */
   double count, power[4];  /* sums of x, x^2, x^3, x^4 */
 } wait_sums;
 
-typedef struct wait_walker { /* a replica */
-  int32_t state;             /* -1: not begun, or cut */
-  bool entered;              /* the entry was seen */
+typedef struct wait_walker {            /* a replica */
+  int32_t state;                        /* -1: not begun, or cut */
+  int32_t recent[SEQUENCE_MOST], known; /* states visited, the newest first */
+  bool entered;                         /* the entry was seen */
   double since;
   int64_t next;                                  /* index of the chunk that joins on */
   double start[WAITS_PASSAGES * WAITS_PASSAGES]; /* [j][i] first entry of i since j was left; NaN none */
@@ -31,10 +32,11 @@ typedef struct wait_walker { /* a replica */
 struct waits {
   int32_t nslot, ndir, passages; /* passages: states they are followed between, 0 none */
   int64_t replicas;
-  int32_t *from, *to;   /* (ndir) */
-  wait_sums *visit;     /* (nslot) */
-  wait_sums *passage;   /* (passages x passages) from i to j */
-  int64_t *bin;         /* (nslot x WAITS_BINS) */
+  int32_t *from, *to; /* (ndir) */
+  wait_sums *visit;   /* (nslot) */
+  wait_sums *passage; /* (passages x passages) from i to j */
+  int64_t *bin;       /* (nslot x WAITS_BINS) */
+  sequences *row;
   wait_walker **walker; /* (replicas) NULL: not under way */
 };
 
@@ -53,8 +55,9 @@ ness_status waits_create(const ness_network *net, int64_t replicas, waits **out)
   self->visit = mem_zero((size_t)net->nslot + 1, sizeof *self->visit);
   self->passage = mem_zero(WAITS_PASSAGES * WAITS_PASSAGES, sizeof *self->passage);
   self->bin = mem_zero((size_t)net->nslot * WAITS_BINS + 1, sizeof *self->bin);
+  self->row = sequences_create();
   self->walker = mem_zero((size_t)replicas + 1, sizeof(wait_walker *));
-  if (!self->from || !self->to || !self->visit || !self->passage || !self->bin || !self->walker) {
+  if (!self->from || !self->to || !self->visit || !self->passage || !self->bin || !self->row || !self->walker) {
     waits_free(self);
     *out = NULL;
     return NESS_NOMEM;
@@ -72,6 +75,7 @@ void waits_free(waits *self)
   mem_free(self->visit);
   mem_free(self->passage);
   mem_free(self->bin);
+  sequences_free(self->row);
   mem_free(self->walker);
   mem_free(self);
 }
@@ -100,6 +104,8 @@ static void walker_reset(wait_walker *at, int32_t state, double t)
 {
   at->state = state;
   at->entered = false;
+  at->recent[0] = state;
+  at->known = 1;
   at->since = t;
   for (int32_t k = 0; k < WAITS_PASSAGES * WAITS_PASSAGES; k++) at->start[k] = (double)NAN;
 }
@@ -116,7 +122,7 @@ static void passages_turn(waits *self, wait_walker *at, int32_t state, double t)
   }
 }
 
-static void jump(waits *self, wait_walker *at, int32_t to, double t)
+static bool jump(waits *self, wait_walker *at, int32_t to, double t)
 {
   if (at->entered) {
     const double dwell = t - at->since;
@@ -127,6 +133,15 @@ static void jump(waits *self, wait_walker *at, int32_t to, double t)
   at->state = to;
   at->since = t;
   if (self->passages > 0) passages_turn(self, at, to, t);
+  memmove(at->recent + 1, at->recent, (SEQUENCE_MOST - 1) * sizeof *at->recent);
+  at->recent[0] = to;
+  at->known += at->known < SEQUENCE_MOST;
+  return sequences_add(self->row, at->recent, at->known);
+}
+
+const sequences *waits_sequences(const waits *self)
+{
+  return self->row;
 }
 
 ness_status waits_follow(waits *self, const dump_chunk *chunk)
@@ -143,8 +158,8 @@ ness_status waits_follow(waits *self, const dump_chunk *chunk)
   at->next = chunk->index + 1;
   for (int64_t r = 0; r < chunk->rows && at->state >= 0; r++) {
     const int32_t d = dump_row_dir(chunk, r);
-    if (self->from[d] == at->state) jump(self, at, self->to[d], chunk->row_time[r]);
-    else at->state = -1; /* the events do not fit the counts: whoever adds them up says so */
+    if (self->from[d] != at->state) at->state = -1; /* the events do not fit the counts: whoever adds them up says so */
+    else if (!jump(self, at, self->to[d], chunk->row_time[r])) return NESS_NOMEM;
   }
   if (!chunk->last) return NESS_OK;
   mem_free(at);

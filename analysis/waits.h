@@ -2,6 +2,7 @@
 #ifndef ANALYSIS_WAITS_H
 #define ANALYSIS_WAITS_H
 
+#include "analysis/sequences.h"
 #include "engine/dump/dump.h"
 
 typedef struct waits waits;
@@ -12,5 +13,6 @@ ness_status waits_create(const ness_network *net, int64_t replicas, waits **out)
 void waits_free(waits *self);
 /* A chunk of level events with n0, row_time and row_dir_stored, in the order of each replica. One thread. */
 ness_status waits_follow(waits *self, const dump_chunk *chunk);
+const sequences *waits_sequences(const waits *self); /* of the states visited */
 
 #endif
