@@ -236,6 +236,8 @@ void fluxes_doc(const analysis *all, doc_node *root);
 ness_status transduction_doc(const analysis *all, const basis *cycles, doc_node *root);
 ness_status noise_doc(const analysis *all, doc_node *root); /* noise.c */
 
+#define BOUND_FAR 100 /* a chi-square or T^2 so far out needs no law of what is next to equilibrium */
+
 void waits_doc(const analysis *all, doc_node *root);       /* waits.c */
 void sequences_doc(const analysis *all, doc_node *parent); /* sequences.c */
 

@@ -147,6 +147,7 @@ static ness_status analyze_stream(whole *self, const char *path, const ness_anal
   if (!status) status = counting_create(&from->plan, &self->counted, &unwatched);
   if (!status && self->past) status = waits_create(net, run->replicas, &self->waited);
   if (!status) status = source_read(from, path, options, self->loop, self->past, self->waited, self->counted, diags);
+  if (!status && self->waited) status = waits_finish(self->waited);
   if (!status && self->past) status = memory_finish(self->past, &self->past_result);
   if (status) return status;
   const analysis view = {.path = path,

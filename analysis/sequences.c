@@ -5,7 +5,8 @@
  * waiting times tell is not in it. Invariant: counts are whole numbers, added in the order of the file.
  * Counts by SEQUENCE_BLOCKS stripes of jumps give jackknife error and bias; next to equilibrium N D_n / 2 is about
  * chi-square with a degree for each pair, and the low end is the smaller of both. A row never seen in reverse counts as
- * half a time there. Cost: three look-ups a jump, 30 ns; memory by different rows, SEQUENCE_ROWS at most. */
+ * half a time there. Cost: 2 ns a jump, with more than SEQUENCE_FEW states three look-ups; memory by different rows,
+ * SEQUENCE_ROWS at most. */
 #include "analysis/sequences.h"
 #include "analysis/analysis.h"
 #include "analysis/loops_inside.h"
@@ -13,7 +14,9 @@
 #include <math.h>
 
 #define SEQUENCE_BLOCKS 16
-#define SEQUENCE_STRIPE 64 /* jumps */
+#define SEQUENCE_STRIPE 64                     /* jumps */
+#define SEQUENCE_FEW 12                        /* states whose rows are counted in place */
+#define SEQUENCE_JUMPS_MOST (INT64_C(1) << 20) /* of more states */
 #define SEQUENCE_ROWS (INT64_C(1) << 18)
 #define SEQUENCE_JUMPS 256 /* at least, for an estimate */
 
@@ -23,15 +26,30 @@ typedef struct sequence_row { /* states in a row, and how often */
 } sequence_row;
 
 struct sequences {
+  int32_t states; /* of few: whole rows are counted in `dense` and put among the others at the end */
+  int64_t *dense; /* (states^SEQUENCE_MOST x SEQUENCE_BLOCKS) or NULL */
   loop_map place;
   sequence_row *row;
   int64_t rows, room, jumps;
   bool over; /* too many rows */
 };
 
-sequences *sequences_create(void)
+static int64_t dense_rows(const sequences *self)
 {
-  return mem_zero(1, sizeof(sequences));
+  int64_t rows = 1;
+  for (int32_t n = 0; n < SEQUENCE_MOST; n++) rows *= self->states;
+  return rows;
+}
+
+sequences *sequences_create(int32_t states)
+{
+  sequences *const self = mem_zero(1, sizeof *self);
+  if (!self || states > SEQUENCE_FEW) return self;
+  self->states = states;
+  self->dense = mem_zero((size_t)dense_rows(self) * SEQUENCE_BLOCKS + 1, sizeof *self->dense);
+  if (self->dense) return self;
+  mem_free(self);
+  return NULL;
 }
 
 void sequences_free(sequences *self)
@@ -39,10 +57,11 @@ void sequences_free(sequences *self)
   if (!self) return;
   loop_map_free(&self->place);
   mem_free(self->row);
+  mem_free(self->dense);
   mem_free(self);
 }
 
-static bool count_row(sequences *self, uint64_t key)
+static bool count_row(sequences *self, uint64_t key, int64_t block, double by)
 {
   const int64_t *known = loop_map_find(&self->place, key);
   int64_t at = known ? *known : self->rows;
@@ -55,19 +74,47 @@ static bool count_row(sequences *self, uint64_t key)
       return false;
     self->row[self->rows++] = (sequence_row){.key = key};
   }
-  self->row[at].count[self->jumps / SEQUENCE_STRIPE % SEQUENCE_BLOCKS] += 1;
+  self->row[at].count[block] += by;
+  return true;
+}
+
+/* The newest states of a row, two of them and more. */
+static bool count_rows(sequences *self, const int32_t *recent, int32_t known, int64_t block, double by)
+{
+  uint64_t key = 0;
+  for (int32_t n = 0; n < known; n++) {
+    key |= (uint64_t)(recent[n] + 1) << (16 * n);
+    if (n > 0 && !count_row(self, key, block, by)) return false;
+  }
   return true;
 }
 
 bool sequences_add(sequences *self, const int32_t *recent, int32_t known)
 {
-  uint64_t key = 0;
-  if (self->over) return true;
-  for (int32_t n = 0; n < known && n < SEQUENCE_MOST; n++) {
-    key |= (uint64_t)(recent[n] + 1) << (16 * n);
-    if (n > 0 && !count_row(self, key)) return false;
-  }
+  const int64_t block = self->jumps / SEQUENCE_STRIPE % SEQUENCE_BLOCKS;
+  if (self->over || (!self->dense && self->jumps == SEQUENCE_JUMPS_MOST)) return true;
   self->jumps++;
+  if (!self->dense || known < SEQUENCE_MOST) return count_rows(self, recent, known, block, 1);
+  int64_t at = 0;
+  for (int32_t n = 0; n < SEQUENCE_MOST; n++) at = at * self->states + recent[n];
+  self->dense[at * SEQUENCE_BLOCKS + block]++;
+  return true;
+}
+
+bool sequences_finish(sequences *self)
+{
+  const int64_t rows = self->dense ? dense_rows(self) : 0;
+  for (int64_t at = 0; at < rows; at++) {
+    int32_t recent[SEQUENCE_MOST];
+    int64_t rest = at;
+    for (int32_t n = SEQUENCE_MOST - 1; n >= 0; n--, rest /= self->states) recent[n] = (int32_t)(rest % self->states);
+    for (int64_t b = 0; b < SEQUENCE_BLOCKS; b++) {
+      const int64_t count = self->dense[at * SEQUENCE_BLOCKS + b];
+      if (count > 0 && !count_rows(self, recent, SEQUENCE_MOST, b, (double)count)) return false;
+    }
+  }
+  mem_free(self->dense);
+  self->dense = NULL;
   return true;
 }
 
@@ -133,7 +180,11 @@ static sequence_bound bound_of(const analysis *all, const sequences *self, int32
   const double value = blocks * raw - (blocks - 1) * mean, previous = blocks * before - (blocks - 1) * less;
   const double error = sqrt(square * (blocks - 1) / blocks);
   const double student = value - stat_student_quantile(1 - tail, blocks - 1) * error;
-  const double square_low = pairs > 0 ? 2 * stat_f_lambda(raw * rows / 2 / pairs, 1 - tail, pairs, INFINITY) / rows : 0;
+  const double chi = raw * rows / 2;
+  const bool far = chi > BOUND_FAR + 20 * pairs; /* the jackknife alone holds there */
+  const double square_low = far         ? INFINITY
+                            : pairs > 0 ? 2 * stat_f_lambda(chi / pairs, 1 - tail, pairs, INFINITY) / rows
+                                        : 0;
   return (sequence_bound){.value = value / (n - 1),
                           .error = error / (n - 1),
                           .low = fmax(0, fmin(student, square_low)) / (n - 1),

@@ -9,9 +9,10 @@
 
 typedef struct sequences sequences;
 
-sequences *sequences_create(void); /* NULL when memory is out */
+sequences *sequences_create(int32_t states); /* NULL when memory is out */
 void sequences_free(sequences *self);
 /* A jump: the `known` states of the trajectory up to now, the newest first. One thread; false when memory is out. */
 bool sequences_add(sequences *self, const int32_t *recent, int32_t known);
+bool sequences_finish(sequences *self); /* after the last jump; false when memory is out */
 
 #endif

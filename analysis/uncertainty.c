@@ -68,7 +68,8 @@ static estimate bound_at(bound_work *self, int32_t level, double confidence)
   estimate out = estimate_jackknife(all, factor * raw, self->without, (double)NAN, &bias);
   const double low = out.value - (dof > 0 ? stat_student_quantile(confidence, dof) : INFINITY) * out.error;
   const double f = d > 0 ? (n - d) / (d * (n - 1)) * n * raw : 0;
-  const double noncentral = d > 0 ? factor * stat_f_lambda(f, confidence, d, n - d) / n : 0;
+  const bool far = n * raw > BOUND_FAR + 20 * d; /* the jackknife alone holds there */
+  const double noncentral = far ? INFINITY : d > 0 ? factor * stat_f_lambda(f, confidence, d, n - d) / n : 0;
   out.low = fmax(0, fmin(low, noncentral));
   if (isnan(low)) out.low = 0;
   return out;

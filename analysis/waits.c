@@ -55,7 +55,7 @@ ness_status waits_create(const ness_network *net, int64_t replicas, waits **out)
   self->visit = mem_zero((size_t)net->nslot + 1, sizeof *self->visit);
   self->passage = mem_zero(WAITS_PASSAGES * WAITS_PASSAGES, sizeof *self->passage);
   self->bin = mem_zero((size_t)net->nslot * WAITS_BINS + 1, sizeof *self->bin);
-  self->row = sequences_create();
+  self->row = sequences_create(net->nslot);
   self->walker = mem_zero((size_t)replicas + 1, sizeof(wait_walker *));
   if (!self->from || !self->to || !self->visit || !self->passage || !self->bin || !self->row || !self->walker) {
     waits_free(self);
@@ -137,6 +137,11 @@ static bool jump(waits *self, wait_walker *at, int32_t to, double t)
   at->recent[0] = to;
   at->known += at->known < SEQUENCE_MOST;
   return sequences_add(self->row, at->recent, at->known);
+}
+
+ness_status waits_finish(waits *self)
+{
+  return sequences_finish(self->row) ? NESS_OK : NESS_NOMEM;
 }
 
 const sequences *waits_sequences(const waits *self)

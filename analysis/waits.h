@@ -13,6 +13,7 @@ ness_status waits_create(const ness_network *net, int64_t replicas, waits **out)
 void waits_free(waits *self);
 /* A chunk of level events with n0, row_time and row_dir_stored, in the order of each replica. One thread. */
 ness_status waits_follow(waits *self, const dump_chunk *chunk);
+ness_status waits_finish(waits *self);               /* after the last chunk */
 const sequences *waits_sequences(const waits *self); /* of the states visited */
 
 #endif
