@@ -234,7 +234,6 @@ ness_status entropy_doc(const analysis *all, const basis *cycles, const balance 
 void fluxes_doc(const analysis *all, doc_node *root);
 /* transduction.c: which flows drive and which are driven; nothing for records and for rates given by formulas. */
 ness_status transduction_doc(const analysis *all, const basis *cycles, doc_node *root);
-ness_status noise_doc(const analysis *all, doc_node *root); /* noise.c */
 
 #define BOUND_FAR 100 /* a chi-square or T^2 so far out needs no law of what is next to equilibrium */
 
