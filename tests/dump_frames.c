@@ -165,7 +165,7 @@ static void test_round_trip(void)
     round_trip(3, level, 777);
     round_trip(200, level, 40); /* directions in u16 */
   }
-  round_trip(40000, DUMP_EVENTS, 100); /* and in i32; tables left out of the run frame */
+  round_trip(40000, DUMP_EVENTS, 100);         /* and in i32; tables left out of the run frame */
   ness_network *large = sample_network(60000); /* of which a chunk holds more than a megabyte once */
   CHECK(dump_chunk_rows(large, DUMP_EVENTS) >= 40000 && dump_chunk_rows(large, DUMP_FLUX) == 1);
   network_free(large);
