@@ -77,7 +77,7 @@ typedef struct group {
 
 typedef struct composition_work {
   int32_t leaves, steps;
-  bool plain;            /* all rates QUAD */
+  bool plain;            /* all rates QUAD, by shared constants */
   bool stale;            /* the bound has to be made anew */
   int32_t bad;           /* leaves that are */
   int32_t top, pool;     /* of `member`: used, and all */
@@ -93,7 +93,7 @@ typedef struct composition_work {
   uint32_t constants; /* a power of two */
   double *constant;   /* (constants) of rates, each once where its bits say, 0 nothing; the first is 0 */
   double *own;        /* (leaves) those that found no place there */
-  rate_law *law;      /* (leaves) unless plain */
+  rate_law *law;      /* (leaves) where a rate is not QUAD, else NULL */
   double *scratch;    /* (tape_max) */
 } composition_work;
 
@@ -233,7 +233,9 @@ COMPOSITION_INLINE void group_drop(composition_work *w, int32_t at, int32_t plac
   const int32_t last = w->member[self->start + --self->members];
   w->member[self->start + place] = last;
   w->leaf[last].place = place;
-  COMPOSITION_FETCH(&w->leaf[w->member[self->start + self->members - (self->members > 0)]]); /* the next to move */
+  if (w->leaves >= FAR_LEAVES && self->members > 0) {
+    COMPOSITION_FETCH(&w->leaf[w->member[self->start + self->members - 1]]); /* the next to move */
+  }
   w->stale |= self->members <= self->low;
 }
 
@@ -266,16 +268,16 @@ COMPOSITION_INLINE void leaf_move(composition_work *w, int32_t which, int32_t to
 
 /* --- rates --- */
 
-COMPOSITION_INLINE double leaf_quad(const composition_work *w, int32_t which, const int64_t *n)
+COMPOSITION_INLINE double leaf_quad(const composition_work *w, int32_t which, const int64_t *n, bool plain)
 {
   const leaf *const l = &w->leaf[which];
-  return rate_pair(l->k == OWN ? w->own[which] : w->constant[l->k], n[l->a], n[l->b] - l->equal);
+  return rate_pair(!plain && l->k == OWN ? w->own[which] : w->constant[l->k], n[l->a], n[l->b] - l->equal);
 }
 
 COMPOSITION_INLINE double leaf_rate(const composition_work *w, const ness_network *net, int32_t which, const int64_t *n,
                                     bool plain)
 {
-  return plain || w->leaf[which].quad ? leaf_quad(w, which, n) : rate_any(&w->law[which], net, n, w->scratch);
+  return plain || w->leaf[which].quad ? leaf_quad(w, which, n, plain) : rate_any(&w->law[which], net, n, w->scratch);
 }
 
 /* Changes, and behind them dependencies. */
@@ -287,7 +289,7 @@ COMPOSITION_INLINE const int32_t *effect_list(const composition_work *w, const e
 /* The index in fwd:bwd. */
 COMPOSITION_INLINE int32_t leaf_count(const composition_work *w, int32_t which)
 {
-  return which / 2 + (which % 2 ? w->steps : 0);
+  return (which >> 1) + (which & 1 ? w->steps : 0);
 }
 
 /* --- compiling --- */
@@ -341,6 +343,7 @@ static size_t work_layout(const ness_network *net, char *base, composition_work 
   w->constant = carve_take(&memory, w->constants, sizeof *w->constant);
   w->own = carve_take(&memory, leaves, sizeof *w->own);
   w->law = carve_take(&memory, w->plain ? 0 : leaves, sizeof *w->law);
+  w->law = w->plain ? NULL : w->law;
   w->scratch = carve_take(&memory, (size_t)net->tape_max, sizeof *w->scratch);
   return memory.failed || pool > INT32_MAX || spill > INT32_MAX ? SIZE_MAX : memory.end;
 }
@@ -410,7 +413,8 @@ static void composition_start(void *work, const ness_network *net)
                           .quad = law.quad.kind == RATE_QUAD || !open,
                           .tape = tape && open && rate_open(net, dir ^ 1)};
     w->own[dir] = law.quad.k;
-    if (!w->plain && open) {
+    w->plain = w->plain && place != OWN;
+    if (w->law && open) {
       w->law[dir] = law;
     }
   }
@@ -503,15 +507,15 @@ COMPOSITION_INLINE void trials_fetch(const composition_work *w, const ssa_replic
     COMPOSITION_FETCH(replica->n + w->leaf[met->seen].a);
     COMPOSITION_FETCH(replica->n + w->leaf[met->seen].b);
   }
-  if (tried->seen >= 0 && w->leaf[tried->seen].quad && tried->height >= leaf_quad(w, tried->seen, replica->n)) {
+  if (tried->seen >= 0 && w->leaf[tried->seen].quad && tried->height >= leaf_quad(w, tried->seen, replica->n, false)) {
     tried->seen = -1;
   }
   if (tried->seen >= 0) {
-    COMPOSITION_FETCH(w->effect + tried->seen / 2);
+    COMPOSITION_FETCH(w->effect + (tried->seen >> 1));
     COMPOSITION_FETCH(replica->fwd + leaf_count(w, tried->seen));
   }
   if (sure->seen >= 0) {
-    effect_fetch(w, replica, &w->effect[sure->seen / 2]);
+    effect_fetch(w, replica, &w->effect[sure->seen >> 1]);
   }
 }
 
@@ -613,9 +617,9 @@ COMPOSITION_INLINE ssa_pause composition_run(ssa_replica *self, const ness_netwo
     if (height >= rate) {
       continue;
     }
-    const effect *const does = &w->effect[which / 2];
+    const effect *const does = &w->effect[which >> 1];
     const int32_t *list = effect_list(w, does);
-    const int32_t changes = does->changes, deps = does->deps, sign = which % 2 ? -1 : 1;
+    const int32_t changes = does->changes, deps = does->deps, sign = which & 1 ? -1 : 1;
     for (int32_t i = 0; i < changes; i++, list += 2) {
       slot_change(&slots[list[0]], &n[list[0]], sign * list[1], t);
     }
