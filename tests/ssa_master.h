@@ -95,7 +95,7 @@ static inline void master_evolve(const master *self, double t, double *p, double
                                                                      master_memory(MASTER_STATES, sizeof *now);
   for (int s = 0; s < self->states; s++) fast = fmax(fast, self->leave[s]);
   now[0] = 1;
-  for (int k = 0; before < 1 - 1e-13 && k < 10 * fast * t + 1000; k++) {
+  for (int k = 0; k < fast * t + 9 * sqrt(fast * t) + 30; k++) { /* the others are less than 1e-13 together */
     const double weight = exp(k * log(fast * t) - fast * t - lgamma(k + 1.0));
     before += weight;
     for (int s = 0; s < self->states; s++) {
