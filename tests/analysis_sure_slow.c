@@ -1,8 +1,8 @@
 /* The table of docs/questions/how-sure.md: a thousand data sets (or as many as the argument says; a second one takes
  * one record by its number) of each of several networks, in equilibrium, near it and far from it, in short and long
  * records; how often each test cries wolf at its 5 % level and how often each interval of 95 % holds the exact value,
- * per cent. One binomial error of a thousand is 0.7. What is known to fall short is named in that page and bounded here
- * as it was found, with four errors. */
+ * per cent. One binomial error of a thousand is 0.7. The checks here are loose: four errors and a point or more; what
+ * is known to fall short is named in that page. */
 #include "analysis_coverage.h"
 
 static char path[256];
