@@ -12,7 +12,7 @@
 
 #include "engine/dump/dump.h"
 
-#define MEMORY_EVENTS (INT64_C(1) << 23) /* of a dump that are looked at: enough to see what matters */
+#define MEMORY_EVENTS (INT64_C(1) << 21) /* of a dump that are looked at: enough to see what matters */
 #define MEMORY_TESTS 4
 
 typedef struct memory_counts memory_counts;
