@@ -4,8 +4,6 @@ once, prints one line with its version, and then answers each line {"time", "rep
 import json
 import os
 import resource
-import statistics
-import subprocess
 import sys
 from pathlib import Path
 
@@ -39,9 +37,3 @@ def serve(build):
             took, result = result
         answer = {"seconds": took, "finals": [[float(n) for n in f] for f in finals(result)] if ask["final"] else []}
         print(json.dumps(answer), file=out, flush=True)
-
-
-def start_up(command):
-    """What a program takes before the first event, in the median: short runs are told from it."""
-    once = lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return statistics.median(seconds(once)[0] for _ in range(9))

@@ -1,10 +1,10 @@
-"""ness by its command; the variant is a --method. Its start and the reading of the model are taken off."""
+"""ness by its command; the variant is a --method."""
 import csv
 import json
 import os
 import subprocess
 
-from adapter import seconds, serve, start_up
+from adapter import seconds, serve
 
 
 def build(job, folder, method):
@@ -13,14 +13,13 @@ def build(job, folder, method):
     command = [os.environ["NESS"], "run", str(model), "--threads", "1", "--json"]
     if method:
         command += ["--method", method]
-    before = start_up([*command, "--level", "summary", "--replicas", "1", "--time", "1e-9"])
     last = {}
 
     def run(time, replicas, seed):
         last.update(time=time, replicas=replicas, seed=seed)
         size = ["--time", repr(time), "--replicas", str(replicas), "--seed", str(seed)]
         took, done = seconds(lambda: subprocess.run([*command, "--level", "summary", *size], check=True, capture_output=True))
-        return took - before, json.loads(done.stdout)["run"]["events"]
+        return took, json.loads(done.stdout)["run"]["events"]
 
     def finals(events):
         """The same replicas once more, with their last states kept; the first row tells how many events they took."""
