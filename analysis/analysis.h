@@ -94,6 +94,9 @@ ness_status stream_run(dump_reader *reader, const tally_plan *plan, const ness_a
                        loops *loop, memory_counts *past, waits *waited, counting *windows, ness_diags *diags,
                        stream_sums *out);
 /* What other sources of chunks do as well: adds the sums of a chunk, and makes batches of the units once all is in. */
+/* Takes the loops of a chunk whose segments are in `sums`. Any thread, each with its own counter. */
+ness_status stream_follow(const tally_plan *plan, loops *loop, loop_walker *walker, loop_counter *counter,
+                          const dump_chunk *chunk, const tally *sums, loop_tally *out);
 void stream_add(stream_sums *self, const tally_plan *plan, const tally *sums);
 ness_status stream_batches(stream_sums *self, const tally_plan *plan);
 void stream_sums_free(stream_sums *self);

@@ -107,16 +107,23 @@ static void job_count(const stream *self, job *at)
   if (!at->status && at->watch) at->status = counting_chunk(self->counted, &at->chunk, &at->windows);
 }
 
+ness_status stream_follow(const tally_plan *plan, loops *loop, loop_walker *walker, loop_counter *counter,
+                          const dump_chunk *chunk, const tally *sums, loop_tally *out)
+{
+  ness_status status = loop_enter(loop, walker, chunk, out);
+  for (int64_t k = 0; !status && k < sums->segments; k++) {
+    const tally_segment *const segment = &sums->segment[k];
+    status =
+        loop_follow(loop, walker, counter, chunk, segment->from, segment->to, tally_batch(plan, segment->unit), out);
+  }
+  return status;
+}
+
 static void job_follow(const stream *self, job *at)
 {
   if (at->status || !at->walker) return;
-  loop_counter *const counter = self->counter[omp_get_thread_num()];
-  at->status = loop_enter(self->loop, at->walker, &at->chunk, &at->loops);
-  for (int64_t k = 0; !at->status && k < at->sums.segments; k++) {
-    const tally_segment *const segment = &at->sums.segment[k];
-    at->status = loop_follow(self->loop, at->walker, counter, &at->chunk, segment->from, segment->to,
-                             tally_batch(self->plan, segment->unit), &at->loops);
-  }
+  at->status = stream_follow(self->plan, self->loop, at->walker, self->counter[omp_get_thread_num()], &at->chunk,
+                             &at->sums, &at->loops);
 }
 
 /* Makes jobs of the chunks, chains those of each replica, finds walkers and what came before. Quadratic in the window,

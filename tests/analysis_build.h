@@ -82,4 +82,19 @@ static inline ness_doc *run_and_analyze(const ness_network *net, const ness_simu
   return doc;
 }
 
+/* Four states in a ring and a chord, two independent cycles; drive 0: in equilibrium. */
+static inline ness_network *square_with_chord(double drive)
+{
+  network_builder *b = builder_create("chord", 0);
+  int32_t s[4];
+  const char *const names[4] = {"E1", "E2", "E3", "E4"};
+  for (int k = 0; k < 4; k++) s[k] = add_slot(b, names[k], k == 0, MODEL_NO_MAX);
+  add_move(b, "a", s[0], s[1], 2 * exp(drive), 1);
+  add_move(b, "b", s[1], s[2], 1.5, 1);
+  add_move(b, "c", s[2], s[0], 1, 3);
+  add_move(b, "d", s[2], s[3], 1, 2);
+  add_move(b, "e", s[3], s[0], 2, 3);
+  return finish(b);
+}
+
 #endif

@@ -8,20 +8,6 @@
 static char path[256];
 static int sets = 1000;
 
-static ness_network *chord(double drive)
-{
-  network_builder *b = builder_create("chord", 0);
-  int32_t s[4];
-  const char *const names[4] = {"E1", "E2", "E3", "E4"};
-  for (int k = 0; k < 4; k++) s[k] = add_slot(b, names[k], k == 0, MODEL_NO_MAX);
-  add_move(b, "a", s[0], s[1], 2 * exp(drive), 1);
-  add_move(b, "b", s[1], s[2], 1.5, 1);
-  add_move(b, "c", s[2], s[0], 1, 3);
-  add_move(b, "d", s[2], s[3], 1, 2);
-  add_move(b, "e", s[3], s[0], 2, 3);
-  return finish(b);
-}
-
 /* Fuel of 4 kT lifts a load of 2 kT, and one way back lets it fall: tight but for the slip. */
 static ness_network *motor(void)
 {
@@ -88,11 +74,11 @@ int main(int count, char **word)
   if (count > 1) sets = atoi(word[1]);
   test_path(path, "sure");
   const scenario all[] = {
-      {"ring with chord, at rest, short", chord(0), "events", 4, true},
-      {"ring with chord, at rest, long", chord(0), "events", 40, true},
-      {"ring with chord, 0.3 kT, short", chord(0.3), "events", 4, false},
-      {"ring with chord, 0.3 kT, long", chord(0.3), "events", 40, false},
-      {"ring with chord, 3 kT, short", chord(3), "events", 4, false},
+      {"ring with chord, at rest, short", square_with_chord(0), "events", 4, true},
+      {"ring with chord, at rest, long", square_with_chord(0), "events", 40, true},
+      {"ring with chord, 0.3 kT, short", square_with_chord(0.3), "events", 4, false},
+      {"ring with chord, 0.3 kT, long", square_with_chord(0.3), "events", 40, false},
+      {"ring with chord, 3 kT, short", square_with_chord(3), "events", 4, false},
       {"catalysed exchange, at rest, short", catalysed(1, 2, 0.7, 1.4, 3), "summary", 10, true},
       {"catalysed exchange, at rest, long", catalysed(1, 2, 0.7, 1.4, 3), "summary", 100, true},
       {"fuel cycle, ln 10 kT, long", fuel_cycle(1, 10, 5, 0.05, 4, false), "summary", 40, false},

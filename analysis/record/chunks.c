@@ -54,13 +54,8 @@ static void job_count(const chunks *self, job *at)
 static void job_follow(const chunks *self, job *at)
 {
   if (at->status || !at->walker) return;
-  loop_counter *const counter = self->counter[omp_get_thread_num()];
-  at->status = loop_enter(self->loop, at->walker, &at->chunk, &at->loops);
-  for (int64_t k = 0; !at->status && k < at->sums.segments; k++) {
-    const tally_segment *const segment = &at->sums.segment[k];
-    at->status = loop_follow(self->loop, at->walker, counter, &at->chunk, segment->from, segment->to,
-                             tally_batch(self->plan, segment->unit), &at->loops);
-  }
+  at->status = stream_follow(self->plan, self->loop, at->walker, self->counter[omp_get_thread_num()], &at->chunk,
+                             &at->sums, &at->loops);
 }
 
 static ness_status job_fold(chunks *self, job *at)

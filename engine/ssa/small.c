@@ -1,7 +1,7 @@
 /* The direct method for small networks, one replica at a time (small.h says what an event is). Networks of few states
  * are looked up (states.h), those of mass action up to the second order go abreast (abreast.h); here are the others,
- * with bounds, third order and tapes. Waits and choices come in blocks. Invariant: a pause leaves no trace; the stream
- * stands before the pair of the next event, or, with a wait pending, rng_event does. */
+ * with bounds, third order and tapes. Waits and choices come from a ring. Invariant: a pause leaves no trace; the
+ * stream stands before the pair of the next event, or, with a wait pending, rng_event does. */
 #include "engine/base/simd.h"
 #include "engine/model/tape.h"
 #include "engine/ssa/single.h"
