@@ -7,7 +7,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.bash" "$1" "$2"
 
 # table NAME TEXT: the text as a file.
-table() { printf "$2" >"$1"; }
+table() { printf '%b' "$2" >"$1"; }
 # look FILE OPTION...: verdict, record and states of the analysis, or what went wrong.
 look() {
   printf '$ ness analyze'
