@@ -72,7 +72,7 @@ ness_status law_create(const ness_network *net, const cme_solution *exact, stead
   int64_t cells = 0;
   for (int32_t p = 0; p < exact->nparts; p++) {
     const cme_part *const part = &exact->parts[p];
-    if (!part->p || part->classes.count != 1) return NESS_OK;
+    if (!part->p || part->classes.count != 1 || part->driven) return NESS_OK;
     if (part->kind == CME_COUNTS) cells += (int64_t)part->states.n * (part->nslot + 1);
   }
   if (exact->nparts == 0 || cells > LAW_CELLS) return NESS_OK;

@@ -8,6 +8,7 @@ import tempfile
 program = pathlib.Path(sys.argv[1]).resolve() / "ness"
 HEAD = "model bad\nunits natural\n"
 SI = "model bad\ntemperature 300 [K]\n"
+PROCESS = HEAD + "param V = 0\nspecies A = 1, B = 0\nr: A <-> B @ exp(V), 1\n"
 # name, text, exit code, what stderr must hold
 CASES = [
     ("unknown species", HEAD + "species A = 1\nr: A <-> B @ 1, 2\n", 3, ":4:10: error: no species, state, ion or bath has the name B"),
@@ -40,7 +41,20 @@ CASES = [
     ("empty range", HEAD + "species X[3..1] = 1\nr: X[3] -> 0 @ 1\n", 3, "is empty"),
     ("huge range", HEAD + "species X[1..900000000] = 1\nr: X[1] -> 0 @ 1\n", 3, "too long"),
     ("no temperature", "model bad\nprotein P { state A  state B energy = 1 kT }\nr: A <-> B @ ldb(k0 = 1 [1/s])\n", 3, "temperature"),
-    ("later feature", HEAD + "process V telegraph(low = 0)\n", 3, "not in this version"),
+    ("later feature", HEAD + "capacitor V between a, b\n", 3, "not in this version"),
+    ("process kind", PROCESS + "process V telegraf(low = 0)\n", 3, "did you mean telegraph?"),
+    ("process number", PROCESS + "process V telegraph(low = 0, high = 1, up = 1)\n", 3, "telegraph needs down"),
+    ("process rate", PROCESS + "process V telegraph(low = 0, high = 1, up = 0, down = 1)\n", 3, "up must be positive"),
+    ("process of a count", PROCESS + "process A telegraph(low = 0, high = 1, up = 1, down = 1)\n", 3, "no process can move it"),
+    ("process of nothing", PROCESS + "process W telegraph(low = 0, high = 1, up = 1, down = 1)\n", 3, "has the name W"),
+    ("process twice", PROCESS + 2*"process V telegraph(low = 0, high = 1, up = 1, down = 1)\n", 3, "has a process already, in line 6"),
+    ("process out of range", HEAD + "bath F = 1\nspecies A = 1, B = 0\nr: A + F <-> B @ 1, 1\nprocess F telegraph(low = -1, high = 1, up = 1, "
+     "down = 1)\n", 3, "this was at the level F.low"),
+    ("process unit", SI + "param V = 0 [mV]\nspecies A = 1, B = 0\nr: A <-> B @ exp(V/1 [mV])*1 [1/s], 1 [1/s]\n"
+     "process V telegraph(low = 1 [s], high = 1 [mV], up = 1 [1/s], down = 1 [1/s])\n", 3, "low is in V, this has s"),
+    ("process flip", PROCESS + "process V markov {\nlevel a = 0\nlevel b = 1\na -> b @ 1\n}\n", 3, "a flip goes both ways"),
+    ("process level", PROCESS + "process V markov {\nlevel a = 0\nlevel b = 1\na <-> c @ 1, 1\n}\n", 3, "c is no level of V"),
+    ("process grid", PROCESS + "process V ou(mean = 0, sd = 1, tau = 1, points = 5)\n", 3, "does not hold the process"),
     ("cycle does not close", HEAD + "species A = 1, B = 0\nr: A <-> B @ 1, 1\ncycle c: r\n", 3, "does not close"),
     ("assertion", HEAD + "species A = 1, B = 0\nr: A <-> B @ 1, 1\nassert 1 == 2\n", 4, "the assertion does not hold"),
     ("observable", HEAD + "species A = 1, B = 0\nr: A <-> B @ 1, 1\nobserve x = rate(r)*rate(r)\n", 3, "linear"),

@@ -56,7 +56,8 @@ static inline ness_network *sample_carrier(ness_diags *diags, ness_status *statu
                                  {NULL, NULL},
                                  NULL,
                                  lnk1,
-                                 0.1},
+                                 0.1,
+                                 0},
                                 {"drop",
                                  "Ei <-> Eo + Na.in",
                                  12,
@@ -74,6 +75,7 @@ static inline ness_network *sample_carrier(ness_diags *diags, ness_status *statu
                                  {NULL, NULL},
                                  NULL,
                                  (double)NAN,
+                                 0,
                                  0},
                                 {"make",
                                  "Ei -> Ei + 2 A",
@@ -92,6 +94,7 @@ static inline ness_network *sample_carrier(ness_diags *diags, ness_status *statu
                                  {NULL, NULL},
                                  NULL,
                                  (double)NAN,
+                                 0,
                                  0},
                                 {"decay",
                                  "A ->> 0",
@@ -110,6 +113,7 @@ static inline ness_network *sample_carrier(ness_diags *diags, ness_status *statu
                                  {tape, NULL},
                                  &half,
                                  (double)NAN,
+                                 0,
                                  0}};
   for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
     builder_step_add(b, &steps[i]);

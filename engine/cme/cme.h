@@ -3,7 +3,8 @@
  * The network is first split into parts that share no slot. A part in which every step moves one copy to another slot
  * by mass action without caps is N independent copies of one, solved as one and scaled; one in which reservoirs make
  * and remove such copies as well is solved as one copy with a place outside (its steady counts are independent and
- * Poisson). Every other part is enumerated. The numbers come from the solvers of engine/markov, each with a certified
+ * Poisson). N copies under inputs that flip are solved as one copy with the levels of the inputs. Every other part is
+ * enumerated. The numbers come from the solvers of engine/markov, each with a certified
  * bound on the relative error of every probability. */
 #ifndef ENGINE_CME_H
 #define ENGINE_CME_H
@@ -41,7 +42,9 @@ typedef struct cme_part {
   int32_t nstep;
   int32_t *step; /* (nstep) steps of this part, ascending */
   cme_kind kind;
-  int64_t copies; /* of CME_COPIES; CME_COUNTS: 1; CME_OPEN: 0 */
+  bool driven; /* CME_COUNTS of copies that are independent given the levels of processes, which they share: the states
+                  are those of one copy and the levels, and only means and rates follow from them */
+  int64_t copies; /* of CME_COPIES and driven ones; other CME_COUNTS: 1; CME_OPEN: 0 */
   double scale;   /* what rates and means of the states are multiplied with: copies, 1, or 1/p(outside) */
   cme_states states;
   int32_t nstart;       /* states that hold something at t = 0 (CME_OPEN: outside alone; it forgets its start) */
@@ -62,6 +65,11 @@ typedef struct cme_part {
 void cme_counts(const cme_part *self, int32_t state, int64_t *n);
 /* The transition of the way back of transition e out of state `from`, -1 none. */
 int64_t cme_back(const cme_part *self, int32_t from, int64_t e);
+/* What rates of a direction and means of a slot, by its id, are multiplied with: 1 for processes. */
+double cme_dir_scale(const ness_network *net, const cme_part *part, int32_t dir);
+double cme_slot_scale(const ness_network *net, const cme_part *part, int32_t slot);
+/* Whether a slot is a level of a process. */
+bool cme_is_level(const ness_network *net, int32_t slot);
 /* Net current of transition e out of state `from`, 1/s, of one copy. */
 double cme_current(const cme_part *self, int32_t from, int64_t e);
 

@@ -60,6 +60,7 @@ static bool cycle_work(search *self, const walk_graph *graph, const int32_t *tur
   for (int64_t k = 0; k < length; k++) {
     const int32_t step = graph->link[turn[k] / 2].step, times = self->times[step];
     self->times[step] = 0;
+    declared = declared && (times == 0 || net->step_proc[step] < 0); /* a process that goes round has its own ratio */
     for (int32_t w = net->work_start[step]; times && w < net->work_start[step + 1]; w++) {
       if (net->work_src[w] == undeclared) declared = declared && net->work_kt[w] == 0;
       else sum_add(&sum, times * net->work_kt[w]);

@@ -18,10 +18,20 @@ static ness_status ergodic_several(const ness_network *net, const cme_part *part
   return NESS_NUMERIC;
 }
 
+static ness_status ergodic_driven(const ness_network *net, const cme_part *part, ness_diags *diags)
+{
+  char name[160];
+  part_describe(net, part, name);
+  diag_add(diags, NESS_ERROR, "%s: %lld copies share a process, and were solved as one", name, (long long)part->copies);
+  diag_hint(diags, "means and rates are those of one copy times their number, but this is not: ask for one copy");
+  return NESS_NUMERIC;
+}
+
 ness_status ergodic_create(const ness_network *net, const cme_part *part, ness_diags *diags, ergodic *out)
 {
   *out = (ergodic){.part = part};
   if (part->classes.count != 1) return ergodic_several(net, part, diags);
+  if (part->driven) return ergodic_driven(net, part, diags);
   out->state = mem_zero((size_t)part->q.n + 1, sizeof *out->state);
   out->local = mem_zero((size_t)part->q.n + 1, sizeof *out->local);
   if (!out->state || !out->local) {

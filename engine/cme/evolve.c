@@ -53,6 +53,30 @@ static ness_status evolve_counts(void *context, int32_t index, const double *p)
   return NESS_OK;
 }
 
+/* Copies under inputs that they share: means, and for the inputs, which are one, their share of the start. */
+static ness_status evolve_driven(void *context, int32_t index, const double *p)
+{
+  evolve *const self = context;
+  const cme_part *const part = self->part;
+  double *const mean = self->out->mean + (int64_t)index * self->net->nslot;
+  double *const rate = self->out->dir_rate + (int64_t)index * 2 * self->net->nstep;
+  const double share = self->copies / (double)part->copies;
+  for (int32_t s = 0; s < part->q.n; s++) {
+    if (p[s] == 0) continue;
+    cme_counts(part, s, self->n);
+    for (int32_t i = 0; i < part->nslot; i++) {
+      const int32_t slot = part->slot[i];
+      if (self->n[slot] != 0)
+        mean[slot] += share * cme_slot_scale(self->net, part, slot) * p[s] * (double)self->n[slot];
+    }
+    for (int64_t e = part->q.start[s]; e < part->q.start[s + 1]; e++)
+      rate[part->dir[e]] += share * cme_dir_scale(self->net, part, part->dir[e]) * p[s] * part->q.rate[e];
+  }
+  for (int32_t i = 0; i < part->nslot; i++)
+    self->out->var[(int64_t)index * self->net->nslot + part->slot[i]] = (double)NAN;
+  return NESS_OK;
+}
+
 static ness_status evolve_copies(void *context, int32_t index, const double *p)
 {
   const evolve *const self = context;
@@ -86,9 +110,11 @@ static ness_status evolve_from(evolve *self, const chain *q, int32_t state, cons
   double *const p = mem_zero((size_t)q->n + 1, sizeof *p);
   if (!p) return NESS_NOMEM;
   p[state - self->first] = 1;
-  const ness_status status =
-      transient_run(q, options, p, self->out->time, self->out->ntimes,
-                    self->part->kind == CME_COUNTS ? evolve_counts : evolve_copies, self, &report);
+  const ness_status status = transient_run(q, options, p, self->out->time, self->out->ntimes,
+                                           self->part->driven               ? evolve_driven
+                                           : self->part->kind == CME_COUNTS ? evolve_counts
+                                                                            : evolve_copies,
+                                           self, &report);
   report_take(self, &report);
   mem_free(p);
   return status;
@@ -260,7 +286,15 @@ ness_status evolve_run(const ness_network *net, const cme_options *options, cons
     out->states += self.part->q.n;
     if (self.part->projection.used) out->outside = fmax(out->outside, self.part->projection.error);
     self.split = NULL;
-    if (out->entropy) status = split_create(net, &s.parts[p], &options->solve, &self.split);
+    if (out->entropy && self.part->driven) { /* what copies have in common has no entropy of each */
+      for (int32_t t = 0; t < ntimes; t++) out->entropy[t].total = out->entropy[t].medium = (double)NAN;
+      for (int32_t t = 0; t < ntimes; t++) out->entropy[t].system = out->entropy[t].adiabatic = (double)NAN;
+      for (int32_t t = 0; t < ntimes; t++) out->entropy[t].nonadiabatic = (double)NAN;
+      out->unsplit = SPLIT_PROCESS;
+      part_describe(net, self.part, out->unsplit_part);
+    } else if (out->entropy) {
+      status = split_create(net, &s.parts[p], &options->solve, &self.split);
+    }
     if (status == NESS_OK) status = evolve_part(&self, options, transient, diags);
     split_free(self.split);
   }

@@ -43,13 +43,39 @@ static int32_t step_join(const ness_network *net, int32_t step, int32_t *parent)
   return first;
 }
 
-/* Whether a direction exists not at all or takes exactly one copy of `slot` by mass action. */
+bool cme_is_level(const ness_network *net, int32_t slot)
+{
+  for (int32_t f = 0; f < net->nflip; f++) {
+    const int32_t s = net->flip_step[f];
+    for (int32_t k = net->change_start[s]; k < net->change_start[s + 1]; k++) {
+      if (net->change_slot[k] == slot) return true;
+    }
+  }
+  return false;
+}
+
+double cme_dir_scale(const ness_network *net, const cme_part *part, int32_t dir)
+{
+  return part->driven && net->step_proc[dir / 2] >= 0 ? 1 : part->scale;
+}
+
+double cme_slot_scale(const ness_network *net, const cme_part *part, int32_t slot)
+{
+  return part->driven && cme_is_level(net, slot) ? 1 : part->scale;
+}
+
+/* Whether a direction exists not at all or takes exactly one copy of `slot` by mass action, at any levels. */
 static bool takes_one(const ness_network *net, int32_t dir, int32_t slot)
 {
   if (net->dir_law[dir] == LAW_NONE) return true;
-  const int32_t k = net->react_start[dir];
-  return net->dir_law[dir] == LAW_MASS && net->react_start[dir + 1] == k + 1 && net->react_slot[k] == slot &&
-         net->react_mult[k] == 1;
+  if (net->dir_law[dir] != LAW_MASS) return false;
+  int32_t taken = 0;
+  for (int32_t k = net->react_start[dir]; k < net->react_start[dir + 1]; k++) {
+    if (net->react_mult[k] != 1) return false;
+    if (net->react_slot[k] != slot && !cme_is_level(net, net->react_slot[k])) return false;
+    taken += net->react_slot[k] == slot;
+  }
+  return taken == 1;
 }
 
 static bool step_moves_one(const ness_network *net, int32_t step)
@@ -57,8 +83,10 @@ static bool step_moves_one(const ness_network *net, int32_t step)
   const int32_t k = net->change_start[step], count = net->change_start[step + 1] - k;
   if (count == 0) { /* a channel that passes particles between reservoirs */
     const int32_t dir = net->dir_law[2 * step] == LAW_NONE ? 2 * step + 1 : 2 * step;
-    if (net->react_start[dir] == net->react_start[dir + 1]) return false;
-    const int32_t slot = net->react_slot[net->react_start[dir]];
+    int32_t first = net->react_start[dir];
+    while (first < net->react_start[dir + 1] && cme_is_level(net, net->react_slot[first])) first++;
+    if (first == net->react_start[dir + 1]) return false;
+    const int32_t slot = net->react_slot[first];
     return takes_one(net, 2 * step, slot) && takes_one(net, 2 * step + 1, slot);
   }
   if (count != 2 || net->change_by[k] + net->change_by[k + 1] != 0) return false;
@@ -100,13 +128,13 @@ static bool part_open(const ness_network *net, const cme_part *part)
   return exchanged;
 }
 
-/* The number of independent copies in a part; -1 when it must be enumerated. A cap that cannot be reached binds nobody.
- */
+/* The number of copies in a part that are independent, given the levels of processes where there are some; -1 when it
+ * must be enumerated. A cap that cannot be reached binds nobody. */
 static int64_t part_copies(const ness_network *net, const cme_part *part)
 {
   int64_t copies = 0;
   for (int32_t i = 0; i < part->nslot; i++) {
-    const int64_t count = net->slot_start[part->slot[i]];
+    const int64_t count = cme_is_level(net, part->slot[i]) ? 0 : net->slot_start[part->slot[i]];
     if (count > INT64_MAX - copies) return -1;
     copies += count;
   }
@@ -114,7 +142,8 @@ static int64_t part_copies(const ness_network *net, const cme_part *part)
     if (net->slot_max[part->slot[i]] < copies) return -1;
   }
   for (int32_t i = 0; i < part->nstep; i++) {
-    if (!step_off(net, part->step[i]) && !step_moves_one(net, part->step[i])) return -1;
+    if (net->step_proc[part->step[i]] >= 0 || step_off(net, part->step[i])) continue;
+    if (!step_moves_one(net, part->step[i])) return -1;
   }
   return copies > 0 && part->nslot > 1 ? copies : -1;
 }
@@ -164,9 +193,12 @@ ness_status parts_split(const ness_network *net, cme_solution *out)
   }
   for (int32_t p = 0; p < out->nparts; p++) {
     cme_part *const part = &out->parts[p];
-    part->copies = part_open(net, part) ? 0 : part_copies(net, part);
-    part->kind = part->copies == 0 ? CME_OPEN : part->copies > 0 ? CME_COPIES : CME_COUNTS;
-    if (part->kind == CME_COUNTS) part->copies = 1;
+    bool levels = false;
+    for (int32_t i = 0; i < part->nstep; i++) levels = levels || net->step_proc[part->step[i]] >= 0;
+    part->copies = !levels && part_open(net, part) ? 0 : part_copies(net, part);
+    part->driven = levels && part->copies > 1;
+    part->kind = part->copies == 0 ? CME_OPEN : part->copies > 0 && !levels ? CME_COPIES : CME_COUNTS;
+    if (part->kind == CME_COUNTS && !part->driven) part->copies = 1;
     part->scale = (double)part->copies;
   }
   status = NESS_OK;

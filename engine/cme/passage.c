@@ -64,6 +64,7 @@ static ness_status search_part(search *self, const int32_t *slots, int32_t nslot
   }
   if (status) return status;
   self->part->kind = CME_COUNTS; /* a condition on all copies together needs their joint counts */
+  self->part->driven = false;
   self->part->copies = 1;
   self->part->scale = 1;
   status = stoich_laws(net, &self->laws);

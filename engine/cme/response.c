@@ -129,7 +129,8 @@ static void transition_take(adjoint *self, const double *y, int32_t i, int64_t e
   const int64_t way_back = cme_back(part, i, e);
   if (dir % 2 && way_back >= 0) return; /* the forward one speaks for both */
   const double current = part->scale * cme_current(part, i, e), flow = ergodic_flow(part, i, e);
-  const double w = event_weight(self, dir), rise = y[j] - y[i], gain = w + rise, explicit = self->entropy ? current : 0;
+  const double w = event_weight(self, dir), rise = y[j] - y[i], gain = w + rise,
+               explicit = self->entropy && self->net->step_proc[dir / 2] < 0 ? current : 0;
   pair p = {.dir = dir, .back = way_back >= 0, .there = flow * gain + explicit};
   p.both = p.there;
   if (p.back) {

@@ -255,20 +255,44 @@ static ness_status counts_expand(space *self, int32_t from)
   return status;
 }
 
-/* Fields, table, and the state of the start. */
+static ness_status counts_start(space *self)
+{
+  uint64_t *key = self->keys;
+  bool moved;
+  int32_t id;
+  const ness_status status = counts_key(self, &key, &moved);
+  return status ? status : counts_state(self, key_tag(key, self->part->states.words), key, &id);
+}
+
+/* The first slot from `place` on that holds copies at the start, -1 none. */
+static int32_t counts_held(const space *self, int32_t place)
+{
+  const cme_part *const part = self->part;
+  for (; place < part->nslot; place++) {
+    if (self->net->slot_start[part->slot[place]] > 0 && !cme_is_level(self->net, part->slot[place])) return place;
+  }
+  return -1;
+}
+
+/* Fields, table, and the state of the start: of driven copies one for every slot that holds some. */
 static ness_status counts_open(space *self, const stoich_basis *laws)
 {
   cme_part *const part = self->part;
+  int32_t held = part->driven ? counts_held(self, 0) : -1;
+  if (held >= 0) self->n[part->slot[held]] = 1;
   ness_status status = states_layout(self->net, laws, part, self->n);
   if (status) return status;
   self->keys = mem_zero((size_t)(self->ndir + 1) * (size_t)part->states.words, sizeof *self->keys);
   if (!self->keys) return NESS_NOMEM;
   status = table_fill(self, 64);
-  bool moved;
-  int32_t id;
-  uint64_t *key = self->keys;
-  if (status == NESS_OK) status = counts_key(self, &key, &moved);
-  if (status == NESS_OK) status = counts_state(self, key_tag(key, part->states.words), key, &id);
+  if (status == NESS_OK) status = counts_start(self);
+  while (held >= 0 && status == NESS_OK) {
+    self->n[part->slot[held]] = 0;
+    held = counts_held(self, held + 1);
+    if (held < 0) break;
+    self->n[part->slot[held]] = 1;
+    status = counts_start(self);
+  }
   return status;
 }
 
@@ -454,10 +478,20 @@ static ness_status copies_build(space *self)
 static ness_status space_starts(const ness_network *net, cme_part *part)
 {
   int32_t held = 0;
-  for (int32_t i = 0; i < part->nslot; i++) held += net->slot_start[part->slot[i]] > 0;
+  for (int32_t i = 0; i < part->nslot; i++)
+    held += net->slot_start[part->slot[i]] > 0 && !(part->driven && cme_is_level(net, part->slot[i]));
   part->start = mem_zero((size_t)held + 1, sizeof *part->start);
   part->start_weight = mem_zero((size_t)held + 1, sizeof *part->start_weight);
   if (!part->start || !part->start_weight) return NESS_NOMEM;
+  if (part->driven) { /* the first states listed, in the order of their slots */
+    for (int32_t i = 0; i < part->nslot; i++) {
+      const int32_t slot = part->slot[i];
+      if (net->slot_start[slot] == 0 || cme_is_level(net, slot)) continue;
+      part->start[part->nstart] = part->nstart;
+      part->start_weight[part->nstart++] = (double)net->slot_start[slot] / (double)part->copies;
+    }
+    return NESS_OK;
+  }
   if (part->kind != CME_COPIES) { /* the first state listed */
     part->nstart = 1;
     part->start_weight[0] = 1;
@@ -485,6 +519,9 @@ static ness_status space_init(space *self)
   self->ways = mem_zero(ndir, sizeof *self->ways);
   if (!self->n || !self->after || !self->scratch || !self->dir || !self->ways) return NESS_NOMEM;
   for (int32_t i = 0; i < net->nslot; i++) self->n[i] = net->slot_start[i];
+  for (int32_t i = 0; part->driven && i < part->nslot; i++) {
+    if (!cme_is_level(net, part->slot[i])) self->n[part->slot[i]] = 0;
+  }
   for (int32_t k = 0; k < 2 * part->nstep; k++) {
     const int32_t dir = 2 * part->step[k / 2] + k % 2;
     if (net->dir_law[dir] != LAW_NONE) self->dir[self->ndir++] = dir;

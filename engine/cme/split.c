@@ -60,13 +60,17 @@ const char *split_text(split_obstacle obstacle)
   case SPLIT_CLASSES: return "it has more than one closed class, so no steady state of its own";
   case SPLIT_LEFT: return "it has states that are left for good, and their steady probability is 0";
   case SPLIT_UNSOLVED: return "its steady state could not be solved for";
+  case SPLIT_PROCESS: return "a process moves it, and rest would be rest of the process too";
   case SPLIT_RARE: return "the course visits states whose steady probability is below what numbers hold";
   }
   return "";
 }
 
-static split_obstacle part_obstacle(const cme_part *part)
+static split_obstacle part_obstacle(const ness_network *net, const cme_part *part)
 {
+  for (int32_t i = 0; i < part->nstep; i++) {
+    if (net->step_proc[part->step[i]] >= 0) return SPLIT_PROCESS;
+  }
   if (part->projection.used) return SPLIT_ENDLESS;
   if (part->classes.count > 1) return SPLIT_CLASSES;
   return part->classes.start[1] < part->q.n ? SPLIT_LEFT : SPLIT_NONE;
@@ -76,7 +80,7 @@ static split_obstacle part_obstacle(const cme_part *part)
 static ness_status split_rest(splitting *self, cme_part *part, const solver_options *options)
 {
   static const solver_options defaults = {0};
-  self->why = part_obstacle(part);
+  self->why = part_obstacle(self->net, part);
   if (self->why) return NESS_OK;
   double *const var = mem_zero((size_t)self->net->nslot + 1, sizeof *var);
   ness_status status = var ? part_steady(self->net, part, options ? options : &defaults, NULL, var, NULL) : NESS_NOMEM;
@@ -119,6 +123,7 @@ static void state_rates(splitting *self, int32_t s, scratch *at)
     const int32_t step = part->dir[e] / 2, way = part->dir[e] % 2 ? -1 : 1, to = part->q.to[e];
     const int64_t back = cme_back(part, s, e);
     const double rate = part->q.rate[e];
+    if (net->step_proc[step] >= 0) continue;
     sum_add(&mixing, rate * network_mixing_change(net, step, way, at->n));
     if (back < 0) {
       if (self->one_way[s] < 0 || step < self->one_way[s]) self->one_way[s] = step;
@@ -232,7 +237,7 @@ void split_add(splitting *self, const double *x, bool start, split_row *row, int
     const double weight = fmax(x[s], least);
     for (int64_t e = part->q.start[s]; e < part->q.start[s + 1]; e++) {
       const double there = fmax(x[part->q.to[e]], least);
-      if (weight == 0 && there == 0) continue;
+      if ((weight == 0 && there == 0) || self->net->step_proc[part->dir[e] / 2] >= 0) continue;
       if (part->dir[e] % 2 == 0 || cme_back(part, s, e) < 0) pair_add(self, s, e, weight, there, &sums);
     }
     if (x[s] == 0) continue;

@@ -11,13 +11,14 @@ typedef enum split_obstacle { /* why there is a total and no split */
                               SPLIT_CLASSES,  /* more than one closed class */
                               SPLIT_LEFT,     /* states that are left for good have no steady probability */
                               SPLIT_UNSOLVED, /* no steady state within the limits */
+                              SPLIT_PROCESS,  /* a process moves it, whose own entropy is not counted */
                               SPLIT_RARE /* probability where the steady one is below what doubles hold: known after
                                             split_add */
 } split_obstacle;
 
-/* k_B/s. total = medium + system = adiabatic + nonadiabatic; total, adiabatic and nonadiabatic are never negative.
- * +inf: a one-way step runs (total, medium, adiabatic), or a state that cannot be had yet is entered (total, system,
- * nonadiabatic at t = 0). NaN: there is no split. */
+/* k_B/s; of all transitions but those of processes. total = medium + system = adiabatic + nonadiabatic; total,
+ * adiabatic and nonadiabatic are never negative. +inf: a one-way step runs (total, medium, adiabatic), or a state that
+ * cannot be had yet is entered (total, system, nonadiabatic at t = 0). NaN: there is no split. */
 typedef struct split_row {
   double total;
   double medium; /* work of the sources less the change of the states' energies */

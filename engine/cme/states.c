@@ -93,11 +93,15 @@ ness_status states_layout(const ness_network *net, const stoich_basis *laws, cme
   cme_states *const self = &part->states;
   self->field = mem_zero((size_t)part->nslot + 1, sizeof *self->field);
   if (!self->field) return NESS_NOMEM;
-  const ness_status status = states_laws(part, laws, n);
+  /* Driven copies start in several slots, and a law need not hold the same in all of them. */
+  const ness_status status = part->driven ? NESS_OK : states_laws(part, laws, n);
   if (status) return status;
   for (int32_t i = 0; i < part->nslot; i++) {
     const int64_t max = net->slot_max[part->slot[i]];
-    const uint64_t start = (uint64_t)n[part->slot[i]], most = max < 256 ? (uint64_t)max : start < 8 ? 15 : 2 * start;
+    const uint64_t start = (uint64_t)n[part->slot[i]], most = part->driven ? 1
+                                                              : max < 256  ? (uint64_t)max
+                                                              : start < 8  ? 15
+                                                                           : 2 * start;
     self->field[i].mask = (UINT64_C(1) << bits_for(most)) - 1;
   }
   for (int32_t k = 0; k < self->ngiven; k++) self->field[self->given[k].slot].word = -1;

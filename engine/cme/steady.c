@@ -6,6 +6,7 @@
  * more for each start of a part with transient states. */
 #include "engine/cme/space.h"
 #include "engine/markov/sum.h"
+#include <math.h>
 
 typedef struct steady {
   const ness_network *net;
@@ -219,7 +220,11 @@ static ness_status steady_moments(const steady *self, double *var)
       }
     }
   }
-  for (int32_t i = 0; status == NESS_OK && i < part->nslot; i++) var[part->slot[i]] = sum_get(&square[part->slot[i]]);
+  for (int32_t i = 0; status == NESS_OK && i < part->nslot; i++) {
+    const int32_t slot = part->slot[i];
+    const bool one = !part->driven || cme_is_level(self->net, slot);
+    var[slot] = one ? sum_get(&square[slot]) : (double)NAN; /* copies that share an input go together */
+  }
   mem_free(n);
   mem_free(mean);
   mem_free(square);

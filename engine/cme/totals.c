@@ -27,7 +27,7 @@ static void totals_transition(totals *self, const cme_part *part, int32_t from, 
 {
   const ness_network *const net = self->net;
   const int32_t dir = part->dir[e], id = dir / 2;
-  const double copies = part->scale, flow = copies * part->p[from] * part->q.rate[e];
+  const double copies = cme_dir_scale(net, part, dir), flow = copies * part->p[from] * part->q.rate[e];
   const int way = dir % 2 ? -1 : 1;
   sum_add(&self->dirs[dir], flow);
   if (way < 0 && net->dir_law[dir ^ 1] != LAW_NONE && cme_back(part, from, e) >= 0)
@@ -47,7 +47,7 @@ static void totals_transition(totals *self, const cme_part *part, int32_t from, 
   else if (flow > 0 && !isfinite(entropy)) step->endless = true;
 }
 
-static void totals_part(totals *self, const cme_part *part, exact_sum *mean)
+static void totals_part(totals *self, const cme_part *part, const double *scale, exact_sum *mean)
 {
   int32_t last = -1; /* the slot that holds the copy at hand */
   if (part->kind != CME_COUNTS) {
@@ -62,7 +62,8 @@ static void totals_part(totals *self, const cme_part *part, exact_sum *mean)
     } else {
       cme_counts(part, s, self->n);
       for (int32_t i = 0; i < part->nslot; i++) {
-        sum_add(&mean[part->slot[i]], part->p[s] * (double)self->n[part->slot[i]]);
+        const int32_t slot = part->slot[i];
+        if (self->n[slot] != 0) sum_add(&mean[slot], scale[i] * part->p[s] * (double)self->n[slot]);
       }
     }
     for (int64_t e = part->q.start[s]; e < part->q.start[s + 1]; e++) totals_transition(self, part, s, e);
@@ -117,15 +118,20 @@ ness_status totals_fill(const ness_network *net, cme_solution *out)
   ness_status status = NESS_NOMEM;
   totals self = {.net = net};
   exact_sum *const mean = mem_zero(nslot + 1, sizeof *mean);
+  double *const scale = mem_zero(nslot + 1, sizeof *scale);
   self.steps = mem_zero(nstep + 1, sizeof *self.steps);
   self.dirs = mem_zero(2 * nstep + 1, sizeof *self.dirs);
   self.n = mem_zero(nslot + 1, sizeof *self.n);
   self.after = mem_zero(nslot + 1, sizeof *self.after);
   self.scratch = mem_zero((size_t)net->tape_max + 1, sizeof *self.scratch);
-  if (!mean || !self.steps || !self.dirs || !self.n || !self.after || !self.scratch) goto out;
+  if (!mean || !scale || !self.steps || !self.dirs || !self.n || !self.after || !self.scratch) goto out;
   for (int32_t i = 0; i < net->nslot; i++) self.n[i] = net->slot_start[i];
   out->one_way_running = -1;
-  for (int32_t p = 0; p < out->nparts; p++) totals_part(&self, &out->parts[p], mean);
+  for (int32_t p = 0; p < out->nparts; p++) {
+    const cme_part *const part = &out->parts[p];
+    for (int32_t i = 0; i < part->nslot; i++) scale[i] = cme_slot_scale(net, part, part->slot[i]);
+    totals_part(&self, part, scale, mean);
+  }
   for (int32_t i = 0; i < net->nslot; i++) out->mean[i] = sum_get(&mean[i]);
   for (int32_t s = 0; s < net->nstep; s++) {
     out->dir_rate[2 * s] = sum_get(&self.dirs[2 * s]);
@@ -137,6 +143,7 @@ ness_status totals_fill(const ness_network *net, cme_solution *out)
   status = NESS_OK;
 out:
   mem_free(mean);
+  mem_free(scale);
   mem_free(self.steps);
   mem_free(self.dirs);
   mem_free(self.n);

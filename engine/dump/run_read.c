@@ -94,7 +94,8 @@ static bool read_sizes(cursor *at, ness_network *sizes)
     NETWORK_SIZES(READ)
     cursor_skip(at);
   }
-  seen_nheat = seen_nheatstep = true; /* files that know of no temperature of a place have none */
+  seen_nheat = seen_nheatstep = true;           /* files that know of no temperature of a place have none, */
+  seen_nproc = seen_nflip = seen_nshift = true; /* and those that know of no process neither */
   return !at->bad NETWORK_SIZES(SEEN);
 #undef SEEN
 #undef READ

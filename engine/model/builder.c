@@ -255,7 +255,7 @@ int32_t builder_step_add(network_builder *self, const builder_step *step)
     PUT(self, int32_t, step_name, builder_name(self, step->name));
     PUT(self, int32_t, step_text, builder_name(self, step->text));
     PUT(self, int32_t, step_line, step->line);
-    PUT(self, double, step_lnk, builder_lnk(law, k, step->lnk));
+    PUT(self, double, step_lnk, step->flip ? 0 : builder_lnk(law, k, step->lnk));
     PUT(self, double, step_lnk_error, step->lnk_error);
     for (int way = 0; way < 2; way++) {
       PUT(self, int32_t, dir_law, law[way]);
@@ -268,6 +268,10 @@ int32_t builder_step_add(network_builder *self, const builder_step *step)
     PUT(self, int32_t, change_start, (int32_t)self->change_slot.count);
     builder_difference(self, &self->exch_res, &self->exch_by, res_left, step->nres_left, res_right, step->nres_right);
     PUT(self, int32_t, exch_start, (int32_t)self->exch_res.count);
+    if (step->flip) {
+      PUT(self, int32_t, flip_step, builder_id(self, &self->step_name));
+      PUT(self, int32_t, flip_proc, step->flip - 1);
+    }
   }
   mem_free(left);
   mem_free(right);
@@ -282,6 +286,20 @@ int32_t builder_step_heat(network_builder *self, int32_t heat, double kt)
   PUT(self, int32_t, heat_src, heat);
   PUT(self, double, heat_kt, kt);
   return builder_id(self, &self->heat_step);
+}
+
+int32_t builder_process(network_builder *self, const char *name)
+{
+  PUT(self, int32_t, proc_name, builder_name(self, name));
+  return builder_id(self, &self->proc_name);
+}
+
+int32_t builder_step_shift(network_builder *self, int32_t source, double kt)
+{
+  PUT(self, int32_t, shift_step, builder_id(self, &self->step_name));
+  PUT(self, int32_t, shift_src, source);
+  PUT(self, double, shift_kt, kt);
+  return builder_id(self, &self->shift_kt);
 }
 
 /* --- declared --- */
@@ -325,6 +343,9 @@ ness_status builder_finish(network_builder *self, ness_diags *diags, ness_networ
                               .nvolt = (int32_t)self->volt_kt.count,
                               .nheat = (int32_t)self->heat_kelvin.count,
                               .nheatstep = (int32_t)self->heat_step.count,
+                              .nproc = (int32_t)self->proc_name.count,
+                              .nflip = (int32_t)self->flip_step.count,
+                              .nshift = (int32_t)self->shift_step.count,
                               .nreact = (int32_t)self->react_slot.count,
                               .nchange = (int32_t)self->change_slot.count,
                               .nexch = (int32_t)self->exch_res.count,

@@ -43,22 +43,23 @@ static int32_t work_voltage(const ness_network *net, int32_t step, int32_t after
   return next;
 }
 
-/* The entry of a step among those that draw heat, -1 none. */
-static int32_t work_heat(const ness_network *net, int32_t step)
+/* The first entry of a list that ascends by step which is not before this one. */
+static int32_t list_first(const int32_t *steps, int32_t count, int32_t step)
 {
-  int32_t low = 0, high = net->nheatstep;
+  int32_t low = 0, high = count;
   while (low < high) {
     const int32_t middle = low + (high - low) / 2;
-    if (net->heat_step[middle] < step) {
+    if (steps[middle] < step) {
       low = middle + 1;
     } else {
       high = middle;
     }
   }
-  return low < net->nheatstep && net->heat_step[low] == step ? low : -1;
+  return low;
 }
 
-/* Entries of a step's row, written to src and kt unless these are NULL. */
+/* Entries of a step's row, written to src and kt unless these are NULL. A source stands twice where a level shifts its
+ * work. */
 static int32_t work_row(const ness_network *net, int32_t step, int32_t *src, double *kt)
 {
   const int32_t first = net->exch_start[step], end = net->exch_start[step + 1];
@@ -79,15 +80,24 @@ static int32_t work_row(const ness_network *net, int32_t step, int32_t *src, dou
     }
     count++;
   }
-  const int32_t heat = work_heat(net, step);
-  if (heat >= 0) {
+  for (int32_t h = list_first(net->heat_step, net->nheatstep, step); h < net->nheatstep && net->heat_step[h] == step;
+       h++) {
     if (src) {
-      src[count] = net->nres + net->nvolt + net->heat_src[heat];
-      kt[count] = net->heat_kt[heat];
+      src[count] = net->nres + net->nvolt + net->heat_src[h];
+      kt[count] = net->heat_kt[h];
     }
     count++;
   }
-  if (net->dir_law[2 * step] == LAW_MASS && net->dir_law[2 * step + 1] == LAW_MASS) {
+  for (int32_t k = list_first(net->shift_step, net->nshift, step); k < net->nshift && net->shift_step[k] == step; k++) {
+    if (src) {
+      src[count] = net->shift_src[k];
+      kt[count] = net->shift_kt[k];
+    }
+    count++;
+  }
+  const int32_t flip = list_first(net->flip_step, net->nflip, step);
+  const bool flips = flip < net->nflip && net->flip_step[flip] == step; /* the hand's own affair */
+  if (!flips && net->dir_law[2 * step] == LAW_MASS && net->dir_law[2 * step + 1] == LAW_MASS) {
     if (src) {
       src[count] = network_sources(net) - 1;
       kt[count] = work_undeclared(net, step, kt, count);
@@ -286,11 +296,16 @@ ness_status model_derive(ness_network *net)
 {
   int32_t *work_start = model_writable(net->work_start), *work_src = model_writable(net->work_src);
   double *work_kt = model_writable(net->work_kt);
+  int32_t *step_proc = model_writable(net->step_proc);
   net->tape_max = net->one_way_steps = 0;
+  for (int32_t s = 0, f = 0; s < net->nstep; s++) {
+    step_proc[s] = f < net->nflip && net->flip_step[f] == s ? net->flip_proc[f++] : -1;
+  }
   for (int32_t s = 0; s < net->nstep; s++) {
     const int32_t at = work_start[s];
     work_start[s + 1] = at + work_row(net, s, work_src + at, work_kt + at);
-    net->one_way_steps += (net->dir_law[2 * s] == LAW_NONE) != (net->dir_law[2 * s + 1] == LAW_NONE);
+    net->one_way_steps +=
+        step_proc[s] < 0 && (net->dir_law[2 * s] == LAW_NONE) != (net->dir_law[2 * s + 1] == LAW_NONE);
   }
   for (int32_t dir = 0; dir < 2 * net->nstep; dir++) {
     const int32_t length = net->tape_start[dir + 1] - net->tape_start[dir];

@@ -20,6 +20,10 @@ const char *network_source_name(const ness_network *self, int32_t source)
   if (heat >= 0 && heat < self->nheat) {
     return network_text(self, self->heat_name[heat]);
   }
+  const int32_t process = heat - self->nheat;
+  if (process >= 0 && process < self->nproc) {
+    return network_text(self, self->proc_name[process]);
+  }
   return source == network_sources(self) - 1 ? "undeclared" : "";
 }
 
@@ -230,6 +234,9 @@ double network_event_entropy(const ness_network *self, int32_t step, int way, co
                              double *scratch)
 {
   const int32_t dir = 2 * step + (way < 0), back = 2 * step + (way > 0);
+  if (self->step_proc[step] >= 0) {
+    return 0;
+  }
   if (self->dir_law[dir] == LAW_MASS && self->dir_law[back] == LAW_MASS) {
     return way * self->step_lnk[step] - network_mixing_change(self, step, way, n);
   }
@@ -252,7 +259,7 @@ double network_event_entropy(const ness_network *self, int32_t step, int way, co
 double network_event_medium(const ness_network *self, int32_t step, int way, const int64_t *n, int64_t *after,
                             double *scratch)
 {
-  if (self->dir_law[2 * step] == LAW_MASS && self->dir_law[2 * step + 1] == LAW_MASS) {
+  if (self->step_proc[step] >= 0 || (self->dir_law[2 * step] == LAW_MASS && self->dir_law[2 * step + 1] == LAW_MASS)) {
     return way * self->step_lnk[step];
   }
   return network_event_entropy(self, step, way, n, after, scratch) + network_mixing_change(self, step, way, n);

@@ -10,8 +10,13 @@
  *   so that  ln(a_fwd(n) / a_bwd(n+nu)) = -[G(n+nu) - G(n)] + sum_w work_sw   along every step.
  * Sources of work, in this order: the reservoirs (chemical part), the voltages (charge that the step moves between
  * reservoirs, times the voltage), the heats (of places with a temperature T_h of their own: heat that the step draws
- * there, times 1 - T/T_h), and last `undeclared`: what the rates hold beyond what the file declares.
- * The medium entropy of an event is ln(a_fwd(n)/a_bwd(n+nu)) in k_B. */
+ * there, times 1 - T/T_h), the processes, and last `undeclared`: what the rates hold beyond what the file declares.
+ * The medium entropy of an event is ln(a_fwd(n)/a_bwd(n+nu)) in k_B.
+ *
+ * A process is an outside hand that moves an input between levels: a family of one copy whose slots are the levels. A
+ * step whose rates the input moves stands once for each level, with the level's slot on both sides. The hand's own
+ * steps, its flips, give nothing to the medium, so their lnk is 0 whatever their rates. Energies slot_g are those of
+ * the input's value in the file; what a level adds to them along a step is work that the process does in the step. */
 #ifndef ENGINE_MODEL_H
 #define ENGINE_MODEL_H
 
@@ -53,7 +58,7 @@ typedef enum obs_kind { OBS_NET = 0, OBS_FWD = 1, OBS_BWD = 2, OBS_COUNT = 3 } o
   X(nfamily)                                                                                                           \
   X(nstep)                                                                                                             \
   X(nres) X(nvolt) X(nreact) X(nchange) X(nexch) X(nwork) X(nop) X(nconst) X(ncycle) X(ncycstep) X(nobs) X(nobsterm)   \
-      X(nname) X(nguard) X(ndep) X(nheat) X(nheatstep)
+      X(nname) X(nguard) X(ndep) X(nheat) X(nheatstep) X(nproc) X(nflip) X(nshift)
 
 #define NETWORK_ARRAYS(X)                                                                                              \
   X(S, int64_t, slot_start, nslot)                                                                                     \
@@ -77,6 +82,12 @@ typedef enum obs_kind { OBS_NET = 0, OBS_FWD = 1, OBS_BWD = 2, OBS_COUNT = 3 } o
   X(S, int32_t, heat_step, nheatstep)                                                                                  \
   X(S, int32_t, heat_src, nheatstep)                                                                                   \
   X(S, double, heat_kt, nheatstep)                                                                                     \
+  X(S, int32_t, proc_name, nproc)                                                                                      \
+  X(S, int32_t, flip_step, nflip)                                                                                      \
+  X(S, int32_t, flip_proc, nflip)                                                                                      \
+  X(S, int32_t, shift_step, nshift)                                                                                    \
+  X(S, int32_t, shift_src, nshift)                                                                                     \
+  X(S, double, shift_kt, nshift)                                                                                       \
   X(S, int32_t, step_name, nstep)                                                                                      \
   X(S, int32_t, step_text, nstep)                                                                                      \
   X(S, int32_t, step_line, nstep)                                                                                      \
@@ -113,6 +124,7 @@ typedef enum obs_kind { OBS_NET = 0, OBS_FWD = 1, OBS_BWD = 2, OBS_COUNT = 3 } o
   X(D, int32_t, guard_slot, nguard)                                                                                    \
   X(D, int64_t, guard_low, nguard)                                                                                     \
   X(D, int64_t, guard_high, nguard)                                                                                    \
+  X(D, int32_t, step_proc, nstep)                                                                                      \
   X(D, int32_t, dep_start, n->nstep + 1)                                                                               \
   X(D, int32_t, dep_dir, ndep)
 /* clang-format on */
@@ -130,6 +142,9 @@ typedef struct ness_network {
   int32_t nname;          /* bytes of the name blob */
   int32_t nheat;          /* places with a temperature of their own */
   int32_t nheatstep;      /* steps that exchange heat with them */
+  int32_t nproc;          /* processes */
+  int32_t nflip;          /* steps of theirs */
+  int32_t nshift;         /* works that differ by level */
 
   /* slots (nslot) */
   const int64_t *slot_start;  /* count at t = 0 */
@@ -154,6 +169,12 @@ typedef struct ness_network {
   const int32_t *heat_name;
   const int32_t *heat_step, *heat_src; /* (nheatstep) steps, strictly ascending, and the place that each is at */
   const double *heat_kt;               /* work that its heat does in a forward event, kT */
+
+  /* processes */
+  const int32_t *proc_name;              /* (nproc) the input that it moves */
+  const int32_t *flip_step, *flip_proc;  /* (nflip) steps, strictly ascending, and whose they are */
+  const int32_t *shift_step, *shift_src; /* (nshift) ascending by step, then source, no source twice */
+  const double *shift_kt;                /* work of the source in a forward event beyond that at the values above, kT */
 
   /* steps (nstep) and directions (2*nstep) */
   const int32_t *step_name, *step_text; /* name, and how it reads in the file */
@@ -182,6 +203,7 @@ typedef struct ness_network {
   const int32_t *guard_start, *guard_slot; /* CSR over directions: the direction is open only when low <= n <= high */
   const int64_t *guard_low, *guard_high;
   const int32_t *dep_start, *dep_dir; /* CSR over steps: directions whose propensity may change when the step fires */
+  const int32_t *step_proc;           /* (nstep) process whose flip it is, -1: a step of the network */
   bool dep_left_out;     /* they would be more than 2^28, and none is listed: a simulation has no use for the network */
   int32_t tape_max;      /* longest tape: the length of the scratch that propensities need */
   int32_t one_way_steps; /* steps with exactly one direction */
@@ -199,10 +221,11 @@ static inline const char *network_text(const ness_network *self, int32_t offset)
 }
 static inline int32_t network_sources(const ness_network *self)
 {
-  return self->nres + self->nvolt + self->nheat + 1;
+  return self->nres + self->nvolt + self->nheat + self->nproc + 1;
 }
 
-/* Name of a source of work: the reservoir's, the voltage's, that of a heat ("hot.heat"), or "undeclared". */
+/* Name of a source of work: the reservoir's, the voltage's, that of a heat ("hot.heat"), of a process, or "undeclared".
+ */
 const char *network_source_name(const ness_network *self, int32_t source);
 
 /* Propensity of a direction at counts n (nslot), 1/s, never negative; `scratch` has tape_max doubles. A tape that gives
@@ -255,6 +278,7 @@ typedef struct builder_step {
   const double *constants;
   double lnk; /* exact ln(k_fwd/k_bwd) where energies give it, else NaN: taken from k */
   double lnk_error;
+  int32_t flip; /* 1 + process whose flip it is, 0 none */
 } builder_step;
 
 network_builder *builder_create(const char *model_name, double temperature);
@@ -270,6 +294,9 @@ int32_t builder_reservoir(network_builder *self, const char *name, double mu, do
 int32_t builder_step_add(network_builder *self, const builder_step *step);
 /* The last step draws on a heat, which does this work in a forward event, kT. */
 int32_t builder_step_heat(network_builder *self, int32_t heat, double kt);
+int32_t builder_process(network_builder *self, const char *name);
+/* In a forward event of the last step the source does this much more than its values say; sources ascend. */
+int32_t builder_step_shift(network_builder *self, int32_t source, double kt);
 int32_t builder_cycle(network_builder *self, const char *name, int32_t n, const int32_t *steps, const int32_t *by);
 int32_t builder_observable(network_builder *self, const char *name, int32_t n, const int32_t *kinds, const int32_t *ids,
                            const double *coefs);

@@ -76,6 +76,7 @@ static void verify_frame(verify *self)
   verify_offsets(self, net->res_name, net->nres, "reservoir");
   verify_offsets(self, net->volt_name, net->nvolt, "voltage");
   verify_offsets(self, net->heat_name, net->nheat, "heat");
+  verify_offsets(self, net->proc_name, net->nproc, "process");
   verify_offsets(self, net->step_name, net->nstep, "step");
   verify_offsets(self, net->step_text, net->nstep, "step text");
   verify_offsets(self, net->cycle_name, net->ncycle, "cycle");
@@ -165,6 +166,42 @@ static void verify_heats(verify *self)
       return;
     }
   }
+}
+
+static void verify_processes(verify *self)
+{
+  const ness_network *net = self->net;
+  for (int32_t k = 0; k < net->nflip; k++) {
+    const int32_t after = k > 0 ? net->flip_step[k - 1] : -1, process = net->flip_proc[k];
+    if (net->flip_step[k] <= after || net->flip_step[k] >= net->nstep || process < 0 || process >= net->nproc) {
+      FAIL(self, "the flips do not follow one another, or are of no process");
+      return;
+    }
+  }
+  for (int32_t k = 0; k < net->nshift; k++) {
+    const int32_t step = net->shift_step[k], source = net->shift_src[k];
+    const bool same = k > 0 && net->shift_step[k - 1] == step;
+    if (step < (k > 0 ? net->shift_step[k - 1] : 0) || step >= net->nstep || source < 0 ||
+        (same && source <= net->shift_src[k - 1]) || source >= network_sources(net) - 1 || !is_sane(net->shift_kt[k])) {
+      FAIL(self, "the works that levels shift do not follow one another, or are of no source, or not finite");
+      return;
+    }
+  }
+}
+
+/* The process whose flip a step is, -1 none. */
+static int32_t flip_of(const ness_network *net, int32_t step)
+{
+  int32_t low = 0, high = net->nflip;
+  while (low < high) {
+    const int32_t middle = low + (high - low) / 2;
+    if (net->flip_step[middle] < step) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low < net->nflip && net->flip_step[low] == step ? net->flip_proc[low] : -1;
 }
 
 static bool change_in_range(int32_t by)
@@ -304,6 +341,12 @@ static void verify_lnk(verify *self, int32_t step)
     step_fail(self, step, "the error of its free energy is negative or not finite");
   }
   bool good;
+  if (flip_of(net, step) >= 0) {
+    if (lnk != 0) {
+      step_fail(self, step, "it is a flip of a process and yet gives something to the medium");
+    }
+    return;
+  }
   if (fwd == LAW_TAPE || bwd == LAW_TAPE || fwd == bwd) {
     const bool off = fwd == LAW_NONE && bwd == LAW_NONE;
     good = fwd == LAW_MASS && bwd == LAW_MASS ? isfinite(lnk) : isnan(lnk) || (off && isfinite(lnk));
@@ -440,6 +483,7 @@ ness_status model_verify(const ness_network *net, ness_diags *diags)
   verify_slots(&self);
   verify_reservoirs(&self);
   verify_heats(&self);
+  verify_processes(&self);
   for (int32_t i = 0; i < net->nconst; i++) {
     if (!isfinite(net->tape_const[i])) {
       FAIL(&self, "constant %d of the rate laws is not finite", i);

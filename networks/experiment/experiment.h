@@ -118,6 +118,9 @@ typedef struct derivative_names { /* the values of a file that change a rate or 
 ness_status derivative_names_find(hook_context *c, expr *const *nodes, int32_t nnodes, derivative_names *out);
 void derivative_names_free(derivative_names *self);
 
+/* Whether all processes of the model can be simulated; false after a report. */
+bool simulate_allowed(const lang_model *model, ness_diags *diags);
+
 /* --- shared between answers --- */
 const char *setting_name(lang_file *file, const char *setting);
 ness_status settings_evaluate(lang_file *file, const char *const *settings, int32_t n, ness_diags *diags,

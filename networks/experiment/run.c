@@ -193,6 +193,7 @@ static ness_status run_simulate(frame *f, const stmt *s, bool *skipped)
                                    .seed = (uint64_t)value[3],
                                    .warmup = value[4],
                                    .every = value[5]};
+  if (!simulate_allowed(f->model, f->r->diags)) return NESS_MODEL;
   status = ssa_ensemble(lang_network(f->model), &o, "", "", f->r->diags, &f->sample);
   if (status != NESS_OK) return status;
   f->has_sample = true;

@@ -96,7 +96,8 @@ static ness_status scan_point(const ness_model *self, const ness_scan_options *o
     s.path = NULL;
     s.threads = 1; /* the points are what runs in parallel */
     s.progress = NULL;
-    status = ssa_ensemble(lang_network(model), &s, "", "", diags, &sample);
+    status =
+        simulate_allowed(model, diags) ? ssa_ensemble(lang_network(model), &s, "", "", diags, &sample) : NESS_MODEL;
     v.sample = &sample;
   } else if (status == NESS_OK) {
     question asked = *ask;

@@ -122,11 +122,25 @@ static ness_status simulate_finish(const ness_network *net, const char *kind, co
   return status;
 }
 
+bool simulate_allowed(const lang_model *model, ness_diags *diags)
+{
+  int32_t count;
+  const lang_process *const list = lang_processes(model, &count);
+  for (int32_t i = 0; i < count; i++) {
+    if (list[i].kind != PROCESS_OU) continue;
+    lang_error(diags, list[i].place, "`ness solve` has it, on its grid",
+               "an Ornstein-Uhlenbeck process cannot be simulated in this version of ness");
+    return false;
+  }
+  return true;
+}
+
 ness_status ness_simulate(ness_model *self, const ness_simulate_options *options, ness_diags *diags, ness_doc **out)
 {
   const ness_network *const net = lang_network(self->compiled);
   ssa_result result = {0};
   *out = NULL;
+  if (!simulate_allowed(self->compiled, diags)) return NESS_MODEL;
   char *const bundle = options->path ? lang_bundle(self->file) : NULL;
   ness_status status = options->path && !bundle
                            ? NESS_NOMEM

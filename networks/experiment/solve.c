@@ -61,7 +61,7 @@ void solve_means(const ness_network *net, const cme_solution *s, bool spread, do
     doc_node *const row = doc_object(rows, NULL);
     doc_string(row, "name", "%s", network_text(net, net->slot_name[i]));
     doc_number(row, "mean", s->mean[i]);
-    if (spread) doc_number(row, "variance", s->var[i]);
+    if (spread && !isnan(s->var[i])) doc_number(row, "variance", s->var[i]);
   }
 }
 
@@ -74,10 +74,11 @@ void solve_sources(const ness_network *net, const cme_solution *s, doc_node *roo
     doc_node *const row = doc_object(rows, NULL);
     doc_string(row, "source", "%s", network_source_name(net, i));
     doc_string(row, "kind", "%s",
-               undeclared                   ? "undeclared"
-               : i < net->nres              ? "reservoir"
-               : i < net->nres + net->nvolt ? "voltage"
-                                            : "heat");
+               undeclared                                ? "undeclared"
+               : i < net->nres                           ? "reservoir"
+               : i < net->nres + net->nvolt              ? "voltage"
+               : i < net->nres + net->nvolt + net->nheat ? "heat"
+                                                         : "process");
     doc_number(row, "work_kt_per_s", s->source_work[i]);
     double taken = 0;
     for (int32_t st = 0; i < net->nres && st < net->nstep; st++) {

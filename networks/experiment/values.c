@@ -396,20 +396,14 @@ static bool values_hook(void *context, const expr *node, quantity *out, bool *ok
   }
   if (strcmp(node->name, "work") == 0 && first && !first->next) {
     const ness_network *const net = lang_network(v->model);
-    const char *const name = first->value->kind == EXPR_NAME ? first->value->path.name[0] : "";
+    const char *const name = lang_name_of(v->model, first->value, c->diags);
     int32_t source = -1;
-    for (int32_t i = 0; i < net->nvolt; i++) {
-      if (first->value->path.parts == 1 && strcmp(network_text(net, net->volt_name[i]), name) == 0)
-        source = net->nres + i;
+    for (int32_t i = network_sources(net) - 1; name && i >= 0; i--) /* a process comes behind what it moves */
+      source = strcmp(network_source_name(net, i), name) == 0 ? i : source;
+    if (!name) {
+      *ok = false;
+      return true;
     }
-    for (int32_t i = 0; i < net->nheat && first->value->path.parts == 2; i++) {
-      const char *const heat = network_text(net, net->heat_name[i]);
-      const size_t length = strlen(name);
-      if (strncmp(heat, name, length) == 0 && heat[length] == '.' &&
-          strcmp(heat + length + 1, first->value->path.name[1]) == 0)
-        source = net->nres + net->nvolt + i;
-    }
-    if (source < 0 && strcmp(name, "undeclared") == 0) source = network_sources(net) - 1;
     if (source < 0) source = lang_find(v->model, LANG_RESERVOIR, first->value, c->diags);
     *ok = source >= 0 && values_need(v, node, c->diags, false, ok);
     if (*ok) *out = (quantity){values_work(v, source), natural ? UNIT_NONE : UNIT_RATE};

@@ -167,7 +167,9 @@ static bool call_control(hook_context *c, const expr *node, quantity *out)
   const int32_t step = lang_find(c->v->model, LANG_STEP, first->next->value, c->diags);
   if (step < 0) return false;
   if (!response_of(c, first->value, &r)) return false;
-  *out = (quantity){r.log_ka[step] / r.value, UNIT_NONE};
+  double sum = 0;
+  for (int32_t s = step; s <= lang_step_last(c->v->model, step); s++) sum += r.log_ka[s];
+  *out = (quantity){sum / r.value, UNIT_NONE};
   response_free(&r);
   return true;
 }

@@ -121,8 +121,12 @@ typedef struct model_step {
   int32_t nconst;
   bool from_energies; /* a rate follows from local detailed balance */
   double lnk;
-  double tau;   /* temperature of the model over that of the place it exchanges with */
-  int32_t heat; /* 1 + source of heat, 0 none */
+  double tau;                 /* temperature of the model over that of the place it exchanges with */
+  int32_t heat;               /* 1 + source of heat, 0 none */
+  int32_t flip;               /* 1 + process whose flip it is, 0 none */
+  const char *base;           /* the step's name in the file where it stands once for each level, else NULL */
+  int32_t nshift, *shift_src; /* sources, ascending, whose work differs at the levels that the step is taken at */
+  double *shift_kt;           /* by this much in a forward event, kT */
   struct {
     double log_k[2], lnk, tau;
   } d;
@@ -161,7 +165,9 @@ struct lang_model {
   int64_t nparam, ncompartment, nion, nslot, nreservoir, nstep, nobservable, nfamily;
   int64_t param_capacity, compartment_capacity, ion_capacity, slot_capacity, reservoir_capacity, step_capacity,
       observable_capacity, family_capacity, copies_capacity, energies_capacity;
-  int32_t nvolt, nheat;
+  lang_process *processes;
+  int64_t nprocess, process_capacity;
+  int32_t nvolt, nheat, nproc;
   const char **volt_names;
   double *volt_phi;
   int64_t volt_names_capacity, volt_phi_capacity;
@@ -253,7 +259,17 @@ bool lower_steps(lang_model *m);
 bool lower_count(lang_model *m, const step_term *term, const index_binding *env, int32_t *count); /* copies of a term */
 bool lower_rates(lang_model *m, bool from_energies);
 
+/* --- process.c --- */
+bool process_any(const lang_file *file);
+bool process_declare(lang_model *m); /* what the file says of its processes */
+
+/* --- levels.c --- */
+/* Steps whose rates a process moves become one for each of its levels; levels become slots and flips steps. */
+bool levels_expand(lang_model *m);
+
 /* --- model.c --- */
+/* The stages up to the rates, with these settings on top: a model without a network, NULL after a report. */
+lang_model *model_at(const lang_model *like, const lang_override *settings, int32_t nsettings);
 /* Compiles; `active` is the name of the value that slopes are taken to, NULL none. */
 ness_status model_compile(const lang_file *file, lang_override *overrides, int32_t noverrides, const char *active,
                           ness_diags *diags, lang_model **out);

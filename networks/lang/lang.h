@@ -131,6 +131,7 @@ typedef enum stmt_kind {
   STMT_CYCLE,
   STMT_ASSERT,
   STMT_OBSERVE,
+  STMT_PROCESS,
   STMT_OVERRIDE, /* from include ... with */
   STMT_EXPERIMENT,
   /* inside an experiment */
@@ -208,6 +209,29 @@ ness_status lang_parse_setting(lang_file *self, const char *text, ness_diags *di
 /* Parses a free expression such as "netflux(S.in)". */
 ness_status lang_parse_expression(lang_file *self, const char *text, ness_diags *diags, expr **out);
 
+/* --- processes: inputs that an outside hand moves --- */
+
+typedef enum process_kind {
+  PROCESS_TELEGRAPH, /* two levels */
+  PROCESS_MARKOV,    /* levels and flips as the file lists them */
+  PROCESS_OU         /* Ornstein-Uhlenbeck: in the network as a grid of levels */
+} process_kind;
+
+typedef struct lang_process {
+  const char *name; /* of the value that it moves: "V", "Na.out" */
+  process_kind kind;
+  lang_place place;
+  lang_unit unit;
+  int32_t id;                        /* as a process of the network */
+  int32_t nlevel, nflip, first_slot; /* levels are slots first_slot ... first_slot + nlevel - 1 */
+  const char **level_name;
+  double *level; /* (nlevel) SI */
+  int32_t *from, *to;
+  double *up, *down;             /* (nflip) 1/s */
+  double *up_slope, *down_slope; /* (nflip) of their logarithms */
+  int32_t start;                 /* level at t = 0 */
+} lang_process;
+
 /* --- the compiled model --- */
 
 typedef struct lang_override { /* a value set from outside: include with, experiment with, command line, scan */
@@ -225,6 +249,8 @@ void lang_model_free(lang_model *self);
 /* Warns of species and states that no sequence of steps from the start can fill. False when memory is out. */
 bool lang_warn_unreached(const lang_model *self, ness_diags *diags);
 const ness_network *lang_network(const lang_model *self);
+/* The processes of the file, none where *count is 0. */
+const lang_process *lang_processes(const lang_model *self, int32_t *count);
 const lang_file *lang_file_of(const lang_model *self);
 double lang_kt(const lang_model *self); /* k_B T, J; 1 in natural units */
 
@@ -298,6 +324,8 @@ typedef enum lang_class {
   LANG_FAMILY
 } lang_class;
 int32_t lang_find(lang_model *self, lang_class class, const expr *node, ness_diags *diags);
+/* A step that a process moves stands once for each level: lang_find gives the first of them, this the last. */
+int32_t lang_step_last(const lang_model *self, int32_t first);
 /* Id by text ("K.s[3]"), -1 unknown, no message. */
 int32_t lang_find_text(const lang_model *self, lang_class class, const char *name);
 

@@ -7,7 +7,37 @@
 static bool model_stages(lang_model *m)
 {
   return symbols_declare(m) && energy_potentials(m) && energy_slots(m) && lower_steps(m) && lower_rates(m, false) &&
-         energy_infer(m) && lower_rates(m, true) && network_build(m);
+         energy_infer(m) && lower_rates(m, true);
+}
+
+static lang_model *model_open(const lang_file *file, lang_override *overrides, int32_t noverrides, const char *active,
+                              ness_diags *diags)
+{
+  lang_model *const m = mem_zero(1, sizeof *m);
+  if (!m) return NULL;
+  m->file = file;
+  m->diags = diags;
+  m->overrides = overrides;
+  m->noverrides = noverrides;
+  m->active = active;
+  m->kt = file->natural ? 1 : 0;
+  return m;
+}
+
+lang_model *model_at(const lang_model *like, const lang_override *settings, int32_t nsettings)
+{
+  const int32_t count = like->noverrides + nsettings;
+  lang_override *const all = mem_zero((size_t)count + 1, sizeof *all);
+  for (int32_t i = 0; all && i < count; i++)
+    all[i] = i < like->noverrides ? like->overrides[i] : settings[i - like->noverrides];
+  lang_model *m = all ? model_open(like->file, all, count, like->active, like->diags) : NULL;
+  if (m && !model_stages(m)) {
+    lang_model_free(m);
+    m = NULL;
+  }
+  if (m) m->overrides = NULL, m->noverrides = 0; /* read by now */
+  mem_free(all);
+  return m;
 }
 
 static bool model_unused(lang_model *m)
@@ -44,24 +74,20 @@ static bool model_keep(lang_model *m)
   return !m->memory.failed;
 }
 
-ness_status model_compile(const lang_file *file, lang_override *overrides, int32_t noverrides, const char *active,
-                          ness_diags *diags, lang_model **out)
+/* Assertions speak of the values in the file, so that they are held where no process moves. */
+static ness_status model_compile_as(const lang_file *file, lang_override *overrides, int32_t noverrides,
+                                    const char *active, bool moved, ness_diags *diags, lang_model **out)
 {
   *out = NULL;
-  lang_model *const m = mem_zero(1, sizeof *m);
+  lang_model *const m = model_open(file, overrides, noverrides, active, diags);
   if (!m) return NESS_NOMEM;
-  m->file = file;
-  m->diags = diags;
-  m->overrides = overrides;
-  m->noverrides = noverrides;
-  m->active = active;
-  m->kt = file->natural ? 1 : 0;
   const int32_t before = diag_errors(diags);
   for (int32_t i = 0; i < noverrides; i++) overrides[i].used = false;
-  const bool built = model_stages(m) && model_unused(m) && model_keep(m);
+  const bool built = model_stages(m) && (!moved || (process_declare(m) && levels_expand(m))) && network_build(m) &&
+                     model_unused(m) && model_keep(m);
   ness_status status = NESS_OK;
   if (!built) status = diag_errors(diags) > before && !m->memory.failed ? NESS_MODEL : NESS_NOMEM;
-  else if (!active) status = network_asserts(m); /* held before slopes are asked for */
+  else if (!active && !moved) status = network_asserts(m); /* held before slopes are asked for */
   else if (diag_errors(diags) > before) status = NESS_MODEL;
   if (status != NESS_OK) {
     lang_model_free(m);
@@ -69,6 +95,15 @@ ness_status model_compile(const lang_file *file, lang_override *overrides, int32
   }
   *out = m;
   return NESS_OK;
+}
+
+ness_status model_compile(const lang_file *file, lang_override *overrides, int32_t noverrides, const char *active,
+                          ness_diags *diags, lang_model **out)
+{
+  const ness_status status = model_compile_as(file, overrides, noverrides, active, false, diags, out);
+  if (status != NESS_OK || !process_any(file)) return status;
+  lang_model_free(*out);
+  return model_compile_as(file, overrides, noverrides, active, true, diags, out);
 }
 
 ness_status lang_compile(const lang_file *file, lang_override *overrides, int32_t noverrides, ness_diags *diags,
@@ -136,6 +171,7 @@ void lang_model_free(lang_model *self)
   mem_free(self->family_copies);
   mem_free(self->family_energies);
   mem_free((void *)self->volt_names);
+  mem_free(self->processes);
   mem_free(self->volt_phi);
   arena_free(&self->memory);
   mem_free(self);
@@ -148,6 +184,11 @@ const ness_network *lang_network(const lang_model *self)
 const lang_file *lang_file_of(const lang_model *self)
 {
   return self->file;
+}
+const lang_process *lang_processes(const lang_model *self, int32_t *count)
+{
+  *count = (int32_t)self->nprocess;
+  return self->processes;
 }
 double lang_kt(const lang_model *self)
 {
@@ -181,6 +222,14 @@ int32_t lang_find_text(const lang_model *self, lang_class class, const char *nam
 {
   const sym *const s = sym_find(self, model_classes[class].space, name);
   return s && s->kind == model_classes[class].kind ? s->id : -1;
+}
+
+int32_t lang_step_last(const lang_model *self, int32_t first)
+{
+  int32_t last = first;
+  while (last + 1 < self->nstep && self->steps[last + 1].base == self->steps[first].base && self->steps[first].base)
+    last++;
+  return last;
 }
 
 int32_t lang_find(lang_model *self, lang_class class, const expr *node, ness_diags *diags)

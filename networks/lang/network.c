@@ -135,12 +135,15 @@ static bool linear_call(lang_model *m, const expr *e, ness_diags *diags, lang_li
   const int32_t id = lang_find(m, mean ? LANG_SLOT : LANG_STEP, first->value, diags);
   if (id < 0) return false;
   if (mean) out->scale.unit = UNIT_NONE;
-  return linear_add(m, out,
-                    mean                              ? OBS_COUNT
-                    : strcmp(e->name, "rate") == 0    ? OBS_NET
-                    : strcmp(e->name, "forward") == 0 ? OBS_FWD
-                                                      : OBS_BWD,
-                    id, 1, 0);
+  const int32_t kind = mean                              ? OBS_COUNT
+                       : strcmp(e->name, "rate") == 0    ? OBS_NET
+                       : strcmp(e->name, "forward") == 0 ? OBS_FWD
+                                                         : OBS_BWD;
+  const int32_t last = mean ? id : lang_step_last(m, id); /* a step that a process moves stands once for each level */
+  for (int32_t i = id; i <= last; i++) {
+    if (!linear_append(m, out, kind, i, 1, 0)) return false;
+  }
+  return true;
 }
 
 /* Adds the terms of another one, scaled. */
@@ -268,9 +271,22 @@ static bool cycle_closes(lang_model *m, const stmt *s, const cycle_lists *l)
   return fine;
 }
 
-static bool build_cycle(lang_model *m, network_builder *builder, const stmt *s)
+/* The one input that moves steps, where it is one with few levels; a cycle then stands once for each of them. */
+#define CYCLE_LEVELS 8
+static const lang_process *cycle_input(const lang_model *m)
+{
+  const lang_process *only = NULL;
+  for (int64_t i = 0; i < m->nprocess; i++) {
+    if (only || m->processes[i].nlevel > CYCLE_LEVELS) return NULL;
+    only = &m->processes[i];
+  }
+  return only;
+}
+
+static bool build_cycle_at(lang_model *m, network_builder *builder, const stmt *s, int32_t level, bool *moved)
 {
   cycle_lists l = {0};
+  *moved = false;
   bool fine = s->left != NULL;
   if (!fine) lang_error(m->diags, s->place, NULL, "a cycle needs steps");
   for (const step_term *t = s->left; t && fine; t = t->next) {
@@ -281,16 +297,29 @@ static bool build_cycle(lang_model *m, network_builder *builder, const stmt *s)
       const char *const name = range ? arena_indexed(&m->memory, t->path.name[0], i) : sym_path(m, &t->path, NULL);
       const sym *const step = name ? sym_find(m, SPACE_STEP, name) : NULL;
       if (!step && name) sym_unknown(m, t->place, name, "step", "t");
-      fine = step && cycle_push(&l, step->id, t->count);
+      *moved = *moved || (step && step->last > step->id);
+      fine = step && cycle_push(&l, step->id + (step->last > step->id ? level : 0), t->count);
     }
   }
-  fine = fine && cycle_closes(m, s, &l);
-  const char *const name = fine ? sym_path(m, &s->label, NULL) : NULL;
+  const lang_process *const input = *moved ? cycle_input(m) : NULL;
+  const bool skip = *moved && !input;
+  fine = fine && (skip || cycle_closes(m, s, &l));
+  const char *name = fine && !skip ? sym_path(m, &s->label, NULL) : NULL;
+  if (name && input) name = arena_format(&m->memory, "%s (%s)", name, input->level_name[level]);
   int32_t id = -1;
   if (name) id = builder_cycle(builder, name, (int32_t)l.n, l.step, l.by);
-  fine = id >= 0 && sym_add(m, SPACE_CYCLE, name, SYM_OTHER, id, s->place);
+  fine = fine && (skip || (id >= 0 && sym_add(m, SPACE_CYCLE, name, SYM_OTHER, id, s->place)));
   mem_free(l.step);
   mem_free(l.by);
+  return fine;
+}
+
+static bool build_cycle(lang_model *m, network_builder *builder, const stmt *s)
+{
+  bool moved = false, fine = build_cycle_at(m, builder, s, 0, &moved);
+  const lang_process *const input = moved ? cycle_input(m) : NULL;
+  for (int32_t level = 1; input && level < input->nlevel && fine; level++)
+    fine = build_cycle_at(m, builder, s, level, &moved);
   return fine;
 }
 
@@ -340,6 +369,7 @@ bool network_build(lang_model *m)
     const char *const name = arena_format(&m->memory, "%s.heat", c->name);
     fine = name && builder_heat(b, name, (m->file->natural ? 1 : m->temperature) / c->tau) >= 0;
   }
+  for (int64_t i = 0; i < m->nprocess && fine; i++) fine = builder_process(b, m->processes[i].name) >= 0;
   for (int64_t i = 0; i < m->nfamily && fine; i++) fine = builder_family(b, m->families[i], m->family_copies[i]) >= 0;
   for (int64_t i = 0; i < m->nslot && fine; i++) {
     const model_slot *const s = &m->slots[i];
@@ -365,8 +395,10 @@ bool network_build(lang_model *m)
                                .tape = {s->tape[0], s->tape[1]},
                                .constants = s->constants,
                                .lnk = s->lnk,
-                               .lnk_error = sqrt(s->raw[0] * s->raw[0] + s->raw[1] * s->raw[1])};
+                               .lnk_error = sqrt(s->raw[0] * s->raw[0] + s->raw[1] * s->raw[1]),
+                               .flip = s->flip};
     fine = builder_step_add(b, &step) >= 0 && (s->heat == 0 || builder_step_heat(b, s->heat - 1, heat_work(m, s)) >= 0);
+    for (int32_t k = 0; k < s->nshift && fine; k++) fine = builder_step_shift(b, s->shift_src[k], s->shift_kt[k]) >= 0;
   }
   for (const stmt *s = m->file->statements; s && fine; s = s->next) {
     if (s->kind == STMT_CYCLE) fine = build_cycle(m, b, s);

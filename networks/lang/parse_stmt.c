@@ -385,6 +385,49 @@ static stmt *parse_step(parser *self)
   return out;
 }
 
+/* The levels of a Markov process and the flips between them. */
+static bool parse_levels(parser *self, stmt *out, stmt_item ***tail)
+{
+  stmt **flips = &out->body;
+  if (!parser_expect(self, TOKEN_LBRACE, "before the levels")) return false;
+  for (parser_skip_newlines(self); !parser_at(self, TOKEN_RBRACE); parser_skip_newlines(self)) {
+    if (parser_at_word(self, "level") && self->next.kind == TOKEN_NAME) {
+      parser_advance(self);
+      stmt_item *const item = parse_item_new(self, tail);
+      if (!item || !parse_declared_name(self, item, "of the level")) return false;
+      if (!parser_expect(self, TOKEN_ASSIGN, "and its value") || !(item->value = parser_expression(self))) return false;
+    } else {
+      if (!parser_at(self, TOKEN_NAME)) {
+        parser_fail(self, "write `level low = -60 [mV]` and `low <-> high @ 10 [1/s], 10 [1/s]`",
+                    "expected a level or a flip, found %s", token_name(self->cur.kind));
+        return false;
+      }
+      if (!(*flips = parse_step(self))) return false;
+      flips = &(*flips)->next;
+    }
+    parser_take(self, TOKEN_COMMA);
+  }
+  parser_advance(self);
+  return true;
+}
+
+/* process V telegraph(low = -60 [mV], high = 60 [mV], up = 10 [1/s], down = 10 [1/s]); process V markov { ... } */
+static stmt *parse_process(parser *self)
+{
+  stmt *const out = parse_stmt_new(self, STMT_PROCESS);
+  stmt_item **tail = out ? &out->items : NULL;
+  stmt_item *const item = out ? parse_item_new(self, &tail) : NULL;
+  if (!item || !parser_path(self, &item->path, &item->place)) return NULL;
+  if (!(out->name = parser_name(self, "of a kind of process: telegraph, markov, ou"))) return NULL;
+  if (strcmp(out->name, "markov") == 0) return parse_levels(self, out, &tail) ? out : NULL;
+  if (!parser_at(self, TOKEN_LPAREN)) {
+    parser_fail(self, "write `process V telegraph(low = -60 [mV], high = 60 [mV], rate = 10 [1/s])`",
+                "expected ( after %s", out->name);
+    return NULL;
+  }
+  return parser_arguments(self, &out->arguments) ? out : NULL;
+}
+
 static stmt *parse_cycle(parser *self)
 {
   stmt *const out = parse_stmt_new(self, STMT_CYCLE);
@@ -528,10 +571,10 @@ stmt *parser_experiment_statement(parser *self)
 /* The words that begin a statement, and what reads on behind them. */
 static stmt *parse_keyword(parser *self)
 {
-  static const char *const words[] = {"units", "temperature", "compartment", "param",      "bath",    "potential",
-                                      "ion",   "species",     "protein",     "lattice",    "energy",  "for",
-                                      "cycle", "assert",      "observe",     "experiment", "include", "model"};
-  static const char *const later[] = {"process", "capacitor", "at", "when", "import"};
+  static const char *const words[] = {"units",   "temperature", "compartment", "param",   "bath", "potential", "ion",
+                                      "species", "protein",     "lattice",     "energy",  "for",  "cycle",     "assert",
+                                      "observe", "experiment",  "process",     "include", "model"};
+  static const char *const later[] = {"capacitor", "at", "when", "import"};
   for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
     if (parser_at_word(self, later[i])) {
       parser_fail(self, "see docs/language.md for what is", "`%s` is not in this version of ness", later[i]);
@@ -568,9 +611,10 @@ static stmt *parse_keyword(parser *self)
   case 13: return parse_relation(self, STMT_ASSERT);
   case 14: return parse_list(self, STMT_OBSERVE, "of the observable", attributes_none);
   case 15: return parse_experiment(self);
+  case 16: return parse_process(self);
   default: {
     stmt *overrides = NULL;
-    if (w == 16) return parser_include(self, &overrides) ? overrides : NULL;
+    if (w == 17) return parser_include(self, &overrides) ? overrides : NULL;
     const lang_place place = self->cur.place;
     const char *const name = parser_name(self, "of the model");
     if (name && self->include_depth == 0) {

@@ -1,0 +1,341 @@
+/* Processes: what the file says of an input that an outside hand moves. A telegraph has two levels, a Markov process
+ * those that the file lists; an Ornstein-Uhlenbeck process gets a grid of levels for the network, on which it
+ * converges.
+ *
+ * The grid of dX = -(X - mean) dt/tau + sd sqrt(2/tau) dW has the points mean + sd z, z from -reach to reach at
+ * distance h, and flips (1/h^2 -+ z/(2h))/tau up and down: then mean, variance and correlation exp(-t/tau) are those of
+ * X for any h, but for the cut ends, and all else converges as h^2. Cost: linear in the levels. */
+#include "networks/lang/compile.h"
+#include <math.h>
+#include <string.h>
+
+#define PROCESS_MAX 16 /* processes of one model */
+#define LEVELS_MAX 4000
+#define OU_POINTS 41
+#define OU_REACH 4.5
+
+typedef struct number { /* of a process, by name */
+  const char *name;
+  bool value; /* in the unit of what the process moves */
+  lang_unit unit;
+  bool needed;
+  double usual;
+} number;
+
+typedef struct kind {
+  const char *name;
+  process_kind kind;
+  number number[7];
+} kind;
+
+#define VALUE(name)                                                                                                    \
+  {                                                                                                                    \
+    name, true, {0, 0, 0, 0, 0}, true, 0                                                                               \
+  }
+#define RATE(name)                                                                                                     \
+  {                                                                                                                    \
+    name, false, {0, 0, -1, 0, 0}, true, 0                                                                             \
+  }
+#define TIME(name)                                                                                                     \
+  {                                                                                                                    \
+    name, false, {0, 0, 1, 0, 0}, true, 0                                                                              \
+  }
+#define MAY(name, usual)                                                                                               \
+  {                                                                                                                    \
+    name, false, {0, 0, 0, 0, 0}, false, usual                                                                         \
+  }
+
+static const kind kinds[] = {
+    {"telegraph", PROCESS_TELEGRAPH, {VALUE("low"), VALUE("high"), RATE("up"), RATE("down"), MAY("start", 0)}},
+    {"markov", PROCESS_MARKOV, {{0}}},
+    {"ou", PROCESS_OU, {VALUE("mean"), VALUE("sd"), TIME("tau"), MAY("points", OU_POINTS), MAY("reach", OU_REACH)}},
+};
+#define KINDS ((int32_t)(sizeof kinds / sizeof *kinds))
+
+bool process_any(const lang_file *file)
+{
+  for (const stmt *s = file->statements; s; s = s->next) {
+    if (s->kind == STMT_PROCESS) return true;
+  }
+  return false;
+}
+
+/* --- what it moves --- */
+
+/* The value as the file gives it, whose unit the levels must have. */
+static bool process_target(lang_model *m, const stmt_item *item, const char *name, lang_unit *unit)
+{
+  const sym *const s = sym_find(m, SPACE_VALUE, name);
+  const eval self = {.m = m};
+  eval_value v;
+  if (!s) {
+    sym_unknown(m, item->place, name, "parameter, bath or concentration", "v");
+    return false;
+  }
+  if (s->kind == SYM_RESERVOIR) {
+    *unit = m->reservoirs[s->id].unit;
+    return true;
+  }
+  if (s->kind == SYM_PARAM && !eval_param(m, s->id, &self, &v)) return false;
+  if (s->kind == SYM_PARAM && v.constant) {
+    *unit = v.q.unit;
+    return true;
+  }
+  lang_error(m->diags, item->place, "a process moves a param, a bath, or the concentration of a reservoir",
+             "%s is a count or changes with one: no process can move it", name);
+  return false;
+}
+
+static bool process_fresh(lang_model *m, const stmt_item *item, const char *name)
+{
+  for (int64_t i = 0; i < m->nprocess; i++) {
+    if (strcmp(m->processes[i].name, name) != 0) continue;
+    lang_error(m->diags, item->place, NULL, "%s has a process already, in line %d", name, m->processes[i].place.line);
+    return false;
+  }
+  for (int32_t i = 0; i < m->noverrides; i++) {
+    if (strcmp(m->overrides[i].name, name) != 0) continue;
+    lang_error(m->diags, item->place, "give its levels names by `param` and set those",
+               "%s cannot be set from outside: a process moves it", name);
+    return false;
+  }
+  return true;
+}
+
+/* --- its numbers --- */
+
+static bool process_value(lang_model *m, const expr *e, lang_unit unit, const char *what, double *out, double *slope)
+{
+  const eval self = {.m = m};
+  if (!eval_as(&self, e, m->file->natural ? UNIT_NONE : unit, what, out, slope)) return false;
+  if (isfinite(*out)) return true;
+  lang_error(m->diags, e->place, NULL, "%s must be finite", what);
+  return false;
+}
+
+/* A level. Levels that the active value moves would need levels with slopes. */
+static bool process_level(lang_model *m, const expr *e, lang_unit unit, const char *what, double *out)
+{
+  double slope;
+  return process_value(m, e, unit, what, out, &slope) && slope_flat(m, e->place, slope, "a level of a process");
+}
+
+static const number *process_number(const kind *k, const expr_argument *a)
+{
+  for (const number *n = k->number; n->name; n++) {
+    if (a->name && strcmp(a->name, n->name) == 0) return n;
+  }
+  return NULL;
+}
+
+static bool process_known(lang_model *m, const kind *k, const stmt *s)
+{
+  const char *names[8];
+  int32_t count = 0;
+  for (const number *n = k->number; n->name; n++) names[count++] = n->name;
+  for (const expr_argument *a = s->arguments; a; a = a->next) {
+    if (process_number(k, a)) continue;
+    const char *const near = a->name ? name_nearest(a->name, names, count) : NULL;
+    char *const hint = near ? arena_format(&m->memory, "did you mean %s?", near) : NULL;
+    lang_error(m->diags, a->place, hint ? hint : "each number of a process has a name, as in low = -60 [mV]",
+               "%s does not know %s", k->name, a->name ? a->name : "a value without a name");
+    return false;
+  }
+  return true;
+}
+
+/* The numbers of a kind in its order, and the slopes of those that are no values. */
+static bool process_numbers(lang_model *m, const kind *k, const stmt *s, lang_unit unit, double out[7], double slope[7])
+{
+  if (!process_known(m, k, s)) return false;
+  for (int32_t i = 0; k->number[i].name; i++) {
+    const number *const n = &k->number[i];
+    const expr *const e = argument_value(s->arguments, n->name);
+    slope[i] = 0;
+    out[i] = n->usual;
+    if (!e && n->needed) {
+      lang_error(m->diags, s->place, NULL, "%s needs %s", k->name, n->name);
+      return false;
+    }
+    if (!e) continue;
+    if (n->value ? !process_level(m, e, unit, n->name, &out[i])
+                 : !process_value(m, e, n->unit, n->name, &out[i], &slope[i]))
+      return false;
+    if (!n->value && n->needed && !(out[i] > 0)) {
+      lang_error(m->diags, e->place, NULL, "%s must be positive", n->name);
+      return false;
+    }
+  }
+  return true;
+}
+
+/* --- levels and flips --- */
+
+static bool process_room(lang_model *m, lang_process *p, int32_t levels, int32_t flips)
+{
+  const size_t n = (size_t)levels + 1, f = (size_t)flips + 1;
+  p->level_name = arena_alloc(&m->memory, n * sizeof *p->level_name);
+  p->level = arena_alloc(&m->memory, n * sizeof *p->level);
+  p->from = arena_alloc(&m->memory, f * sizeof *p->from);
+  p->to = arena_alloc(&m->memory, f * sizeof *p->to);
+  p->up = arena_alloc(&m->memory, f * sizeof *p->up);
+  p->down = arena_alloc(&m->memory, f * sizeof *p->down);
+  p->up_slope = arena_alloc(&m->memory, f * sizeof *p->up_slope);
+  p->down_slope = arena_alloc(&m->memory, f * sizeof *p->down_slope);
+  return !m->memory.failed;
+}
+
+static void process_flip(lang_process *p, int32_t from, int32_t to, double up, double down)
+{
+  p->from[p->nflip] = from;
+  p->to[p->nflip] = to;
+  p->up_slope[p->nflip] = p->down_slope[p->nflip] = 0;
+  p->up[p->nflip] = up;
+  p->down[p->nflip++] = down;
+}
+
+static bool process_level_name(lang_model *m, lang_process *p, const char *name, double value)
+{
+  p->level_name[p->nlevel] = name ? arena_format(&m->memory, "%s.%s", p->name, name)
+                                  : arena_format(&m->memory, "%s.%d", p->name, (int)p->nlevel + 1);
+  p->level[p->nlevel++] = value;
+  return !m->memory.failed;
+}
+
+static bool process_telegraph(lang_model *m, lang_process *p, const double *x, const double *slope)
+{
+  if (!process_room(m, p, 2, 1) || !process_level_name(m, p, "low", x[0]) || !process_level_name(m, p, "high", x[1]))
+    return false;
+  process_flip(p, 0, 1, x[2], x[3]);
+  p->up_slope[0] = slope[2] / x[2];
+  p->down_slope[0] = slope[3] / x[3];
+  p->start = x[4] != 0;
+  return true;
+}
+
+static int32_t process_level_find(lang_model *m, const lang_process *p, const step_term *term)
+{
+  const char *const name = term && !term->next && term->count == 1 && !term->times ? term->path.name[0] : NULL;
+  for (int32_t i = 0; name && i < p->nlevel; i++) {
+    if (strcmp(p->level_name[i] + strlen(p->name) + 1, name) == 0) return i;
+  }
+  lang_error(m->diags, term ? term->place : p->place, "a flip reads `low <-> high @ 10 [1/s], 10 [1/s]`",
+             "%s is no level of %s", name ? name : "this", p->name);
+  return -1;
+}
+
+static bool process_markov(lang_model *m, lang_process *p, const stmt *s)
+{
+  int32_t levels = 0, flips = 0;
+  for (const stmt_item *i = s->items->next; i; i = i->next) levels++;
+  for (const stmt *f = s->body; f; f = f->next) flips++;
+  if (levels < 2 || flips < 1) {
+    lang_error(m->diags, s->place, NULL, "a process needs two levels and a flip between them");
+    return false;
+  }
+  if (!process_room(m, p, levels, flips)) return false;
+  for (const stmt_item *i = s->items->next; i; i = i->next) {
+    double value;
+    if (!process_level(m, i->value, p->unit, "a level", &value) || !process_level_name(m, p, i->path.name[0], value))
+      return false;
+  }
+  for (const stmt *f = s->body; f; f = f->next) {
+    const int32_t from = process_level_find(m, p, f->left), to = from < 0 ? -1 : process_level_find(m, p, f->right);
+    double k[2] = {0, 0}, slope[2];
+    if (to < 0) return false;
+    if (!f->reversible || f->forward.ldb || f->backward.ldb || !f->backward.given || f->whole || from == to) {
+      lang_error(m->diags, f->place, "write `low <-> high @ 10 [1/s], 10 [1/s]`",
+                 "a flip goes both ways between two levels, each at a rate");
+      return false;
+    }
+    for (int way = 0; way < 2; way++) {
+      const step_rate *const rate = way ? &f->backward : &f->forward;
+      if (!process_value(m, rate->value, UNIT_RATE, "the rate of a flip", &k[way], &slope[way])) return false;
+      if (k[way] > 0) continue;
+      lang_error(m->diags, rate->place, NULL, "the rate of a flip must be positive");
+      return false;
+    }
+    process_flip(p, from, to, k[0], k[1]);
+    p->up_slope[p->nflip - 1] = slope[0] / k[0];
+    p->down_slope[p->nflip - 1] = slope[1] / k[1];
+  }
+  return true;
+}
+
+static bool process_points(lang_model *m, const stmt *s, double points, int32_t least)
+{
+  if (points == floor(points) && points >= least && points <= LEVELS_MAX) return true;
+  lang_error(m->diags, s->place, NULL, "points is a whole number from %d to %d, not %g", least, LEVELS_MAX, points);
+  return false;
+}
+
+static bool process_ou(lang_model *m, lang_process *p, const stmt *s, const double *x, const double *slope)
+{
+  const int32_t n = (int32_t)x[3];
+  const double h = 2 * x[4] / (x[3] - 1);
+  if (!process_points(m, s, x[3], 3) || !slope_flat(m, s->place, slope[3] + slope[4], "the grid of a process"))
+    return false;
+  if (!(x[1] > 0) || !(x[4] >= 1) || !(h * x[4] < 2)) {
+    lang_error(m->diags, s->place, "sd is positive, and points are closer than 2/reach: 41 with a reach of 4.5 will do",
+               "the grid of %s does not hold the process", p->name);
+    return false;
+  }
+  if (!process_room(m, p, n, n - 1)) return false;
+  for (int32_t i = 0; i < n; i++) {
+    const double z = (i - 0.5 * (n - 1)) * h;
+    if (!process_level_name(m, p, NULL, x[0] + x[1] * z)) return false;
+    if (i == 0) continue;
+    const double below = z - h;
+    process_flip(p, i - 1, i, (1 / (h * h) - below / (2 * h)) / x[2], (1 / (h * h) + z / (2 * h)) / x[2]);
+    p->up_slope[i - 1] = p->down_slope[i - 1] = -slope[2] / x[2];
+  }
+  p->start = n / 2;
+  return true;
+}
+
+static const kind *process_kind_of(lang_model *m, const stmt *s)
+{
+  const char *names[KINDS];
+  for (int32_t i = 0; i < KINDS; i++) {
+    if (strcmp(s->name, kinds[i].name) == 0) return &kinds[i];
+    names[i] = kinds[i].name;
+  }
+  const char *const near = name_nearest(s->name, names, KINDS);
+  char *const hint = near ? arena_format(&m->memory, "did you mean %s?", near) : NULL;
+  lang_error(m->diags, s->place, hint ? hint : "the kinds are telegraph, markov, ou",
+             "no kind of process has the name %s", s->name);
+  return NULL;
+}
+
+static bool process_add(lang_model *m, const stmt *s)
+{
+  const kind *const k = process_kind_of(m, s);
+  const char *const name = k ? sym_path(m, &s->items->path, NULL) : NULL;
+  lang_process p = {.name = name, .place = s->items->place, .first_slot = -1};
+  double x[7] = {0}, slope[7] = {0};
+  if (!name || !process_target(m, s->items, name, &p.unit) || !process_fresh(m, s->items, name)) return false;
+  p.kind = k->kind;
+  if (k->kind != PROCESS_MARKOV && !process_numbers(m, k, s, p.unit, x, slope)) return false;
+  bool fine = true;
+  if (k->kind == PROCESS_TELEGRAPH) fine = process_telegraph(m, &p, x, slope);
+  if (k->kind == PROCESS_MARKOV) fine = process_markov(m, &p, s);
+  if (k->kind == PROCESS_OU) fine = process_ou(m, &p, s, x, slope);
+  if (!fine) return false;
+  if (m->nprocess >= PROCESS_MAX) {
+    lang_error(m->diags, s->place, NULL, "a model has at most %d processes", PROCESS_MAX);
+    return false;
+  }
+  p.id = m->nproc++;
+  if (!model_grow(m, &m->processes, &m->process_capacity, m->nprocess + 1, sizeof *m->processes)) return false;
+  m->processes[m->nprocess++] = p;
+  return true;
+}
+
+bool process_declare(lang_model *m)
+{
+  bool fine = true;
+  for (const stmt *s = m->file->statements; s; s = s->next) {
+    if (s->kind == STMT_PROCESS) fine = process_add(m, s) && fine;
+  }
+  return fine;
+}
