@@ -86,4 +86,51 @@ void tally_add(tally *self, const piece *of, const double *map, const double *ra
 /* Distribution at `place` (0 to 1) of the moving piece that was added last. */
 void tally_between(const tally *self, const double *start, double place, double *p);
 
+/* --- the period --- */
+
+typedef struct cycle {
+  const chain *q;
+  transient_rates rates;
+  void *context;
+  const periodic_options *options;
+  double period, tolerance;
+  step s;
+  tally sums;
+  piece *now, *next; /* pieces in order; the list that is being made */
+  int64_t count, room, next_count, next_room;
+  double **lot; /* slots of LOT pieces each */
+  int64_t lots, lot_room;
+  int32_t *free; /* slots not in use */
+  int64_t frees, free_room;
+  size_t slot_size, rate_at, weight_at;  /* doubles: matrices, rates and weights at the nodes */
+  double *rate[2], *weight[2];           /* (edges); (nset x edges) at a time */
+  uint8_t *ever;                         /* (edges) was positive once */
+  double *m, *g, *spare;                 /* (n x n) */
+  double *work;                          /* for still_exponential */
+  double *p, *from, *half, *end, *other; /* (n) at t = 0; along the way */
+  double *total, *before;                /* (2 size) values and scales of this round; of the last */
+  double *whole, *halves;                /* (2 size) of a piece */
+  double error;
+  periodic_report *report;
+} cycle;
+
+/* pieces_free is due in every case. NESS_LIMIT: not enough memory. */
+ness_status pieces_create(cycle *self);
+void pieces_free(cycle *self);
+
+/* The first pieces, to self->now. */
+ness_status pieces_begin(cycle *self, const double *breaks, int32_t nbreaks);
+
+/* Appends to self->next a piece like another with matrices of its own, those of constant rates from self->rate[0]. *out
+ * is valid until the next call. */
+ness_status piece_make(cycle *self, const piece *like, piece **out);
+void piece_drop(cycle *self, const piece *of);
+double *piece_slot(const cycle *self, const piece *of);
+
+/* tally_add to sums (2 size). */
+void piece_add(cycle *self, const piece *of, const double *start, bool whole, double *end, double *sums);
+
+/* self->next becomes self->now. */
+void pieces_turn(cycle *self);
+
 #endif
