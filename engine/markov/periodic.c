@@ -157,15 +157,15 @@ static ness_status cycle_rounds(cycle *self)
 
 /* --- answers --- */
 
-static ness_status answer_create(const cycle *self, periodic_answer *out)
+ness_status answer_create(const chain *q, const periodic_options *options, periodic_answer *out)
 {
-  const periodic_options *const o = self->options;
-  const size_t n = (size_t)self->s.n, harmonics = (size_t)o->nobs * (size_t)o->harmonics;
-  out->flow = mem_zero((size_t)self->s.edges + 1, sizeof *out->flow);
+  const size_t n = (size_t)q->n, harmonics = (size_t)options->nobs * (size_t)options->harmonics;
+  *out = (periodic_answer){0};
+  out->flow = mem_zero((size_t)q->start[q->n] + 1, sizeof *out->flow);
   out->mean = mem_zero(n + 1, sizeof *out->mean);
-  out->phase = mem_zero(n * (size_t)o->phases + 1, sizeof *out->phase);
-  out->set = mem_zero((size_t)o->nset + 1, sizeof *out->set);
-  out->obs = mem_zero((size_t)o->nobs + 1, sizeof *out->obs);
+  out->phase = mem_zero(n * (size_t)options->phases + 1, sizeof *out->phase);
+  out->set = mem_zero((size_t)options->nset + 1, sizeof *out->set);
+  out->obs = mem_zero((size_t)options->nobs + 1, sizeof *out->obs);
   out->cosine = mem_zero(harmonics + 1, sizeof *out->cosine);
   out->sine = mem_zero(harmonics + 1, sizeof *out->sine);
   return out->flow && out->mean && out->phase && out->set && out->obs && out->cosine && out->sine ? NESS_OK
@@ -255,6 +255,28 @@ static bool periodic_fit(const chain *q, double period, const periodic_options *
   return fine;
 }
 
+/* For few states. */
+static ness_status periodic_solve(const chain *q, transient_rates rates, void *rates_context, double period,
+                                  const double *breaks, int32_t nbreaks, const periodic_options *options, double *p,
+                                  periodic_answer *out, periodic_report *report)
+{
+  cycle c = {.q = q, .rates = rates, .context = rates_context, .options = options, .period = period, .report = report};
+  c.tolerance = options->tolerance > 0 ? options->tolerance : PERIODIC_TOLERANCE;
+  ness_status status = pieces_create(&c);
+  if (status == NESS_OK) status = pieces_begin(&c, breaks, nbreaks);
+  if (status == NESS_OK) status = cycle_rounds(&c);
+  report->error = c.error;
+  report->elements = (int32_t)c.count;
+  if (status == NESS_OK && !(c.error <= fmax(1e-3, c.tolerance))) status = NESS_NUMERIC;
+  if (status == NESS_OK) {
+    answer_means(&c, out);
+    answer_place(&c, c.p, p);
+    answer_phases(&c, out->phase);
+  }
+  pieces_free(&c);
+  return status;
+}
+
 ness_status periodic_steady(const chain *q, transient_rates rates, void *rates_context, double period,
                             const double *breaks, int32_t nbreaks, const periodic_options *options, double *p,
                             periodic_answer *out, periodic_report *report)
@@ -266,22 +288,12 @@ ness_status periodic_steady(const chain *q, transient_rates rates, void *rates_c
   *report = (periodic_report){0};
   *out = (periodic_answer){0};
   if (!periodic_fit(q, period, options)) return NESS_USAGE;
-  if (q->n > PERIODIC_MOST) return NESS_LIMIT;
-  cycle c = {.q = q, .rates = rates, .context = rates_context, .options = options, .period = period, .report = report};
-  c.tolerance = options->tolerance > 0 ? options->tolerance : PERIODIC_TOLERANCE;
-  ness_status status = pieces_create(&c);
-  if (status == NESS_OK) status = pieces_begin(&c, breaks, nbreaks);
-  if (status == NESS_OK) status = cycle_rounds(&c);
-  report->error = c.error;
-  report->elements = (int32_t)c.count;
-  if (status == NESS_OK && !(c.error <= fmax(1e-3, c.tolerance))) status = NESS_NUMERIC;
-  if (status == NESS_OK) status = answer_create(&c, out);
-  if (status == NESS_OK) {
-    answer_means(&c, out);
-    answer_place(&c, c.p, p);
-    answer_phases(&c, out->phase);
+  ness_status status = answer_create(q, options, out);
+  if (status == NESS_OK && q->n > PERIODIC_MOST) {
+    status = periodic_iterate(q, rates, rates_context, period, breaks, nbreaks, options, p, out, report);
+  } else if (status == NESS_OK) {
+    status = periodic_solve(q, rates, rates_context, period, breaks, nbreaks, options, p, out, report);
   }
-  pieces_free(&c);
   if (status) periodic_free(out);
   return status;
 }

@@ -12,13 +12,14 @@
 #include "engine/markov/transient.h"
 
 #define PERIODIC_TOLERANCE 1e-9
-#define PERIODIC_MOST 500 /* states */
+#define PERIODIC_TOLERANCE_MANY 1e-6 /* beyond PERIODIC_MOST states */
+#define PERIODIC_MOST 500
 
 /* Fills w (nset x edges) with the weights at time t: finite numbers, as smooth between breaks as the rates. */
 typedef ness_status (*periodic_weights)(void *context, double t, double *w);
 
 typedef struct periodic_options {
-  double tolerance;         /* of every mean: relative to that of its terms without their signs; 0: 1e-9 */
+  double tolerance;         /* of every mean: relative to that of its terms without their signs; 0: 1e-9, 1e-6 */
   int32_t phases;           /* times 0, period / phases, ... at which the distribution is handed out; 0 none */
   int32_t harmonics;        /* of the observables; 0: their means alone */
   int32_t nobs;             /* observables: sums of flows and occupancies with weights that do not move */
@@ -41,9 +42,10 @@ typedef struct periodic_answer { /* owned: periodic_free */
 
 typedef struct periodic_report {
   double error;     /* estimate, in the measure of the tolerance */
-  int32_t elements; /* that the period was cut into at last */
-  int32_t rounds;   /* solutions for the fixed point */
+  int32_t elements; /* that the period was cut into at last; of the quadrature, iterated */
+  int32_t rounds;   /* solutions for the fixed point, or periods */
   int64_t calls;    /* for rates */
+  bool iterated;    /* period after period, for more than PERIODIC_MOST states */
 } periodic_report;
 
 /* q gives the structure, its rates are passed over; `rates` as for transient_moving, its exit is NULL. `breaks`
@@ -57,7 +59,12 @@ typedef struct periodic_report {
  * each other mean; what cannot be brought to the tolerance is said in the report, and above 1e-3 is NESS_NUMERIC, as
  * are rates that are not finite or negative. NESS_USAGE: exits, no period, breaks out of order or nearer to each other
  * than 2^-32 of the period, states that do not all lead to each other by rates that are positive at some time.
- * NESS_LIMIT: more than PERIODIC_MOST states, or not enough memory; NESS_INTERRUPTED. */
+ * NESS_LIMIT: not enough memory; NESS_INTERRUPTED.
+ *
+ * More than PERIODIC_MOST states are followed by transient_moving, period after period with extrapolation, from the
+ * steady state of the mean rates on: as long as it takes, but 2000 periods at most. Then the tolerance goes for p in
+ * the 1-norm and for all flows together, and means are sums over Gauss points whose number is doubled until they agree.
+ */
 ness_status periodic_steady(const chain *q, transient_rates rates, void *rates_context, double period,
                             const double *breaks, int32_t nbreaks, const periodic_options *options, double *p,
                             periodic_answer *out, periodic_report *report);

@@ -104,7 +104,7 @@ typedef struct cycle {
   int64_t frees, free_room;
   size_t slot_size, rate_at, weight_at;  /* doubles: matrices, rates and weights at the nodes */
   double *rate[2], *weight[2];           /* (edges); (nset x edges) at a time */
-  uint8_t *ever;                         /* (edges) was positive once */
+  double *most;                          /* (edges) the largest rate so far */
   double *m, *g, *spare;                 /* (n x n) */
   double *work;                          /* for still_exponential */
   double *p, *from, *half, *end, *other; /* (n) at t = 0; along the way */
@@ -130,7 +130,20 @@ double *piece_slot(const cycle *self, const piece *of);
 /* tally_add to sums (2 size). */
 void piece_add(cycle *self, const piece *of, const double *start, bool whole, double *end, double *sums);
 
+/* The transitions whose rate is positive. chain_free is due in every case; NESS_USAGE: states do not all lead to each
+ * other by them. */
+ness_status pieces_part(const chain *q, const double *rate, chain *out);
+
 /* self->next becomes self->now. */
 void pieces_turn(cycle *self);
+
+/* --- answers --- */
+
+ness_status answer_create(const chain *q, const periodic_options *options, periodic_answer *out);
+
+/* periodic_steady for many states, where matrices are out of reach; *out has been created. */
+ness_status periodic_iterate(const chain *q, transient_rates rates, void *rates_context, double period,
+                             const double *breaks, int32_t nbreaks, const periodic_options *options, double *p,
+                             periodic_answer *out, periodic_report *report);
 
 #endif

@@ -28,14 +28,14 @@ ness_status pieces_create(cycle *self)
     self->weight[i] = mem_zero(sets * edges + 1, sizeof *self->weight[i]);
     if (!self->rate[i] || !self->weight[i]) return NESS_NOMEM;
   }
-  self->ever = mem_zero(edges + 1, sizeof *self->ever);
+  self->most = mem_zero(edges + 1, sizeof *self->most);
   self->m = mem_zero(n * n + 1, sizeof *self->m);
   self->g = mem_zero(n * n + 1, sizeof *self->g);
   self->spare = mem_zero(n * n + 1, sizeof *self->spare);
   self->work = mem_zero(2 * n * n + edges + n + 1, sizeof *self->work);
   self->p = mem_zero(5 * n + 1, sizeof *self->p);
   self->total = mem_zero(4 * size, sizeof *self->total);
-  if (!self->ever || !self->m || !self->g || !self->spare || !self->work || !self->p || !self->total) return NESS_NOMEM;
+  if (!self->most || !self->m || !self->g || !self->spare || !self->work || !self->p || !self->total) return NESS_NOMEM;
   self->from = self->p + n;
   self->half = self->from + n;
   self->end = self->half + n;
@@ -57,7 +57,7 @@ void pieces_free(cycle *self)
   mem_free(self->free);
   mem_free(self->now);
   mem_free(self->next);
-  mem_free(self->ever);
+  mem_free(self->most);
   mem_free(self->m);
   mem_free(self->g);
   mem_free(self->spare);
@@ -107,7 +107,7 @@ static ness_status pieces_look(cycle *self, double t, int32_t into)
   bool fine = true;
   for (int64_t e = 0; e < edges && status == NESS_OK; e++) {
     fine = fine && rate[e] >= 0 && rate[e] < FLOW_FASTEST;
-    self->ever[e] |= rate[e] > 0;
+    self->most[e] = fmax(self->most[e], rate[e]);
   }
   for (int64_t e = 0; e < weights && status == NESS_OK; e++) fine = fine && isfinite(weight[e]);
   return status ? status : fine ? NESS_OK : NESS_NUMERIC;
@@ -196,26 +196,23 @@ void pieces_turn(cycle *self)
   self->next_count = 0;
 }
 
-/* States must lead to each other by what has been positive so far. */
-static ness_status pieces_closed(const cycle *self)
+ness_status pieces_part(const chain *q, const double *rate, chain *out)
 {
-  chain part;
   chain_classes classes = {0};
-  ness_status status = chain_create(self->q->n, self->s.edges, false, &part);
+  ness_status status = chain_create(q->n, q->start[q->n], false, out);
   if (status) return status;
   int64_t end = 0;
-  for (int32_t i = 0; i < part.n; i++) {
-    for (int64_t e = self->q->start[i]; e < self->q->start[i + 1]; e++) {
-      part.to[end] = self->q->to[e];
-      part.rate[end] = 1;
-      end += self->ever[e];
+  for (int32_t i = 0; i < q->n; i++) {
+    for (int64_t e = q->start[i]; e < q->start[i + 1]; e++) {
+      out->to[end] = q->to[e];
+      out->rate[end] = rate[e];
+      end += rate[e] > 0;
     }
-    part.start[i + 1] = end;
+    out->start[i + 1] = end;
   }
-  status = chain_classes_find(&part, &classes);
-  if (status == NESS_OK && (classes.count != 1 || classes.start[1] != part.n)) status = NESS_USAGE;
+  status = chain_classes_find(out, &classes);
+  if (status == NESS_OK && (classes.count != 1 || classes.start[1] != q->n)) status = NESS_USAGE;
   chain_classes_free(&classes);
-  chain_free(&part);
   return status;
 }
 
@@ -229,5 +226,9 @@ ness_status pieces_begin(cycle *self, const double *breaks, int32_t nbreaks)
     from = to;
   }
   pieces_turn(self);
-  return status ? status : pieces_closed(self);
+  if (status) return status;
+  chain part;
+  status = pieces_part(self->q, self->most, &part);
+  chain_free(&part);
+  return status;
 }
