@@ -16,11 +16,13 @@
 #include <string.h>
 
 enum { S = STEP_STAGES, ROUNDS = 80, PIECES = 20000 };
-#define HALVES 256.0           /* the change by halving over the error of the halves, at least */
-#define POINTS 64.0            /* the same for p itself, which loses more of its order where the chain is fast */
+#define HALVES 8.0       /* the change by halving over the error of the halves, where nothing is known */
+#define HALVES_LEAST 4.0 /* the same from how much less changed than at the halving before, at least and at most */
+#define HALVES_MOST 1024.0
+#define POINTS 32.0            /* the most for p itself, which loses some of its order where the chain is fast */
 #define SHARE_LEAST (1.0 / 64) /* of the tolerance, for a piece however short */
 #define SHORTEST 0x1p-40       /* of the period */
-#define ROUNDED 1e-11          /* changes that do not shrink any more below this are those of rounding */
+#define ROUNDED 1e-12          /* changes that do not shrink any more below this are those of rounding */
 
 /* --- rounds --- */
 
@@ -62,6 +64,14 @@ static double cycle_change(const cycle *self, const double *a, const double *b)
   return worst;
 }
 
+/* By how much the halves are better than the piece: half of what halving gained the last time, when the half at hand
+ * had half of the change. */
+static double piece_gain(const piece *of, double change)
+{
+  if (!(of->seen < INFINITY)) return HALVES;
+  return fmin(fmax(of->seen / 2 / (2 * change), HALVES_LEAST), HALVES_MOST);
+}
+
 /* Two halves in the place of an open piece, from the distribution in self->from, which goes to self->end. */
 static ness_status piece_halve(cycle *self, const piece *of)
 {
@@ -83,11 +93,12 @@ static ness_status piece_halve(cycle *self, const piece *of)
   const double share = fmax(of->span / self->period, SHARE_LEAST);
   double off = 0;
   for (int32_t j = 0; j < self->s.n; j++) off += fabs(self->end[j] - self->other[j]);
-  const double change = fmax(cycle_change(self, self->whole, self->halves), HALVES / POINTS * share * off);
-  const bool good = change <= HALVES * self->tolerance * share || (change < ROUNDED && change > of->seen / 8);
+  const double change = cycle_change(self, self->whole, self->halves), gain = piece_gain(of, change);
+  const double error = fmax(change / gain, share * off / fmin(gain, POINTS));
+  const bool good = error <= self->tolerance * share || (change < ROUNDED && change > of->seen / 8);
   for (int64_t i = self->next_count - 2; i < self->next_count; i++) {
     self->next[i].seen = change;
-    self->next[i].error = change / HALVES / 2;
+    self->next[i].error = error / 2;
     self->next[i].open = !good && of->span > 2 * SHORTEST * self->period;
   }
   piece_drop(self, of);
