@@ -18,6 +18,7 @@ ARROWS = {
     "engine/rng": {"engine/base"},
     "engine/model": {PUBLIC, "engine/base", "engine/rng"},
     "engine/ssa": {PUBLIC, "engine/base", "engine/rng", "engine/model", "engine/dump"},
+    "engine/motion": {PUBLIC, "engine/base", "engine/rng", "engine/model"},
     "engine/markov": {PUBLIC, "engine/base"},
     "engine/cme": {PUBLIC, "engine/base", "engine/rng", "engine/model", "engine/markov"},
     "engine/ode": {PUBLIC, "engine/base", "engine/model"},
