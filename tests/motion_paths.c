@@ -119,7 +119,7 @@ static void test_inside(double t)
 /* --- going along a path --- */
 
 /* To t through as many windows as it takes; every value must lie in its band. */
-static int64_t go(path *self, double t, double half)
+static int64_t go(path_state *self, double t, double half)
 {
   int64_t windows = 0;
   while (self->t < t) {
@@ -150,7 +150,7 @@ static double innovations(double half, double wait, double stretch, int64_t n)
   double count[BINS] = {0}, share[BINS];
   moments with_x = {0}, with_wait = {0}, size = {0}, size_wait = {0}, next = {0};
   rng_stream rng;
-  path p;
+  path_state p;
   rng_init(&rng, 13, 0, 0);
   path_start(&p, &spec, 14, 0);
   for (int32_t i = 0; i < BINS; i++) {
@@ -199,7 +199,7 @@ static void test_stationary(double half)
   const path_spec spec = {.kind = PATH_OU, .mean = 0.4, .sd = 2, .tau = 0.5};
   moments first = {0}, last = {0}, first2 = {0}, last2 = {0}, both = {0};
   for (int32_t i = 0; i < 20000; i++) {
-    path p;
+    path_state p;
     path_start(&p, &spec, 15, i);
     const double x = (p.u - spec.mean) / spec.sd;
     go(&p, 0.3, half * spec.sd);
@@ -222,7 +222,7 @@ static void test_from_value(void)
   const path_spec spec = {.kind = PATH_OU, .mean = 0.4, .sd = 2, .tau = 0.5, .from_value = true, .start = 5};
   moments place = {0}, square = {0};
   for (int32_t i = 0; i < 20000; i++) {
-    path p;
+    path_state p;
     path_start(&p, &spec, 16, i);
     CHECK(p.u == 5);
     go(&p, 0.2, 1);
@@ -243,7 +243,7 @@ static void test_shot(double jump, double half)
   const double third = load * jump * jump * jump / 3;
   moments first = {0}, first2 = {0}, first3 = {0}, last = {0}, last2 = {0}, last3 = {0}, both = {0};
   for (int32_t i = 0; i < 100000; i++) {
-    path p;
+    path_state p;
     path_start(&p, &spec, 17, i);
     const double x = p.u - mean;
     go(&p, 0.5, half);
@@ -272,7 +272,7 @@ static void test_shot_from_value(void)
       .kind = PATH_SHOT, .base = 1, .jump = 0.5, .rate = 4, .tau = 0.25, .from_value = true, .start = -3};
   moments place = {0};
   for (int32_t i = 0; i < 20000; i++) {
-    path p;
+    path_state p;
     path_start(&p, &spec, 18, i);
     go(&p, 0.3, i % 2 ? 0.1 : 10);
     moments_add(&place, p.u);
@@ -296,7 +296,7 @@ static void test_sine(double amplitude, double half)
 {
   const path_spec spec = {.kind = PATH_SINE, .mean = 3, .amplitude = amplitude, .frequency = 0.8, .phase = 0.3};
   rng_stream rng;
-  path p;
+  path_state p;
   rng_init(&rng, 19, 0, 0);
   path_start(&p, &spec, 1, 0);
   for (int32_t i = 0; i < 20000; i++) {
@@ -327,7 +327,7 @@ static void test_points(path_kind kind, double period, double half)
 {
   const path_spec spec = {.kind = kind, .points = 4, .time = point_time, .value = point_value, .period = period};
   rng_stream rng;
-  path p;
+  path_state p;
   rng_init(&rng, 20, 0, 0);
   path_start(&p, &spec, 1, 0);
   CHECK(p.u == 2);
@@ -342,7 +342,7 @@ static void test_jumps(void)
 {
   const path_spec spec = {.kind = PATH_STEPS, .points = 4, .time = point_time, .value = point_value, .period = 2};
   const path_spec late = {.kind = PATH_LINEAR, .points = 2, .time = point_time + 2, .value = point_value};
-  path p;
+  path_state p;
   path_start(&p, &spec, 1, 0);
   for (int32_t i = 1; i <= 40; i++) {
     path_window(&p, 0.1);
@@ -379,7 +379,7 @@ static void test_pace(void)
                              {.kind = PATH_SHOT, .jump = 0.5, .rate = 5, .tau = 0.3}};
   for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
     for (double half = 0.02; half < 8; half *= 3) {
-      path p;
+      path_state p;
       path_start(&p, &specs[i], 21, 0);
       const double windows = (double)go(&p, 200, half), pace = path_pace(&specs[i], half) * 200;
       CHECK(windows < 2 * pace + 30 && pace < 2 * windows + 30);

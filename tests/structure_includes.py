@@ -42,7 +42,7 @@ OUTSIDE = {
     r"(klu|amd)\.h": {"engine/markov"},
     r"lapacke\.h": {"engine/markov", "engine/ode"},
     r"(cvode|nvector|sundials|sunlinsol|sunmatrix)/.*": {"engine/ode"},
-    r"omp\.h": {"engine/ssa", "engine/markov", "engine/cme", "analysis", "networks/experiment"},
+    r"omp\.h": {"engine/ssa", "engine/motion", "engine/markov", "engine/cme", "analysis", "networks/experiment"},
 }
 
 SUFFIXES = {".c", ".h", ".in", ".cpp", ".hpp"}

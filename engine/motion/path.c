@@ -74,7 +74,7 @@ ness_status path_check(const path_spec *spec, ness_diags *diags)
 
 /* --- by kind --- */
 
-void path_start(path *self, const path_spec *spec, uint64_t seed, int64_t replica)
+void path_start(path_state *self, const path_spec *spec, uint64_t seed, int64_t replica)
 {
   memset(self, 0, sizeof *self);
   self->spec = spec;
@@ -88,7 +88,7 @@ void path_start(path *self, const path_spec *spec, uint64_t seed, int64_t replic
   }
 }
 
-void path_window(path *self, double half)
+void path_window(path_state *self, double half)
 {
   self->open = true;
   switch (self->spec->kind) {
@@ -100,7 +100,7 @@ void path_window(path *self, double half)
   }
 }
 
-bool path_advance(path *self, double t)
+bool path_advance(path_state *self, double t)
 {
   if (self->spec->kind == PATH_OU) {
     return ou_advance(self, t);
@@ -144,7 +144,7 @@ double path_width(const path_spec *spec)
   return 0;
 }
 
-void path_skip(path *self, double periods)
+void path_skip(path_state *self, double periods)
 {
   self->origin += periods * self->spec->period;
   self->t += periods * self->spec->period;

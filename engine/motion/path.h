@@ -35,7 +35,7 @@ typedef struct path_spec {
 } path_spec;
 
 /* Present and window. Between calls: lo <= u(s) <= hi for every s from t to t_end while `open`. */
-typedef struct path {
+typedef struct path_state {
   const path_spec *spec;
   double t, u;
   bool open;
@@ -50,25 +50,25 @@ typedef struct path {
   double next_jump; /* s */
   int64_t jumps;    /* left in the window */
   rng_stream rng;
-} path;
+} path_state;
 
 #define PATH_PURPOSE 2 /* of the stream; events have 0 and the draws of experiments 1 */
 
 /* What is wrong with a spec goes to diags. */
 ness_status path_check(const path_spec *spec, ness_diags *diags);
 /* At t = 0. */
-void path_start(path *self, const path_spec *spec, uint64_t seed, int64_t replica);
+void path_start(path_state *self, const path_spec *spec, uint64_t seed, int64_t replica);
 /* Opens a window at the present. The band reaches about `half` to either side of u where the kind has a choice. */
-void path_window(path *self, double half);
+void path_window(path_state *self, double half);
 /* Goes to t >= self->t if that lies inside the window: true. Else to the end of the window, where u is the value from
  * then on, and false. After false, and for an ou after true as well, the window is over (open == false). */
-bool path_advance(path *self, double t);
+bool path_advance(path_state *self, double t);
 
 /* Windows a second, about, at this half width; and the width beyond which a wider one changes nothing. */
 double path_pace(const path_spec *spec, double half);
 double path_width(const path_spec *spec);
 
 /* Periodic steps at the start of a segment or inside: so many periods later, with the same value. */
-void path_skip(path *self, double periods);
+void path_skip(path_state *self, double periods);
 
 #endif

@@ -12,25 +12,25 @@ double path_sine(double turns);
 /* exp(x) - 1 without cancellation. */
 double path_expm1(double x);
 
-void sine_start(path *self);
-void sine_window(path *self, double half);
+void sine_start(path_state *self);
+void sine_window(path_state *self, double half);
 double sine_value(const path_spec *spec, double t);
 
 /* Steps and linear: both by a cursor over the points. */
-void points_start(path *self);
-void points_window(path *self, double half);
-void points_seek(path *self, double t); /* the cursor and u */
+void points_start(path_state *self);
+void points_window(path_state *self, double half);
+void points_seek(path_state *self, double t); /* the cursor and u */
 double points_range(const path_spec *spec);
 double points_pace(const path_spec *spec, double half);
 
-void ou_start(path *self);
-void ou_window(path *self, double half);
-bool ou_advance(path *self, double t);
+void ou_start(path_state *self);
+void ou_window(path_state *self, double half);
+bool ou_advance(path_state *self, double t);
 double ou_pace(const path_spec *spec, double half);
 
-void shot_start(path *self);
-void shot_window(path *self, double half);
-bool shot_advance(path *self, double t);
+void shot_start(path_state *self);
+void shot_window(path_state *self, double half);
+bool shot_advance(path_state *self, double t);
 double shot_pace(const path_spec *spec, double half);
 
 #endif

@@ -14,7 +14,7 @@
 #define OU_CAP 2.0
 #define OU_ROUNDING 1e-14 /* of the corners: some operations of each */
 
-void ou_start(path *self)
+void ou_start(path_state *self)
 {
   const path_spec *spec = self->spec;
   self->u = spec->from_value ? spec->start : spec->mean + spec->sd * rng_normal(&self->rng);
@@ -31,7 +31,7 @@ static double ou_clock(const path_spec *spec, double t)
   return path_expm1(2 * t / spec->tau);
 }
 
-void ou_window(path *self, double half)
+void ou_window(path_state *self, double half)
 {
   const path_spec *spec = self->spec;
   const double y = self->u - spec->mean, unit = half / spec->sd;
@@ -50,14 +50,14 @@ void ou_window(path *self, double half)
 }
 
 /* The present becomes that place of the layer, in units of its half width, at that clock in units of sd^2. */
-static void ou_place(path *self, double t, double place, double clock)
+static void ou_place(path_state *self, double t, double place, double clock)
 {
   self->t = t;
   self->u = self->spec->mean + (self->layer_y + self->layer_a * place) / sqrt(1 + clock);
   self->open = false;
 }
 
-bool ou_advance(path *self, double t)
+bool ou_advance(path_state *self, double t)
 {
   const path_spec *spec = self->spec;
   const double unit = self->layer_a / spec->sd;

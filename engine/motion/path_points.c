@@ -23,7 +23,7 @@ double points_range(const path_spec *spec)
 }
 
 /* The start of the segment behind the cursor; inf when there is none. */
-static double points_next(const path *self)
+static double points_next(const path_state *self)
 {
   const path_spec *spec = self->spec;
   if (self->at + 1 < spec->points) {
@@ -32,7 +32,7 @@ static double points_next(const path *self)
   return spec->period > 0 ? self->origin + spec->period : (double)INFINITY;
 }
 
-static void points_step(path *self)
+static void points_step(path_state *self)
 {
   self->at++;
   if (self->at == self->spec->points) {
@@ -42,7 +42,7 @@ static void points_step(path *self)
 }
 
 /* u at t >= the cursor. */
-static double points_value(const path *self, double t)
+static double points_value(const path_state *self, double t)
 {
   const path_spec *spec = self->spec;
   const int32_t i = self->at < 0 ? 0 : self->at;
@@ -56,7 +56,7 @@ static double points_value(const path *self, double t)
   return first + (spec->value[last ? 0 : i + 1] - first) * fmin(fmax(share, 0), 1);
 }
 
-void points_seek(path *self, double t)
+void points_seek(path_state *self, double t)
 {
   const double period = self->spec->period;
   if (period > 0 && t - self->origin > 2 * period) { /* far away: no need to pass every point */
@@ -69,14 +69,14 @@ void points_seek(path *self, double t)
   self->u = points_value(self, t);
 }
 
-void points_start(path *self)
+void points_start(path_state *self)
 {
   self->at = -1;
   points_seek(self, 0);
 }
 
 /* The end of the segment, or where a straight line has gone half the band. */
-void points_window(path *self, double half)
+void points_window(path_state *self, double half)
 {
   const path_spec *spec = self->spec;
   const double next = points_next(self);

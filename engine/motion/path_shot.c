@@ -10,12 +10,12 @@
 #define SHOT_PAST 40.0
 #define SHOT_ROUNDING 1e-12 /* of a decay in many parts */
 
-static void shot_draw(path *self)
+static void shot_draw(path_state *self)
 {
   self->next_jump = self->t + rng_exp(&self->rng) / self->spec->rate;
 }
 
-void shot_start(path *self)
+void shot_start(path_state *self)
 {
   const path_spec *spec = self->spec;
   double sum = spec->from_value ? spec->start - spec->base : 0;
@@ -27,7 +27,7 @@ void shot_start(path *self)
   shot_draw(self);
 }
 
-void shot_window(path *self, double half)
+void shot_window(path_state *self, double half)
 {
   const path_spec *spec = self->spec;
   const double x = self->u - spec->base, size = fabs(x), room = floor(half / fabs(spec->jump));
@@ -41,13 +41,13 @@ void shot_window(path *self, double half)
   self->t_end = self->t - spec->tau * rng_ln(left); /* inf for 0 */
 }
 
-static void shot_decay(path *self, double t)
+static void shot_decay(path_state *self, double t)
 {
   self->u = self->spec->base + (self->u - self->spec->base) * rng_e(-(t - self->t) / self->spec->tau);
   self->t = t;
 }
 
-bool shot_advance(path *self, double t)
+bool shot_advance(path_state *self, double t)
 {
   const bool inside = t < self->t_end;
   const double end = inside ? t : self->t_end;

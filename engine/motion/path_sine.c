@@ -65,7 +65,7 @@ double sine_value(const path_spec *spec, double t)
   return spec->mean + spec->amplitude * path_sine(sine_turns(spec, t));
 }
 
-void sine_start(path *self)
+void sine_start(path_state *self)
 {
   self->u = sine_value(self->spec, 0);
 }
@@ -76,7 +76,7 @@ static bool turns_hold(double from, double to, double at)
   return floor(to - at) >= ceil(from - at);
 }
 
-void sine_window(path *self, double half)
+void sine_window(path_state *self, double half)
 {
   const path_spec *spec = self->spec;
   const double size = fabs(spec->amplitude), rounding = SINE_ROUNDING * (fabs(spec->mean) + size);
