@@ -17,6 +17,9 @@
   0x1.27c7eed9f0bb2p-1 /* share of the proposals behind the split: p/(p + q), p = (4/pi) e^(-split pi^2/8), */
                        /* q = 2 erfc(1/sqrt(2 split)) */
 #define EXIT_QUICK 0.0058
+/* Where 2(1 - y)/t is beyond INSIDE_FAR, E_1 is below INSIDE_QUICK: no exponential either. */
+#define INSIDE_FAR 8
+#define INSIDE_QUICK 7e-4
 #define PI_SQUARE 9.8696044010893586
 
 /* Whether u < 1 - r_1 + r_2 - ..., r_n = (2n+1) exp(-((2n+1)^2 - 1) c). */
@@ -74,8 +77,12 @@ double brownian_inside(rng_stream *rng, double t)
   const double sd = sqrt(t);
   for (;;) {
     const double y = sd * rng_normal(rng), size = fabs(y);
-    if (size < 1 && stays_inside(rng_double(rng), size, t)) {
-      return y;
+    if (size < 1) {
+      const double u = rng_double(rng);
+      const bool quick = 2 * (1 - size) > INSIDE_FAR * t && u < 1 - INSIDE_QUICK;
+      if (quick || stays_inside(u, size, t)) {
+        return y;
+      }
     }
   }
 }

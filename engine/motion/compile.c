@@ -199,6 +199,40 @@ static void net_directions(motion_net *self)
   }
 }
 
+/* The events of all directions, one behind the other. */
+static void net_events(motion_net *self)
+{
+  const ness_network *net = self->net;
+  size_t changes = 0, touches = 0;
+  for (int32_t d = 0; d < self->ndir; d++) {
+    const int32_t step = self->dir[d] / 2;
+    changes += (size_t)(net->change_start[step + 1] - net->change_start[step]);
+    touches += (size_t)(net->dep_start[step + 1] - net->dep_start[step]);
+  }
+  self->event = arena_alloc(&self->memory, ((size_t)self->ndir + 1) * sizeof *self->event);
+  self->change = arena_alloc(&self->memory, (changes + 1) * sizeof *self->change);
+  self->touch = arena_alloc(&self->memory, (touches + 1) * sizeof *self->touch);
+  int32_t change = 0, touch = 0;
+  for (int32_t d = 0; d < self->ndir && !self->memory.failed; d++) {
+    const int32_t step = self->dir[d] / 2, way = self->dir[d] % 2 ? -1 : 1;
+    motion_event *const event = &self->event[d];
+    event->change_start = change;
+    for (int32_t c = net->change_start[step]; c < net->change_start[step + 1]; c++) {
+      self->change[change++] = (motion_change){net->change_slot[c], way * net->change_by[c]};
+    }
+    event->change_end = change;
+    event->touch_start = touch;
+    for (int32_t i = net->dep_start[step]; i < net->dep_start[step + 1]; i++) {
+      const int32_t at = self->place[net->dep_dir[i]];
+      const motion_many *const many = &self->many[at < 0 ? 0 : at];
+      if (at >= 0) {
+        self->touch[touch++] = (motion_touch){at, many->general ? -1 : many->a, many->b, many->shift};
+      }
+    }
+    event->touch_end = touch;
+  }
+}
+
 /* Constants at every level of a path of steps, and their mean over a period. */
 static void net_levels(motion_net *self)
 {
@@ -274,6 +308,9 @@ ness_status motion_net_init(motion_net *self, const ness_network *net, const mot
   }
   if (!self->memory.failed) {
     net_bookkeeping(self);
+  }
+  if (!self->memory.failed) {
+    net_events(self);
   }
   if (!self->memory.failed && path->kind == PATH_STEPS) {
     net_levels(self);

@@ -95,6 +95,21 @@ typedef struct motion_many {
   bool general, tape;
 } motion_many;
 
+/* What firing a direction changes, all in a row: counts, and combinations to take anew. */
+typedef struct motion_change {
+  int32_t slot, by;
+} motion_change;
+
+typedef struct motion_touch {
+  int32_t at, a, b, shift; /* a < 0: general */
+} motion_touch;
+
+typedef struct motion_event {
+  int32_t change_start, change_end, touch_start, touch_end;
+} motion_event;
+
+#define MOTION_LANES 4 /* partial sums of rates: arrays of them end in zeros to a multiple of it */
+
 /* What all replicas share. Directions that move come first. */
 typedef struct motion_net {
   const ness_network *net;
@@ -106,16 +121,19 @@ typedef struct motion_net {
   int32_t *place;       /* (2 nstep) index in dir, or -1 */
   motion_many *many;    /* (ndir) */
   double *constant;     /* (ndir) exp(c_0), k, or 1 for a tape */
-  int32_t nshape;       /* series that differ in more than c_0 */
-  int32_t *shape_of;    /* (nmove) */
-  series *shape;        /* (nshape) with c_0 = 0 */
-  series_size *size;    /* (nshape) */
-  double *slope;        /* (nshape) typical size, 1/u */
-  double *level;        /* steps: (points x nmove) constants, and behind them their mean over a period */
-  int32_t step_terms;   /* highest degree of lnk and works */
-  int32_t slot_terms;   /* highest degree of g */
-  int32_t *lnk_kind;    /* (nstep) motion_lnk */
-  int32_t rungs;        /* 0: the path has no choice */
+  motion_event *event;  /* (ndir) */
+  motion_change *change;
+  motion_touch *touch;
+  int32_t nshape;     /* series that differ in more than c_0 */
+  int32_t *shape_of;  /* (nmove) */
+  series *shape;      /* (nshape) with c_0 = 0 */
+  series_size *size;  /* (nshape) */
+  double *slope;      /* (nshape) typical size, 1/u */
+  double *level;      /* steps: (points x nmove) constants, and behind them their mean over a period */
+  int32_t step_terms; /* highest degree of lnk and works */
+  int32_t slot_terms; /* highest degree of g */
+  int32_t *lnk_kind;  /* (nstep) motion_lnk */
+  int32_t rungs;      /* 0: the path has no choice */
   double width[MOTION_RUNGS], pace[MOTION_RUNGS];
   double period;
   int32_t phases;

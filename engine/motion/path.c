@@ -113,8 +113,10 @@ bool path_advance(path_state *self, double t)
   self->t = inside ? t : self->t_end;
   if (self->spec->kind == PATH_SINE) {
     self->u = sine_value(self->spec, self->t);
-  } else if (!inside || self->spec->kind == PATH_LINEAR) {
+  } else if (self->spec->kind == PATH_LINEAR) {
     points_seek(self, self->t);
+  } else if (!inside) {
+    points_jump(self);
   }
   return inside;
 }

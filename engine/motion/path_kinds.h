@@ -20,6 +20,7 @@ double sine_value(const path_spec *spec, double t);
 void points_start(path_state *self);
 void points_window(path_state *self, double half);
 void points_seek(path_state *self, double t); /* the cursor and u */
+void points_jump(path_state *self);           /* steps: to the next value */
 double points_range(const path_spec *spec);
 double points_pace(const path_spec *spec, double half);
 

@@ -46,7 +46,7 @@ void ou_window(path_state *self, double half)
   self->layer_exit = exit;
   self->lo = spec->mean + (low < 0 ? low : low * shrink) - rounding;
   self->hi = spec->mean + (high > 0 ? high : high * shrink) + rounding;
-  self->t_end = self->t + ou_time(spec, fmin(exit, OU_CAP) * unit * unit);
+  self->t_end = self->t + ou_time(spec, (exit < OU_CAP ? exit : OU_CAP) * unit * unit);
 }
 
 /* The present becomes that place of the layer, in units of its half width, at that clock in units of sd^2. */

@@ -69,6 +69,12 @@ void points_seek(path_state *self, double t)
   self->u = points_value(self, t);
 }
 
+void points_jump(path_state *self)
+{
+  points_step(self);
+  self->u = self->spec->value[self->at];
+}
+
 void points_start(path_state *self)
 {
   self->at = -1;
@@ -81,7 +87,7 @@ void points_window(path_state *self, double half)
   const path_spec *spec = self->spec;
   const double next = points_next(self);
   self->lo = self->hi = self->u;
-  self->t_end = fmax(next, self->t);
+  self->t_end = next > self->t ? next : self->t;
   if (spec->kind == PATH_STEPS || next == (double)INFINITY || self->at < 0) {
     return;
   }

@@ -38,7 +38,8 @@ double series_most(series f, series_size size, double from, double to)
 {
   const double first = f.terms > 0 ? f.coef[0] : 0;
   const double rounding = 4 * DBL_EPSILON * (f.terms + 1) * (f.terms + 1) * (fabs(first) + size.sum);
-  double most = fmax(series_value(f, from), series_value(f, to));
+  const double left = series_value(f, from), right = series_value(f, to);
+  double most = left > right ? left : right;
   if (size.curve > 0) {
     const double wish = (to - from) * sqrt(size.curve / (8 * SERIES_RISE));
     const int32_t looks = wish < 1 ? 1 : wish < SERIES_LOOKS ? (int32_t)wish + 1 : SERIES_LOOKS;

@@ -23,7 +23,8 @@
 ness_status motion_replica_init(motion_replica *self, const motion_net *shared)
 {
   const ness_network *net = shared->net;
-  const size_t slots = (size_t)net->nslot + 1, steps = (size_t)net->nstep + 1, dirs = (size_t)shared->ndir + 1;
+  const size_t slots = (size_t)net->nslot + 1, steps = (size_t)net->nstep + 1,
+               dirs = (size_t)shared->ndir + MOTION_LANES;
   const size_t step_terms = (size_t)shared->step_terms, slot_terms = (size_t)shared->slot_terms;
   size_t phase;
   memset(self, 0, sizeof *self);
@@ -65,7 +66,12 @@ static double motion_x(const motion_replica *self, const motion_net *shared)
 static void motion_basis(motion_replica *self, const motion_net *shared)
 {
   const int32_t terms = shared->step_terms > shared->slot_terms ? shared->step_terms : shared->slot_terms;
-  series_basis(motion_x(self, shared), terms, self->basis);
+  const double x = motion_x(self, shared);
+  if (terms <= 1) {
+    self->basis[0] = x;
+  } else {
+    series_basis(x, terms, self->basis);
+  }
 }
 
 /* A slot's integrals come to the present, whose basis is known. */
@@ -205,12 +211,17 @@ motion_totals motion_settle(motion_replica *self, const motion_net *shared, doub
 
 /* --- rates --- */
 
+static inline double many_pair(const int64_t *n, int32_t a, int32_t b, int32_t shift)
+{
+  return (double)n[a] * (double)(n[b] + shift);
+}
+
 static double many_of(const motion_replica *self, const motion_net *shared, int32_t d)
 {
   const motion_many *const many = &shared->many[d];
   const int64_t *const n = self->n;
   if (!many->general) {
-    return (double)n[many->a] * (double)(n[many->b] + many->shift);
+    return many_pair(n, many->a, many->b, many->shift);
   }
   const int32_t dir = shared->dir[d];
   const double value = network_propensity(shared->net, dir, n, self->scratch);
@@ -228,11 +239,15 @@ static double many_of(const motion_replica *self, const motion_net *shared, int3
 
 static void rate_sum(motion_replica *self, int32_t ndir)
 {
-  double sum[2] = {0, 0};
-  for (int32_t d = 0; d < ndir; d++) {
-    sum[d & 1] += self->rate[d];
+  const double *const rate = self->rate;
+  double sum[MOTION_LANES] = {0, 0, 0, 0};
+  for (int32_t d = 0; d < ndir; d += MOTION_LANES) {
+    sum[0] += rate[d];
+    sum[1] += rate[d + 1];
+    sum[2] += rate[d + 2];
+    sum[3] += rate[d + 3];
   }
-  self->total = sum[0] + sum[1];
+  self->total = (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
 /* Bounds of the directions that move, in the present window. */
@@ -241,10 +256,13 @@ static void bounds_set(motion_replica *self, const motion_net *shared)
   const path_state *const p = &self->path;
   if (shared->level) {
     const int32_t at = p->at < 0 ? 0 : p->at;
-    memcpy(self->bound, shared->level + (ptrdiff_t)at * shared->nmove, (size_t)shared->nmove * sizeof *self->bound);
+    const double *const level = shared->level + (ptrdiff_t)at * shared->nmove;
+    for (int32_t m = 0; m < shared->nmove; m++) {
+      self->bound[m] = level[m];
+    }
   } else {
-    const double from = fmax((p->lo - shared->middle) * shared->scale, -1);
-    const double to = fmin((p->hi - shared->middle) * shared->scale, 1);
+    const double low = (p->lo - shared->middle) * shared->scale, from = low > -1 ? low : -1;
+    const double high = (p->hi - shared->middle) * shared->scale, to = high < 1 ? high : 1;
     for (int32_t s = 0; s < shared->nshape; s++) {
       self->top[s] = series_most(shared->shape[s], shared->size[s], from, to);
       self->factor[s] = rng_e(self->top[s]);
@@ -296,10 +314,14 @@ static void periods_skip(motion_replica *self, const motion_net *shared, double 
     hazard += (d < shared->nmove ? mean[d] : shared->constant[d]) * self->many[d];
   }
   hazard *= spec->period;
-  const double most = floor((t_stop - self->path.t) / spec->period) - 1;
-  const double whole = hazard > 0 ? fmin(floor(self->left / hazard), most) : most;
-  if (whole >= 1 && whole < (double)INFINITY) {
-    self->left = fmax(self->left - whole * hazard, 0);
+  const double most = (t_stop - self->path.t) / spec->period - 1, fit = hazard > 0 ? self->left / hazard : most;
+  if (fit < 1 || most < 1) {
+    return;
+  }
+  const double whole = floor(fit < most ? fit : most);
+  if (whole < (double)INFINITY) {
+    const double left = self->left - whole * hazard;
+    self->left = left > 0 ? left : 0;
     path_skip(&self->path, whole);
     path_window(&self->path, 0);
   }
@@ -331,6 +353,7 @@ static void event_phase(motion_replica *self, const motion_net *shared, int32_t 
 static void event_fire(motion_replica *self, const motion_net *shared, int32_t d)
 {
   const ness_network *net = shared->net;
+  const motion_event *const event = &shared->event[d];
   const int32_t dir = shared->dir[d], step = dir / 2, way = dir % 2 ? -1 : 1;
   if (shared->lnk_kind[step] == LNK_TAPE) {
     self->tape_medium += network_event_medium(net, step, way, self->n, self->after, self->scratch);
@@ -340,21 +363,21 @@ static void event_fire(motion_replica *self, const motion_net *shared, int32_t d
   for (int32_t k = 0; k < shared->step_terms; k++) {
     flow[k] += way * self->basis[k];
   }
-  for (int32_t c = net->change_start[step]; c < net->change_start[step + 1]; c++) {
-    slot_settle(self, shared, net->change_slot[c]);
-    self->n[net->change_slot[c]] += way * net->change_by[c];
+  for (int32_t c = event->change_start; c < event->change_end; c++) {
+    slot_settle(self, shared, shared->change[c].slot);
+    self->n[shared->change[c].slot] += shared->change[c].by;
   }
   self->fired[dir]++;
   self->events++;
   if (shared->phases > 0) {
     event_phase(self, shared, dir);
   }
-  for (int32_t i = net->dep_start[step]; i < net->dep_start[step + 1]; i++) {
-    const int32_t at = shared->place[net->dep_dir[i]];
-    if (at >= 0) {
-      self->many[at] = many_of(self, shared, at);
-      self->rate[at] = self->bound[at] * self->many[at];
-    }
+  for (int32_t i = event->touch_start; i < event->touch_end; i++) {
+    const motion_touch *const touch = &shared->touch[i];
+    const double many =
+        touch->a < 0 ? many_of(self, shared, touch->at) : many_pair(self->n, touch->a, touch->b, touch->shift);
+    self->many[touch->at] = many;
+    self->rate[touch->at] = self->bound[touch->at] * many;
   }
   rate_sum(self, shared->ndir);
 }
@@ -449,14 +472,20 @@ motion_pause motion_advance(motion_replica *self, const motion_net *shared, doub
     }
     const double before = p->t, wait = self->total > 0 ? self->left / self->total : (double)INFINITY;
     const bool candidate = before + wait <= t_stop;
-    const bool inside = path_advance(p, candidate ? before + wait : t_stop);
-    if (motion_outside(self, shared)) {
+    const double target = candidate ? before + wait : t_stop;
+    const bool still = shared->level && target < p->t_end; /* u stands: no need to ask the path */
+    if (still) {
+      p->t = target;
+    }
+    const bool inside = still || path_advance(p, target);
+    if (!still && motion_outside(self, shared)) {
       return MOTION_OUTSIDE;
     }
     if (inside && candidate) {
       candidate_try(self, shared);
     } else {
-      self->left = fmax(self->left - self->total * (p->t - before), 0);
+      const double left = self->left - self->total * (p->t - before);
+      self->left = left > 0 ? left : 0;
     }
   }
   return MOTION_AT_TIME;
