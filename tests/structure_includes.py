@@ -18,6 +18,7 @@ ARROWS = {
     "engine/rng": {"engine/base"},
     "engine/model": {PUBLIC, "engine/base", "engine/rng"},
     "engine/ssa": {PUBLIC, "engine/base", "engine/rng", "engine/model", "engine/dump"},
+    "engine/motion": {PUBLIC, "engine/base", "engine/rng", "engine/model"},
     "engine/markov": {PUBLIC, "engine/base"},
     "engine/cme": {PUBLIC, "engine/base", "engine/rng", "engine/model", "engine/markov"},
     "engine/ode": {PUBLIC, "engine/base", "engine/model"},
@@ -41,7 +42,7 @@ OUTSIDE = {
     r"(klu|amd)\.h": {"engine/markov"},
     r"lapacke\.h": {"engine/markov", "engine/ode"},
     r"(cvode|nvector|sundials|sunlinsol|sunmatrix)/.*": {"engine/ode"},
-    r"omp\.h": {"engine/ssa", "engine/markov", "engine/cme", "analysis", "networks/experiment"},
+    r"omp\.h": {"engine/ssa", "engine/motion", "engine/markov", "engine/cme", "analysis", "networks/experiment"},
 }
 
 SUFFIXES = {".c", ".h", ".in", ".cpp", ".hpp"}

@@ -1,0 +1,37 @@
+/* Inside the room: the kinds of paths, as path.c calls them. */
+#ifndef ENGINE_MOTION_PATH_KINDS_H
+#define ENGINE_MOTION_PATH_KINDS_H
+
+#include "engine/motion/path.h"
+
+#define SINE_SPEED 6.2831853071795865 /* 2 pi: the largest slope of a sine, by amplitude and frequency */
+#define PATH_SHOT_MOST 1e5            /* rate tau of a shot that starts from its stationary law */
+
+/* sin(2 pi x), within 1 ulp of 1, for |x| < 2^51. */
+double path_sine(double turns);
+/* exp(x) - 1 without cancellation. */
+double path_expm1(double x);
+
+void sine_start(path_state *self);
+void sine_window(path_state *self, double half);
+double sine_value(const path_spec *spec, double t);
+
+/* Steps and linear: both by a cursor over the points. */
+void points_start(path_state *self);
+void points_window(path_state *self, double half);
+void points_seek(path_state *self, double t); /* the cursor and u */
+void points_jump(path_state *self);           /* steps: to the next value */
+double points_range(const path_spec *spec);
+double points_pace(const path_spec *spec, double half);
+
+void ou_start(path_state *self);
+void ou_window(path_state *self, double half);
+bool ou_advance(path_state *self, double t);
+double ou_pace(const path_spec *spec, double half);
+
+void shot_start(path_state *self);
+void shot_window(path_state *self, double half);
+bool shot_advance(path_state *self, double t);
+double shot_pace(const path_spec *spec, double half);
+
+#endif

@@ -1,0 +1,360 @@
+/* Many replicas over OpenMP threads, folded into batches. Invariant: a replica's numbers depend on seed and index alone
+ * and fold in the order of replicas, block after block, so every sum has the same bits for any number of threads; of
+ * several failures the first replica's is told. u is looked at at one random time in each equal part of the counted
+ * time, drawn from a stream of its own, so that neither a period nor the events bias its mean. Memory: a block of
+ * replicas. Cost: beside the trajectories, O(steps, slots, phases) a replica. */
+#include "engine/motion/motion.h"
+
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+#include <time.h>
+
+#define RUN_BLOCK 1024 /* replicas between two folds, or fewer where they are large */
+#define RUN_BLOCK_LEAST 64
+#define RUN_BLOCK_BYTES ((int64_t)64 << 20)
+#define RUN_BURST (INT64_C(1) << 14)        /* windows and candidates between two looks at the stop flag */
+#define RUN_TICK 0.2                        /* s between two calls of progress */
+#define RUN_REPLICAS_MAX (INT64_C(1) << 32) /* the stream's replica number has 32 bits */
+#define RUN_REPLICAS 64
+#define RUN_SAMPLES 16
+
+typedef struct run_lane {
+  motion_replica replica;
+  int64_t index;
+  motion_pause pause;
+  bool stopped;
+  double *work; /* (nsource) */
+  motion_totals totals;
+  double u_sum, u_sum2;
+} run_lane;
+
+typedef struct run {
+  motion_net shared;
+  motion_options options;
+  ness_diags *diags;
+  motion_result *result;
+  run_lane *lane; /* (lanes) */
+  double *work;   /* (lanes x nsource) */
+  int64_t lanes;
+  bool stop;
+  double clock_start, clock_last; /* s */
+} run;
+
+static double run_clock(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* --- the result --- */
+
+void motion_result_free(motion_result *self)
+{
+  mem_free(self->counted);
+  mem_free(self->fwd);
+  mem_free(self->bwd);
+  mem_free(self->phase_fwd);
+  mem_free(self->phase_bwd);
+  mem_free(self->dwell);
+  mem_free(self->dwell2);
+  mem_free(self->medium);
+  mem_free(self->work);
+  mem_free(self->input_work);
+  mem_free(self->energy);
+  mem_free(self->u_samples);
+  mem_free(self->u_sum);
+  mem_free(self->u_sum2);
+  mem_free(self->work_list);
+  mem_free(self->end);
+  memset(self, 0, sizeof *self);
+}
+
+/* One zeroed array of rows; a NULL sticks. */
+static double *result_rows(bool *fine, size_t rows, size_t width)
+{
+  size_t count = 0;
+  double *array = *fine && size_mul(rows, width, &count) ? mem_zero(count + 1, sizeof *array) : NULL;
+  *fine = array != NULL;
+  return array;
+}
+
+static ness_status result_init(motion_result *self, const ness_network *net, const motion_options *options)
+{
+  const size_t replicas = (size_t)options->replicas, slots = (size_t)net->nslot, steps = (size_t)net->nstep;
+  const size_t batches = replicas < MOTION_BATCHES ? replicas : MOTION_BATCHES;
+  const size_t sources = (size_t)network_sources(net);
+  size_t phases = 0, ends = 0;
+  bool fine = size_mul((size_t)options->phases, steps, &phases) && size_mul(replicas, slots, &ends);
+  self->batches = (int32_t)batches;
+  self->phases = options->phases;
+  self->nsource = (int32_t)sources;
+  self->replicas = options->replicas;
+  self->counted = result_rows(&fine, batches, 1);
+  self->fwd = result_rows(&fine, batches, steps);
+  self->bwd = result_rows(&fine, batches, steps);
+  self->phase_fwd = result_rows(&fine, batches, phases);
+  self->phase_bwd = result_rows(&fine, batches, phases);
+  self->dwell = result_rows(&fine, batches, slots);
+  self->dwell2 = result_rows(&fine, batches, slots);
+  self->medium = result_rows(&fine, batches, 1);
+  self->work = result_rows(&fine, batches, sources);
+  self->input_work = result_rows(&fine, batches, 1);
+  self->energy = result_rows(&fine, batches, 1);
+  self->u_samples = result_rows(&fine, batches, 1);
+  self->u_sum = result_rows(&fine, batches, 1);
+  self->u_sum2 = result_rows(&fine, batches, 1);
+  if (options->keep_work) {
+    self->work_list = result_rows(&fine, replicas, 1);
+  }
+  if (fine && options->keep_end) {
+    fine = (self->end = mem_zero(ends + 1, sizeof *self->end)) != NULL;
+  }
+  return fine ? NESS_OK : NESS_NOMEM;
+}
+
+static void fold_phases(const run *self, const run_lane *lane, ptrdiff_t batch)
+{
+  const int32_t steps = self->shared.net->nstep;
+  const ptrdiff_t row = batch * self->options.phases * steps;
+  for (ptrdiff_t i = 0; i < (ptrdiff_t)self->options.phases * steps; i++) {
+    self->result->phase_fwd[row + i] += (double)lane->replica.phase[2 * i];
+    self->result->phase_bwd[row + i] += (double)lane->replica.phase[2 * i + 1];
+  }
+}
+
+static void fold(const run *self, const run_lane *lane)
+{
+  const ness_network *net = self->shared.net;
+  motion_result *const result = self->result;
+  const motion_replica *const replica = &lane->replica;
+  const ptrdiff_t batch = (ptrdiff_t)(lane->index * result->batches / result->replicas);
+  for (int32_t i = 0; i < net->nstep; i++) {
+    result->fwd[batch * net->nstep + i] += (double)replica->fired[2 * i];
+    result->bwd[batch * net->nstep + i] += (double)replica->fired[2 * i + 1];
+  }
+  for (int32_t i = 0; i < net->nslot; i++) {
+    result->dwell[batch * net->nslot + i] += replica->slot[i].dwell;
+    result->dwell2[batch * net->nslot + i] += replica->slot[i].dwell2;
+  }
+  for (int32_t i = 0; i < result->nsource; i++) {
+    result->work[batch * result->nsource + i] += lane->work[i];
+  }
+  fold_phases(self, lane, batch);
+  result->counted[batch] += replica->settled - replica->start;
+  result->medium[batch] += lane->totals.medium;
+  result->input_work[batch] += lane->totals.input_work;
+  result->energy[batch] += lane->totals.energy;
+  result->u_samples[batch] += self->options.samples;
+  result->u_sum[batch] += lane->u_sum;
+  result->u_sum2[batch] += lane->u_sum2;
+  result->events += replica->events;
+  result->candidates += replica->candidates;
+  result->windows += replica->windows;
+  result->one_way += lane->totals.one_way;
+  if (result->work_list) {
+    result->work_list[lane->index] = lane->totals.input_work;
+  }
+  if (result->end) {
+    memcpy(result->end + lane->index * net->nslot, replica->n, (size_t)net->nslot * sizeof *replica->n);
+  }
+}
+
+/* --- a replica --- */
+
+static bool run_stops(run *self)
+{
+  bool stop;
+#pragma omp atomic read
+  stop = self->stop;
+  if (!stop && interrupt_pending()) {
+    stop = true;
+#pragma omp atomic write
+    self->stop = true;
+  }
+  return stop;
+}
+
+static bool lane_advance(run *self, run_lane *lane, double t_stop)
+{
+  while ((lane->pause = motion_advance(&lane->replica, &self->shared, t_stop, RUN_BURST)) == MOTION_BUSY) {
+    if (run_stops(self)) {
+      lane->stopped = true;
+      return false;
+    }
+  }
+  return lane->pause == MOTION_AT_TIME;
+}
+
+static void lane_run(run *self, run_lane *lane)
+{
+  const motion_options *const options = &self->options;
+  const double part = (options->time - options->warmup) / options->samples;
+  rng_stream looks;
+  lane->u_sum = lane->u_sum2 = 0;
+  lane->stopped = run_stops(self);
+  rng_init(&looks, options->seed, (uint32_t)lane->index, MOTION_PURPOSE);
+  motion_replica_start(&lane->replica, &self->shared, options->seed, lane->index);
+  if (lane->stopped || !lane_advance(self, lane, options->warmup)) {
+    return;
+  }
+  motion_clear(&lane->replica, &self->shared);
+  for (int32_t i = 0; i < options->samples; i++) {
+    const double t = options->warmup + part * (i + rng_double(&looks));
+    if (!lane_advance(self, lane, fmin(t, options->time))) {
+      return;
+    }
+    const double u = lane->replica.path.u;
+    lane->u_sum += u;
+    lane->u_sum2 += u * u;
+  }
+  if (lane_advance(self, lane, options->time)) {
+    lane->totals = motion_settle(&lane->replica, &self->shared, lane->work);
+  }
+}
+
+/* --- the run --- */
+
+static ness_status run_explain(const run *self, const run_lane *lane)
+{
+  const ness_network *net = self->shared.net;
+  char time[32], value[32], low[32], high[32];
+  number_short(lane->replica.path.t, 6, time);
+  number_short(lane->replica.path.u, 6, value);
+  if (lane->pause == MOTION_BAD_RATE) {
+    diag_add(self->diags, NESS_ERROR, "replica %lld: the %s rate of step %s is negative or not a number at t = %s s",
+             (long long)lane->index, lane->replica.bad_dir % 2 ? "backward" : "forward",
+             network_text(net, net->step_name[lane->replica.bad_dir / 2]), time);
+    diag_hint(self->diags, "a rate must be finite and at least 0 in every state that can be reached");
+    return NESS_NUMERIC;
+  }
+  number_short(self->shared.law->u_lo, 6, low);
+  number_short(self->shared.law->u_hi, 6, high);
+  diag_add(self->diags, NESS_ERROR,
+           "replica %lld: the input is %s at t = %s s, outside %s ... %s where rates are known", (long long)lane->index,
+           value, time, low, high);
+  diag_hint(self->diags, "make the rates known on a wider range of the input");
+  return NESS_NUMERIC;
+}
+
+static void run_progress(run *self, int64_t done)
+{
+  const double now = run_clock();
+  if (self->options.progress && now - self->clock_last >= RUN_TICK) {
+    self->clock_last = now;
+    if (self->options.progress(self->options.progress_context, (double)done, (double)self->options.replicas,
+                               self->result->events, now - self->clock_start) != 0) {
+      self->stop = true;
+    }
+  }
+}
+
+static ness_status run_block(run *self, int64_t first, int32_t threads)
+{
+  const int64_t left = self->options.replicas - first, count = left < self->lanes ? left : self->lanes;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads) default(none) shared(self, first, count)
+  for (int64_t i = 0; i < count; i++) {
+    self->lane[i].index = first + i;
+    lane_run(self, &self->lane[i]);
+  }
+  for (int64_t i = 0; i < count; i++) {
+    const run_lane *const lane = &self->lane[i];
+    if (lane->stopped) {
+      return NESS_STOPPED;
+    }
+    if (lane->pause != MOTION_AT_TIME) {
+      return run_explain(self, lane);
+    }
+    fold(self, lane);
+  }
+  run_progress(self, first + count);
+  return self->stop ? NESS_STOPPED : NESS_OK;
+}
+
+/* The sums do not depend on it. Flows by phase are what makes a replica large. */
+static int64_t run_lanes(const ness_network *net, const motion_options *options)
+{
+  const int64_t row = 2 * (int64_t)net->nstep * (int64_t)sizeof(int64_t), fit = RUN_BLOCK_BYTES / (row + 1);
+  const int64_t room = fit / (options->phases + 1), most = room < RUN_BLOCK ? room : RUN_BLOCK;
+  const int64_t lanes = most > RUN_BLOCK_LEAST ? most : RUN_BLOCK_LEAST;
+  return options->replicas < lanes ? options->replicas : lanes;
+}
+
+static ness_status run_init(run *self, const ness_network *net, const motion_law *law, const path_spec *path)
+{
+  const motion_options *const options = &self->options;
+  self->lanes = run_lanes(net, options);
+  self->clock_start = self->clock_last = run_clock();
+  if (motion_net_init(&self->shared, net, law, path, options->period, options->phases)) {
+    return NESS_NOMEM;
+  }
+  const size_t sources = (size_t)network_sources(net);
+  self->lane = mem_zero((size_t)self->lanes, sizeof *self->lane);
+  self->work = mem_zero((size_t)self->lanes * sources, sizeof *self->work);
+  if (!self->lane || !self->work || result_init(self->result, net, options)) {
+    return NESS_NOMEM;
+  }
+  for (int64_t i = 0; i < self->lanes; i++) {
+    self->lane[i].work = self->work + (size_t)i * sources;
+    if (motion_replica_init(&self->lane[i].replica, &self->shared)) {
+      return NESS_NOMEM;
+    }
+  }
+  return NESS_OK;
+}
+
+static void run_free(run *self)
+{
+  for (int64_t i = 0; self->lane && i < self->lanes; i++) {
+    motion_replica_free(&self->lane[i].replica);
+  }
+  mem_free(self->lane);
+  mem_free(self->work);
+  motion_net_free(&self->shared);
+}
+
+static ness_status options_check(const motion_options *options, ness_diags *diags)
+{
+  const char *wrong = NULL;
+  if (options->replicas < 1 || options->replicas > RUN_REPLICAS_MAX) {
+    wrong = "the number of replicas is out of range";
+  } else if (!(options->time > 0 && options->time < (double)INFINITY)) {
+    wrong = "a run under a moving input needs an end time";
+  } else if (!(options->warmup >= 0 && options->warmup < options->time)) {
+    wrong = "the warmup must be at least 0 and shorter than the time";
+  } else if (options->samples < 1) {
+    wrong = "the number of times at which the input is looked at is negative";
+  } else if (options->phases < 0 || (options->phases > 0 && !(options->period > 0))) {
+    wrong = "flows by phase need a positive period and number of phases";
+  }
+  if (wrong) {
+    diag_add(diags, NESS_ERROR, "%s", wrong);
+  }
+  return wrong ? NESS_USAGE : NESS_OK;
+}
+
+ness_status motion_run(const ness_network *net, const motion_law *law, const path_spec *path,
+                       const motion_options *options, ness_diags *diags, motion_result *result)
+{
+  run self = {.options = *options, .diags = diags, .result = result};
+  memset(result, 0, sizeof *result);
+  self.options.replicas = options->replicas ? options->replicas : RUN_REPLICAS;
+  self.options.samples = options->samples ? options->samples : RUN_SAMPLES;
+  ness_status status = options_check(&self.options, diags);
+  status = status ? status : path_check(path, diags);
+  status = status ? status : motion_law_check(net, law, diags);
+  if (!status) {
+    status = run_init(&self, net, law, path);
+  }
+  const int32_t most = options->threads > 0 ? options->threads : omp_get_max_threads();
+  const int32_t threads = (int64_t)most < self.lanes ? most : (int32_t)(self.lanes > 0 ? self.lanes : 1);
+  for (int64_t first = 0; !status && first < self.options.replicas; first += self.lanes) {
+    status = run_block(&self, first, threads);
+  }
+  run_free(&self);
+  if (status) {
+    motion_result_free(result);
+  }
+  return status;
+}
