@@ -724,10 +724,13 @@ static void test_refused(void)
       break;
     }
   }
+  ness_interrupt();
+  CHECK(motion_run(r.net, &r.law, &spec, &options, diags, &result) == NESS_STOPPED && !result.fwd);
+  ness_interrupt_clear();
   int calls = 0;
   options =
       (motion_options){.replicas = INT64_C(1) << 24, .time = 100, .progress = stop_at_once, .progress_context = &calls};
-  CHECK(motion_run(r.net, &r.law, &spec, &options, diags, &result) != NESS_OK && calls <= 1);
+  CHECK(motion_run(r.net, &r.law, &spec, &options, diags, &result) == NESS_STOPPED && calls == 1);
   ness_diags_free(diags);
   network_free(r.net);
 }

@@ -103,6 +103,11 @@ ness_status lang_slopes_find(const lang_model *self, const char *name, lang_plac
                known ? "no derivative with respect to %s: it is a count" : "nothing here is called %s", name);
     return NESS_MODEL;
   }
+  for (int64_t i = 0; i < self->nprocess; i++) {
+    if (strcmp(self->processes[i].name, name) != 0) continue;
+    lang_error(diags, place, NULL, "no derivative with respect to %s: a process moves it", name);
+    return NESS_MODEL;
+  }
   ness_status status = model_compile(self->file, self->overrides, self->noverrides, name, diags, &out->model);
   if (status != NESS_OK) return status;
   lang_model *const m = out->model;
