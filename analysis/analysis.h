@@ -67,6 +67,8 @@ ness_status tally_plan_init(tally_plan *self, const ness_network *net, const dum
 void tally_plan_free(tally_plan *self);
 int32_t tally_batch(const tally_plan *self, int64_t unit);
 int32_t tally_batch_at(const tally_plan *self, int64_t replica, double t); /* where replicas end by time */
+/* The first row from `from` on that is later than t. */
+int64_t tally_row_after(const dump_chunk *chunk, int64_t from, double t);
 /* The columns (dump_column) that tally_chunk reads of a chunk of which the scalars are known. */
 unsigned tally_wanted(const tally_plan *plan, const dump_chunk *chunk, int64_t done);
 /* `done`: events of the replica before this chunk, for pieces by events. Any thread, each with its own tally. */
