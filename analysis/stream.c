@@ -39,6 +39,7 @@ typedef struct job {
   dump_chunk chunk;
   tally sums;
   counting_rows windows;
+  windows_rows entropy;
   loop_tally loops;
   loop_walker *walker;
   int64_t done;  /* events of the replica before */
@@ -53,10 +54,11 @@ typedef struct job {
 typedef struct stream {
   dump_reader *reader;
   const tally_plan *plan;
-  loops *loop;         /* NULL: not followed */
-  memory_counts *past; /* NULL: not tested */
-  waits *waited;       /* NULL: not one molecule */
-  counting *counted;   /* NULL: no windows */
+  loops *loop;           /* NULL: not followed */
+  memory_counts *past;   /* NULL: not tested */
+  waits *waited;         /* NULL: not one molecule */
+  counting *counted;     /* NULL: no windows */
+  windows_pass *entropy; /* NULL: not followed */
   ness_diags *diags;
   stream_sums *out;
   window windows[STREAM_WINDOWS]; /* followed, counted, read */
@@ -108,10 +110,12 @@ static void job_count(const stream *self, job *at)
   const unsigned followed = at->alive || at->remember ? DUMP_N0 | DUMP_ROW_DIR_STORED : 0;
   const unsigned timed = at->remember ? DUMP_ROW_TIME : 0;
   const unsigned watched = at->watch ? counting_wanted(self->counted) : 0;
-  const unsigned wanted = followed | timed | watched | tally_wanted(self->plan, &at->from->scalars, at->done);
+  const unsigned priced = self->entropy ? windows_wanted(self->entropy) : 0;
+  const unsigned wanted = followed | timed | watched | priced | tally_wanted(self->plan, &at->from->scalars, at->done);
   at->status = dump_decode(self->reader, &at->from->frame, &at->buffer, wanted, &at->chunk);
   if (!at->status) at->status = tally_chunk(self->plan, &at->chunk, at->done, &at->sums);
   if (!at->status && at->watch) at->status = counting_chunk(self->counted, &at->chunk, &at->windows);
+  if (!at->status && self->entropy) at->status = windows_chunk(self->entropy, &at->chunk, &at->entropy);
   at->remember = at->remember && !at->status;
 }
 
@@ -217,6 +221,7 @@ static ness_status job_fold(stream *self, job *at)
   }
   stream_add(out, self->plan, &at->sums);
   ness_status status = at->watch ? counting_fold(self->counted, &at->chunk, &at->windows) : NESS_OK;
+  if (self->entropy) windows_fold(self->entropy, &at->chunk, &at->entropy);
   if (status || !at->walker) return status;
   status = loops_fold(self->loop, &at->loops);
   if (at->chunk.last) loops_walker_end(self->loop, at->chunk.replica);
@@ -351,6 +356,7 @@ static void job_free(job *self)
   dump_buffer_free(&self->buffer);
   tally_free(&self->sums);
   counting_rows_free(&self->windows);
+  windows_rows_free(&self->entropy);
   loop_tally_free(&self->loops);
 }
 
@@ -370,8 +376,8 @@ static void stream_free(stream *self)
 }
 
 ness_status stream_run(dump_reader *reader, const tally_plan *plan, const ness_analyze_options *options, double bytes,
-                       loops *loop, memory_counts *past, waits *waited, counting *windows, ness_diags *diags,
-                       stream_sums *out)
+                       loops *loop, memory_counts *past, waits *waited, counting *counted, windows_pass *entropy,
+                       ness_diags *diags, stream_sums *out)
 {
   memset(out, 0, sizeof *out);
   stream self = {.reader = reader,
@@ -379,7 +385,8 @@ ness_status stream_run(dump_reader *reader, const tally_plan *plan, const ness_a
                  .loop = loop,
                  .past = past,
                  .waited = waited,
-                 .counted = windows,
+                 .counted = counted,
+                 .entropy = entropy,
                  .diags = diags,
                  .out = out,
                  .bytes = bytes};

@@ -85,7 +85,7 @@ ness_status tally_plan_init(tally_plan *self, const ness_network *net, const dum
 {
   *self = (tally_plan){.net = net, .run = run};
   self->slot_law = mem_zero((size_t)net->nslot + 1, 1);
-  if (!self->slot_law) return NESS_NOMEM;
+  if (!factorials_init(&self->factorials) || !self->slot_law) return NESS_NOMEM;
   plan_laws(self);
   return plan_units(self) ? NESS_OK : NESS_LIMIT;
 }
@@ -94,6 +94,8 @@ void tally_plan_free(tally_plan *self)
 {
   mem_free(self->slot_law);
   self->slot_law = NULL;
+  mem_free(self->factorials.log);
+  self->factorials.log = NULL;
 }
 
 int32_t tally_batch(const tally_plan *self, int64_t unit)
@@ -166,7 +168,7 @@ double tally_factorials(const tally_plan *plan, const int64_t *n)
 {
   double sum = 0;
   for (int32_t i = 0; i < plan->net->nslot; i++)
-    if ((plan->slot_law[i] & 1) && n[i] > 1) sum += rng_lgamma1p((double)n[i]);
+    if ((plan->slot_law[i] & 1) && n[i] > 1) sum += factorials_log(&plan->factorials, n[i]);
   return sum;
 }
 
@@ -323,7 +325,8 @@ static void fire_tape(const tally_plan *plan, tally *self, int32_t dir, double *
     const int64_t before = self->m[slot], after = changed(before, dir, net->change_by[c]);
     self->m[slot] = after;
     if (plan->mixed && (plan->slot_law[slot] & 1))
-      sum[TALLY_FACTORIAL] -= rng_lgamma1p((double)(after > 0 ? after : 0)) - rng_lgamma1p((double)before);
+      sum[TALLY_FACTORIAL] -=
+          factorials_log(&plan->factorials, after > 0 ? after : 0) - factorials_log(&plan->factorials, before);
   }
   if (plan->narea) add_areas(plan, self->n, self->m, sum);
 }
