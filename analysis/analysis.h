@@ -8,10 +8,12 @@
 #define ANALYSIS_ANALYSIS_H
 
 #include "analysis/counting.h"
+#include "analysis/factorials.h"
 #include "analysis/loops.h"
 #include "analysis/memory.h"
 #include "analysis/statistics.h"
 #include "analysis/waits.h"
+#include "analysis/windows.h"
 #include "engine/cme/cme.h"
 #include "engine/dump/dump.h"
 #include "engine/model/stoich.h"
@@ -35,10 +37,11 @@ typedef struct tally_plan {
   /* the row of a unit: counted time, events, tape entropy, change of G, change of ln n! over mass-action events, then
    */
   int32_t fwd, bwd, dwell, dwell2, area, width;
-  bool tapes;               /* some step's rates are a tape */
-  bool mixed;               /* slots of more than one copy are changed by tapes and by mass action */
-  bool unknown_mixed;       /* ... and the level does not tell what the tapes did to them */
-  unsigned char *slot_law;  /* (nslot) 1 changed by mass action, 2 by a tape */
+  bool tapes;              /* some step's rates are a tape */
+  bool mixed;              /* slots of more than one copy are changed by tapes and by mass action */
+  bool unknown_mixed;      /* ... and the level does not tell what the tapes did to them */
+  unsigned char *slot_law; /* (nslot) 1 changed by mass action, 2 by a tape */
+  factorials factorials;
   int32_t nareaslot, narea; /* narea = pairs */
   int32_t area_slot[ANALYSIS_AREA_SLOTS];
 } tally_plan;
@@ -67,6 +70,8 @@ ness_status tally_plan_init(tally_plan *self, const ness_network *net, const dum
 void tally_plan_free(tally_plan *self);
 int32_t tally_batch(const tally_plan *self, int64_t unit);
 int32_t tally_batch_at(const tally_plan *self, int64_t replica, double t); /* where replicas end by time */
+/* The first row from `from` on that is later than t. */
+int64_t tally_row_after(const dump_chunk *chunk, int64_t from, double t);
 /* The columns (dump_column) that tally_chunk reads of a chunk of which the scalars are known. */
 unsigned tally_wanted(const tally_plan *plan, const dump_chunk *chunk, int64_t done);
 /* `done`: events of the replica before this chunk, for pieces by events. Any thread, each with its own tally. */
@@ -91,8 +96,8 @@ typedef struct stream_sums {
 } stream_sums;
 
 ness_status stream_run(dump_reader *reader, const tally_plan *plan, const ness_analyze_options *options, double bytes,
-                       loops *loop, memory_counts *past, waits *waited, counting *windows, ness_diags *diags,
-                       stream_sums *out);
+                       loops *loop, memory_counts *past, waits *waited, counting *counted, windows_pass *entropy,
+                       ness_diags *diags, stream_sums *out);
 /* What other sources of chunks do as well: adds the sums of a chunk, and makes batches of the units once all is in. */
 /* Takes the loops of a chunk whose segments are in `sums`. Any thread, each with its own counter. */
 ness_status stream_follow(const tally_plan *plan, loops *loop, loop_walker *walker, loop_counter *counter,
@@ -124,9 +129,11 @@ typedef struct analysis { /* everything the chapters read */
   const waits *waited;         /* NULL: not one molecule that wanders */
   const counting *counted;     /* NULL: no windows, and why in `uncounted` */
   const char *uncounted;
+  const windows *entropy; /* NULL: entropy was not followed window by window */
   ness_diags *diags;
   double level;
   int64_t max_cycles;
+  int32_t threads;
   double time;     /* all counted time, s */
   double *scratch; /* (batches) */
 } analysis;
@@ -247,8 +254,8 @@ void sequences_doc(const analysis *all, doc_node *parent); /* sequences.c */
 
 ness_status noise_doc(const analysis *all, doc_node *root);
 ness_status uncertainty_doc(const analysis *all, doc_node *parent);
-/* Reads a dump of level flux once more; nothing for others. */
-ness_status fluctuation_doc(const analysis *all, doc_node *parent);
+/* Of dumps of level flux; nothing for others. */
+void fluctuation_doc(const analysis *all, doc_node *parent);
 
 ness_status cycles_doc(const analysis *all, const basis *cycles, const balance *test, doc_node *root);
 

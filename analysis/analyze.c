@@ -1,9 +1,11 @@
 /* ness_analyze: opens a dump or a measured record, streams it, solves what can be solved exactly beside it, and writes
  * the chapters. Invariant: every number of the result that is an estimate stands next to its error, and next to its
- * exact value where there is one. Cost: the stream, plus the exact solution, which `no_exact` leaves out. */
+ * exact value where there is one. The exact solution comes first: what a window of time tells of entropy needs it, and
+ * so the file is read once. Cost: the stream, plus the exact solution, which `no_exact` leaves out. */
 #include "analysis/source.h"
 
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 
 #define ANALYZE_LEVEL 0.95
@@ -15,12 +17,15 @@ typedef struct whole { /* everything that has to be freed */
   memory_result past_result;
   waits *waited;
   counting *counted;
+  windows entropy;
+  windows_pass *pass;
   loops *loop;
   cme_solution solution;
   cme_cycles solution_cycles;
   basis cycles;
   balance test;
-  ness_diags *quiet; /* of the exact solution */
+  ness_diags *quiet;    /* of the exact solution */
+  const char *unsolved; /* NULL: there is one; else why not */
   analysis all;
 } whole;
 
@@ -38,26 +43,27 @@ static ness_analyze_options options_of(const ness_analyze_options *given)
 
 /* --- the exact solution --- */
 
-static ness_status solve(whole *self, const ness_analyze_options *options, const char **why)
+static ness_status solve(whole *self, const ness_analyze_options *options)
 {
-  const ness_network *net = self->all.net;
-  *why = "not asked for";
-  if (self->from.is_record) *why = "no model";
+  self->unsolved = "not asked for";
+  if (self->from.is_record) self->unsolved = "no model";
   if (options->no_exact || self->from.is_record) return NESS_OK;
   self->quiet = ness_diags_create();
   if (!self->quiet) return NESS_NOMEM;
   const cme_options limits = {.max_states = options->max_states > 0 ? options->max_states : 5000};
-  ness_status status = cme_steady(net, &limits, self->quiet, &self->solution);
-  const ness_diag *const first = ness_diags_get(self->quiet, 0);
+  const ness_status status = cme_steady(self->from.net, &limits, self->quiet, &self->solution);
   if (status == NESS_NOMEM || status == NESS_STOPPED) return status;
-  if (status) {
-    *why = first ? first->message : ness_status_text(status);
-    return NESS_OK;
-  }
-  *why = NULL;
-  self->all.exact = &self->solution;
-  if (!self->loop || loops_cycles(self->loop) == 0) return NESS_OK;
-  status = cme_cycles_find(net, &self->solution, 10000, self->quiet, &self->solution_cycles);
+  const ness_diag *const first = ness_diags_get(self->quiet, 0);
+  self->unsolved = !status ? NULL : first ? first->message : ness_status_text(status);
+  return NESS_OK;
+}
+
+/* The cycles of the solution, where the trajectory has some. */
+static ness_status solve_cycles(whole *self)
+{
+  if (self->unsolved || !self->loop || loops_cycles(self->loop) == 0) return NESS_OK;
+  const ness_status status =
+      cme_cycles_find(self->all.net, &self->solution, 10000, self->quiet, &self->solution_cycles);
   if (status == NESS_NOMEM) return status;
   if (!status) self->all.exact_cycles = &self->solution_cycles;
   return status ? NESS_OK : loops_exact(self->loop, &self->solution, &self->solution_cycles);
@@ -65,7 +71,7 @@ static ness_status solve(whole *self, const ness_analyze_options *options, const
 
 /* --- the doc --- */
 
-static void run_doc(const whole *self, doc_node *root, const char *unsolved)
+static void run_doc(const whole *self, doc_node *root)
 {
   static const char *const levels[] = {"summary", "flux", "grid", "events"};
   const dump_run *run = self->all.run;
@@ -91,7 +97,7 @@ static void run_doc(const whole *self, doc_node *root, const char *unsolved)
   doc_number(row, "confidence", self->all.level);
   doc_bool(row, "complete", sums->complete && sums->damage == 0 && sums->unread == 0);
   if (sums->damage > 0) doc_int(row, "bytes_damaged", sums->damage);
-  doc_string(row, "exact", "%s", unsolved ? unsolved : "the steady state of the master equation");
+  doc_string(row, "exact", "%s", self->unsolved ? self->unsolved : "the steady state of the master equation");
 }
 
 static void conventions_doc(doc_node *root)
@@ -106,13 +112,13 @@ static void conventions_doc(doc_node *root)
   doc_string(row, "current", "charge that leaves the compartment, e/s: outward positive; voltage inside minus outside");
 }
 
-static ness_status write_doc(whole *self, const char *unsolved, ness_doc **out)
+static ness_status write_doc(whole *self, ness_doc **out)
 {
   ness_doc *const doc = doc_create("analyze");
   if (!doc) return NESS_NOMEM;
   doc_node *const root = doc_root(doc);
   balance_doc(&self->test, &self->all, &self->cycles, doc);
-  run_doc(self, root, unsolved);
+  run_doc(self, root);
   markov_doc(&self->all, root);
   ness_status status = cycles_doc(&self->all, &self->cycles, &self->test, root);
   if (!status) status = bayes_doc(&self->all, &self->cycles, root);
@@ -146,7 +152,12 @@ static ness_status analyze_stream(whole *self, const char *path, const ness_anal
   }
   if (!status) status = counting_create(&from->plan, &self->counted, &unwatched);
   if (!status && self->past) status = waits_create(net, run->replicas, &self->waited);
-  if (!status) status = source_read(from, path, options, self->loop, self->past, self->waited, self->counted, diags);
+  if (!status) status = solve(self, options);
+  if (!status && run->level == DUMP_FLUX)
+    status = windows_begin(&from->plan, self->unsolved ? NULL : &self->solution, &self->entropy, &self->pass);
+  if (!status)
+    status = source_read(from, path, options, self->loop, self->past, self->waited, self->counted, self->pass, diags);
+  windows_end(self->pass);
   if (!status && self->waited) status = waits_finish(self->waited);
   if (!status && self->past) status = memory_finish(self->past, &self->past_result);
   if (status) return status;
@@ -161,6 +172,9 @@ static ness_status analyze_stream(whole *self, const char *path, const ness_anal
                          .waited = self->waited,
                          .counted = self->counted,
                          .uncounted = unwatched,
+                         .exact = self->unsolved ? NULL : &self->solution,
+                         .entropy = run->level == DUMP_FLUX ? &self->entropy : NULL,
+                         .threads = options->threads > 0 ? options->threads : omp_get_max_threads(),
                          .diags = diags,
                          .level = options->level,
                          .max_cycles = options->max_cycles};
@@ -188,14 +202,13 @@ ness_status ness_analyze(const char *path, const ness_analyze_options *given, ne
     return NESS_USAGE;
   }
   whole self;
-  const char *unsolved = NULL;
   memset(&self, 0, sizeof self);
   ness_status status = analyze_stream(&self, path, &options, diags);
-  if (!status) status = solve(&self, &options, &unsolved);
+  if (!status) status = solve_cycles(&self);
   if (!status) status = basis_init(&self.cycles, &self.all);
   if (!status) status = balance_test(&self.test, &self.all, &self.cycles);
   if (!status) markov_warn(&self.all);
-  if (!status) status = write_doc(&self, unsolved, out);
+  if (!status) status = write_doc(&self, out);
   balance_free(&self.test);
   basis_free(&self.cycles);
   cme_cycles_free(&self.solution_cycles);
@@ -204,6 +217,7 @@ ness_status ness_analyze(const char *path, const ness_analyze_options *given, ne
   memory_free(self.past);
   waits_free(self.waited);
   counting_free(self.counted);
+  windows_free(&self.entropy);
   mem_free(self.all.scratch);
   source_free(&self.from);
   ness_diags_free(self.quiet);

@@ -36,11 +36,36 @@ typedef struct counting {
   struct counting_walker **walker, *spare; /* (replicas) NULL: not under way */
 } counting;
 
-typedef struct counting_rows { /* windows of a chunk, the first and the last perhaps in part */
-  int64_t rows, index_room, value_room, scratch_room;
-  int64_t *index; /* (rows) */
-  double *value;  /* (rows x (1 + forms + slots)) time covered, s; net counts; integrals of counts, s */
-  double *scratch;
+typedef struct counting_halves { /* windows that wait for their other half */
+  int64_t held[COUNTING_LEVELS]; /* the number of an even one, -1 none */
+  double *half;                  /* (levels x (forms + slots)) */
+} counting_halves;
+
+typedef struct counting_piece { /* what a chunk leaves for its neighbours to complete */
+  int64_t index;                /* of the window */
+  int32_t level;                /* of a whole window, counted already; -1: of the shortest, a part */
+} counting_piece;
+
+typedef struct counting_partial { /* sums of a chunk over its windows of a level and batch */
+  int32_t level, batch;
+} counting_partial;
+
+typedef struct counting_hit { /* of a direction in a window */
+  int64_t count;
+  double left; /* s: what the window had left behind each event, added up */
+} counting_hit;
+
+typedef struct counting_rows { /* of a chunk: its sums over whole windows, and pieces in the order of time */
+  int64_t pieces, partials, piece_room, value_room, partial_room, sum_room;
+  counting_piece *piece; /* (pieces) */
+  double *value;         /* (pieces x (1 + forms + slots)) time covered, s; net counts; integrals of counts, s */
+  counting_partial *partial;
+  double *sum; /* (partials x width) */
+  counting_halves halves;
+  int64_t latest[COUNTING_LEVELS]; /* the partial that a level adds to, -1 none */
+  int32_t batch;                   /* of all windows, -1: it depends on their time */
+  double *row, *n;                 /* (1 + forms + slots) a window; (slots) counts */
+  counting_hit *hit;               /* (2 nstep) zero between windows */
 } counting_rows;
 
 /* Why windows cannot be had, a static text; NULL: they can, and *out counts them. */
@@ -51,8 +76,8 @@ unsigned counting_wanted(const counting *self);
 /* Any thread, each with its own rows. */
 ness_status counting_chunk(const counting *self, const dump_chunk *chunk, counting_rows *out);
 void counting_rows_free(counting_rows *self);
-/* One thread, chunks of a replica in their order. */
-ness_status counting_fold(counting *self, const dump_chunk *chunk, const counting_rows *rows);
+/* One thread, in the order of the file. */
+ness_status counting_fold(counting *self, const dump_chunk *chunk, counting_rows *rows);
 
 /* How much of a current is the net count of a step. */
 double counting_weight(const counting *self, const counting_current *current, int32_t step);

@@ -248,7 +248,7 @@ ness_status entropy_doc(const analysis *all, const basis *cycles, const balance 
     status = plugin_doc(all, cycles, test, section);
     sequences_doc(all, section);
     if (!status) status = uncertainty_doc(all, section);
-    if (!status) status = fluctuation_doc(all, section);
+    fluctuation_doc(all, section);
   }
   mem_free(x);
   mem_free(work);

@@ -3,11 +3,10 @@
  *
  * The slope needs no histogram: given |s|, the sign is positive with chance 1 / (1 + exp(-slope |s|)), whose likelihood
  * has one maximum. Errors of both come from sums over blocks of neighbouring windows, so that correlation within a
- * block does not matter. Invariant: nothing is claimed from a handful of windows: a slope needs FLUCTUATION_LEAST of
- * either sign, and a mean that few windows make is said to be that. Cost: a pass over the dump, and Newton's steps over
- * at most a million windows. */
+ * block does not matter; all sums are made a block, by any thread, and added in their order. Invariant: nothing is
+ * claimed from a handful of windows: a slope needs FLUCTUATION_LEAST of either sign, and a mean that few windows make
+ * is said to be that. Cost: a few of Newton's steps over at most a million windows, an exponential each. */
 #include "analysis/analysis.h"
-#include "analysis/windows.h"
 
 #include <math.h>
 
@@ -15,37 +14,62 @@
 #define FLUCTUATION_LEAST 20
 #define FLUCTUATION_ZERO 1e-9 /* k_B: rounding */
 
-/* The score of the slope over windows from ... to - 1, and its derivative's negative. */
-static void score_of(const double *s, int64_t from, int64_t to, double slope, double *score, double *information)
+typedef struct block {       /* sums over its windows */
+  double score, information; /* of the slope: the derivative of the likelihood, and its derivative's negative */
+  double weight, square;     /* of exp(-s) */
+  int64_t from, to;
+} block;
+
+/* At a slope; `weights`: the sums of exp(-s) instead. */
+static void block_sum(const double *s, double slope, bool weights, block *out)
 {
-  for (int64_t i = from; i < to; i++) {
+  out->score = out->information = 0;
+  for (int64_t i = out->from; !weights && i < out->to; i++) {
     const double size = fabs(s[i]), p = 1 / (1 + exp(-slope * size));
     if (size < FLUCTUATION_ZERO) continue;
-    *score += size * ((s[i] > 0) - p);
-    *information += size * size * p * (1 - p);
+    out->score += size * ((s[i] > 0) - p);
+    out->information += size * size * p * (1 - p);
+  }
+  for (int64_t i = out->from; weights && i < out->to; i++) {
+    const double weight = exp(-s[i]);
+    out->weight += weight;
+    out->square += weight * weight;
   }
 }
 
-static int64_t block_start(int64_t count, int32_t block)
+static void blocks_sum(const analysis *all, const double *s, double slope, bool weights, block *blocks)
 {
-  return count / FLUCTUATION_BLOCKS * block + (count % FLUCTUATION_BLOCKS) * block / FLUCTUATION_BLOCKS;
+#pragma omp parallel for num_threads(all->threads) default(none) shared(s, slope, weights, blocks)
+  for (int32_t b = 0; b < FLUCTUATION_BLOCKS; b++) block_sum(s, slope, weights, &blocks[b]);
 }
 
+static void blocks_cut(block *blocks, int64_t count)
+{
+  for (int32_t b = 0; b <= FLUCTUATION_BLOCKS; b++) {
+    const int64_t at = count / FLUCTUATION_BLOCKS * b + (count % FLUCTUATION_BLOCKS) * b / FLUCTUATION_BLOCKS;
+    if (b < FLUCTUATION_BLOCKS) blocks[b] = (block){.from = at};
+    if (b > 0) blocks[b - 1].to = at;
+  }
+}
+
+/* Newton's steps begin at what theory says. */
 static estimate slope_of(const analysis *all, const double *s, int64_t count)
 {
-  double slope = 0, information = 0, square = 0;
+  block blocks[FLUCTUATION_BLOCKS];
+  double slope = 1, information = 0, square = 0;
+  blocks_cut(blocks, count);
   for (int step = 0; step < 50; step++) {
     double score = 0;
-    information = 0;
-    score_of(s, 0, count, slope, &score, &information);
+    information = square = 0;
+    blocks_sum(all, s, slope, false, blocks);
+    for (int32_t b = 0; b < FLUCTUATION_BLOCKS; b++) {
+      score += blocks[b].score;
+      square += blocks[b].score * blocks[b].score;
+      information += blocks[b].information;
+    }
     const double by = information > 0 ? score / information : 0;
     slope += fmin(fmax(by, -1), 1);
     if (fabs(by) < 1e-12) break;
-  }
-  for (int32_t b = 0; b < FLUCTUATION_BLOCKS; b++) {
-    double score = 0, unused = 0;
-    score_of(s, block_start(count, b), block_start(count, b + 1), slope, &score, &unused);
-    square += score * score;
   }
   return estimate_normal(all, slope, sqrt(square) / information, 1);
 }
@@ -53,19 +77,21 @@ static estimate slope_of(const analysis *all, const double *s, int64_t count)
 /* The mean of exp(-s), and how many windows make it: (sum w)^2 / sum w^2. */
 static estimate integral_of(const analysis *all, const double *s, int64_t count, double *effective)
 {
-  double sum = 0, square = 0, blocks = 0;
-  for (int64_t i = 0; i < count; i++) {
-    sum += exp(-s[i]);
-    square += exp(-2 * s[i]);
+  block blocks[FLUCTUATION_BLOCKS];
+  double sum = 0, square = 0, spread = 0;
+  blocks_cut(blocks, count);
+  blocks_sum(all, s, 0, true, blocks);
+  for (int32_t b = 0; b < FLUCTUATION_BLOCKS; b++) {
+    sum += blocks[b].weight;
+    square += blocks[b].square;
   }
   const double mean = sum / (double)count;
   for (int32_t b = 0; b < FLUCTUATION_BLOCKS; b++) {
-    double rest = 0;
-    for (int64_t i = block_start(count, b); i < block_start(count, b + 1); i++) rest += exp(-s[i]) - mean;
-    blocks += rest * rest;
+    const double rest = blocks[b].weight - mean * (double)(blocks[b].to - blocks[b].from);
+    spread += rest * rest;
   }
   *effective = sum * sum / square;
-  return estimate_normal(all, mean, sqrt(blocks) / (double)count, 1);
+  return estimate_normal(all, mean, sqrt(spread) / (double)count, 1);
 }
 
 static void windows_write(const analysis *all, const windows *found, doc_node *row)
@@ -104,16 +130,9 @@ static void windows_write(const analysis *all, const windows *found, doc_node *r
                    "of the sign given the size, blocks of windows");
 }
 
-ness_status fluctuation_doc(const analysis *all, doc_node *parent)
+void fluctuation_doc(const analysis *all, doc_node *parent)
 {
-  windows found;
-  if (all->measured || all->run->level != DUMP_FLUX || all->sums->damage > 0) return NESS_OK;
-  const ness_status status = windows_read(all->path, all->exact, &found);
-  if (status) return status;
-  if (!found.why && found.kept >= FLUCTUATION_BLOCKS) {
-    doc_node *const row = doc_object(parent, "fluctuation_theorem");
-    windows_write(all, &found, row);
-  }
-  windows_free(&found);
-  return NESS_OK;
+  const windows *const found = all->entropy;
+  if (!found || found->why || found->kept < FLUCTUATION_BLOCKS || all->sums->damage > 0) return;
+  windows_write(all, found, doc_object(parent, "fluctuation_theorem"));
 }

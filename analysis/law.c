@@ -1,9 +1,10 @@
 /* ln p(n) of the exact steady state. Invariant: parts of a network are independent, so their logarithms add up. Copies
  * that wander by themselves are multinomial, those that reservoirs make and take Poisson; of a part that is enumerated
- * the states are sorted by their counts and found by bisection. */
+ * the states are sorted by their counts and found by bisection. Logarithms are taken once; whoever asks writes nothing,
+ * so that any thread may. */
 #include "analysis/law.h"
+#include "analysis/factorials.h"
 
-#include "engine/rng/rng.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,13 +13,16 @@
 
 typedef struct law_part {
   int64_t *row; /* (n x (nslot + 1)) counts and the state, sorted; NULL: not enumerated */
+  double *log;  /* (n) ln p in their order */
+  double lead;  /* of a part of copies: what does not depend on counts */
 } law_part;
 
 struct steady_law {
   const ness_network *net;
   const cme_solution *exact;
-  law_part *part; /* (nparts) */
-  int64_t *n;     /* (nslot) scratch */
+  law_part *part;   /* (nparts) */
+  double *log_mean; /* (nslot) */
+  factorials factorials;
 };
 
 /* Rows of equal length by their counts: qsort has no context, so the length stands behind the counts as a mark. */
@@ -48,22 +52,37 @@ static ness_status part_sort(steady_law *self, int32_t p)
   int64_t *const plain = mem_zero((size_t)n * (size_t)width + 1, sizeof *plain);
   law_key *const keys = mem_zero((size_t)n + 1, sizeof *keys);
   int64_t *const sorted = mem_zero((size_t)n * (size_t)width + 1, sizeof *sorted);
-  const bool good = plain && keys && sorted;
+  int64_t *const counts = mem_zero((size_t)self->net->nslot + 1, sizeof *counts);
+  double *const logs = mem_zero((size_t)n + 1, sizeof *logs);
+  const bool good = plain && keys && sorted && counts && logs;
   for (int32_t s = 0; good && s < n; s++) {
     int64_t *const row = plain + (int64_t)s * width;
-    cme_counts(part, s, self->n);
-    for (int32_t i = 0; i < nslot; i++) row[i] = self->n[part->slot[i]];
+    cme_counts(part, s, counts);
+    for (int32_t i = 0; i < nslot; i++) row[i] = counts[part->slot[i]];
     row[nslot] = s;
     keys[s] = (law_key){row, nslot};
   }
   if (good) qsort(keys, (size_t)n, sizeof *keys, key_compare);
-  for (int32_t s = 0; good && s < n; s++)
+  for (int32_t s = 0; good && s < n; s++) {
     memcpy(sorted + (int64_t)s * width, keys[s].row, (size_t)width * sizeof *sorted);
+    logs[s] = log(part->p[keys[s].row[nslot]]);
+  }
   mem_free(plain);
   mem_free(keys);
-  if (good) self->part[p].row = sorted;
-  else mem_free(sorted);
+  mem_free(counts);
+  self->part[p].row = sorted;
+  self->part[p].log = logs;
   return good ? NESS_OK : NESS_NOMEM;
+}
+
+/* n ln n of copies that wander, or what a Poisson law of open slots is normalised by. */
+static double lead_of(const steady_law *self, const cme_part *part)
+{
+  double sum = 0;
+  if (part->kind == CME_COPIES)
+    return factorials_log(&self->factorials, part->copies) - (double)part->copies * log((double)part->copies);
+  for (int32_t i = 0; i < part->nslot; i++) sum -= self->exact->mean[part->slot[i]];
+  return sum;
 }
 
 ness_status law_create(const ness_network *net, const cme_solution *exact, steady_law **out)
@@ -81,10 +100,13 @@ ness_status law_create(const ness_network *net, const cme_solution *exact, stead
   self->net = net;
   self->exact = exact;
   self->part = mem_zero((size_t)exact->nparts, sizeof *self->part);
-  self->n = mem_zero((size_t)net->nslot + 1, sizeof *self->n);
-  ness_status status = self->part && self->n ? NESS_OK : NESS_NOMEM;
-  for (int32_t p = 0; !status && p < exact->nparts; p++)
+  self->log_mean = mem_zero((size_t)net->nslot + 1, sizeof *self->log_mean);
+  ness_status status = self->part && self->log_mean && factorials_init(&self->factorials) ? NESS_OK : NESS_NOMEM;
+  for (int32_t i = 0; !status && i < net->nslot; i++) self->log_mean[i] = log(exact->mean[i]);
+  for (int32_t p = 0; !status && p < exact->nparts; p++) {
     if (exact->parts[p].kind == CME_COUNTS) status = part_sort(self, p);
+    else self->part[p].lead = lead_of(self, &exact->parts[p]);
+  }
   if (status) law_free(self);
   else *out = self;
   return status;
@@ -93,38 +115,49 @@ ness_status law_create(const ness_network *net, const cme_solution *exact, stead
 void law_free(steady_law *self)
 {
   if (!self) return;
-  for (int32_t p = 0; self->part && p < self->exact->nparts; p++) mem_free(self->part[p].row);
+  for (int32_t p = 0; self->part && p < self->exact->nparts; p++) {
+    mem_free(self->part[p].row);
+    mem_free(self->part[p].log);
+  }
   mem_free(self->part);
-  mem_free(self->n);
+  mem_free(self->log_mean);
+  mem_free(self->factorials.log);
   mem_free(self);
+}
+
+/* Counts of a row against n: negative, zero or positive. */
+static int counts_compare(const cme_part *part, const int64_t *row, const int64_t *n)
+{
+  for (int32_t i = 0; i < part->nslot; i++) {
+    const int64_t count = n[part->slot[i]];
+    if (row[i] != count) return row[i] < count ? -1 : 1;
+  }
+  return 0;
 }
 
 static double log_enumerated(const steady_law *self, int32_t p, const int64_t *n)
 {
   const cme_part *const part = &self->exact->parts[p];
-  const int32_t nslot = part->nslot, width = nslot + 1;
+  const law_part *const of = &self->part[p];
+  const int32_t width = part->nslot + 1;
   int32_t low = 0, high = part->states.n;
-  for (int32_t i = 0; i < nslot; i++) self->n[i] = n[part->slot[i]];
   while (low < high) {
     const int32_t middle = low + (high - low) / 2;
-    if (row_compare(self->part[p].row + (int64_t)middle * width, self->n, nslot) < 0) low = middle + 1;
+    if (counts_compare(part, of->row + (int64_t)middle * width, n) < 0) low = middle + 1;
     else high = middle;
   }
   if (low >= part->states.n) return -INFINITY;
-  const int64_t *const row = self->part[p].row + (int64_t)low * width;
-  return row_compare(row, self->n, nslot) == 0 ? log(part->p[row[nslot]]) : -INFINITY;
+  return counts_compare(part, of->row + (int64_t)low * width, n) == 0 ? of->log[low] : -INFINITY;
 }
 
 /* sum of n ln(mean) - ln n! over the slots: what both laws of copies share. */
-static double log_copies(const steady_law *self, const cme_part *part, const int64_t *n)
+static double log_copies(const steady_law *self, int32_t p, const int64_t *n)
 {
-  double sum = part->kind == CME_COPIES
-                   ? rng_lgamma1p((double)part->copies) - (double)part->copies * log((double)part->copies)
-                   : 0;
+  const cme_part *const part = &self->exact->parts[p];
+  double sum = self->part[p].lead;
   for (int32_t i = 0; i < part->nslot; i++) {
-    const double count = (double)n[part->slot[i]], mean = self->exact->mean[part->slot[i]];
-    if (count > 0) sum += count * log(mean) - rng_lgamma1p(count);
-    if (part->kind == CME_OPEN) sum -= mean;
+    const int64_t count = n[part->slot[i]];
+    if (count > 0) sum += (double)count * self->log_mean[part->slot[i]] - factorials_log(&self->factorials, count);
   }
   return sum;
 }
@@ -134,7 +167,7 @@ double law_log(const steady_law *self, const int64_t *n)
   double sum = 0;
   for (int32_t p = 0; p < self->exact->nparts; p++) {
     const cme_part *const part = &self->exact->parts[p];
-    sum += part->kind == CME_COUNTS ? log_enumerated(self, p, n) : log_copies(self, part, n);
+    sum += part->kind == CME_COUNTS ? log_enumerated(self, p, n) : log_copies(self, p, n);
   }
   return sum;
 }

@@ -10,7 +10,7 @@ typedef struct steady_law steady_law;
  * solution and the network are borrowed. NESS_NOMEM. Cost: states * log(states) of the parts that are enumerated. */
 ness_status law_create(const ness_network *net, const cme_solution *exact, steady_law **out);
 void law_free(steady_law *self);
-/* ln p(n); -INFINITY where the distribution has nothing. Cost: log(states) a part. */
+/* ln p(n); -INFINITY where the distribution has nothing. Any thread. Cost: log(states) a part. */
 double law_log(const steady_law *self, const int64_t *n);
 
 #endif

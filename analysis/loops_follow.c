@@ -320,12 +320,6 @@ static bool jump_first(loops *self, loop_walker *walker, loop_counter *counter, 
 
 /* --- rows --- */
 
-static inline int32_t direction(const void *stored, int32_t bytes, int64_t row)
-{
-  if (bytes == 1) return ((const uint8_t *)stored)[row];
-  return bytes == 2 ? ((const uint16_t *)stored)[row] : ((const int32_t *)stored)[row];
-}
-
 /* The inner loop, made for each width of directions and for networks of one part. */
 static inline bool follow_rows(loops *self, loop_walker *walker, loop_counter *counter, const dump_chunk *chunk,
                                int32_t bytes, bool alone, int64_t from, int64_t to, int32_t batch, loop_tally *out)
@@ -334,7 +328,7 @@ static inline bool follow_rows(loops *self, loop_walker *walker, loop_counter *c
   path_jump *const jumps = counter->jump + 1;
   uint32_t *const places = counter->at, here = places[0];
   for (int64_t r = from; r < to; r++) {
-    const int32_t dir = direction(chunk->row_dir_stored, bytes, r), p = alone ? 0 : step_part[dir >> 1];
+    const int32_t dir = dump_stored_dir(chunk->row_dir_stored, bytes, r), p = alone ? 0 : step_part[dir >> 1];
     path_jump *const jump = &jumps[(alone ? here : places[p]) + (uint32_t)dir_local[dir]];
     if (jump->count > 0) {
       jump->count++;

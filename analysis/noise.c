@@ -243,14 +243,14 @@ static void windows_doc(spread *self, const counting_current *at, double mean, d
   spread_of(self, at, -1);
   for (int32_t level = 0; level < self->levels; level++) {
     const double *const rate = self->rate + (int64_t)level * (batches + 1), *const next = rate + batches + 1;
-    double windows = 0;
-    for (int32_t b = 0; b < batches; b++) windows += counting_row(all->counted, level, all->sums->index[b])[0];
+    double seen = 0;
+    for (int32_t b = 0; b < batches; b++) seen += counting_row(all->counted, level, all->sums->index[b])[0];
     const estimate value = estimate_jackknife(all, rate[batches], rate, variance, &bias);
     const estimate fano = fano_of(self, rate, variance / fabs(mean));
     doc_node *const row = doc_object(list, NULL);
     doc_string(row, "current", "%s", current_name(all->net, at));
     doc_number(row, "window", ldexp(all->counted->window, level));
-    doc_int(row, "windows", (int64_t)windows);
+    doc_int(row, "windows", (int64_t)seen);
     number_or_null(row, "variance_rate", value.value);
     number_or_null(row, "error", value.error);
     number_or_null(row, "fano", fano.value);

@@ -48,10 +48,10 @@ ness_status source_open(source *self, const char *path, const ness_analyze_optio
 }
 
 ness_status source_read(source *self, const char *path, const ness_analyze_options *options, loops *loop,
-                        memory_counts *past, waits *waited, counting *windows, ness_diags *diags)
+                        memory_counts *past, waits *waited, counting *counted, windows_pass *entropy, ness_diags *diags)
 {
-  if (self->is_record) return record_stream(&self->measured, &self->plan, loop, past, waited, windows, &self->sums);
-  return stream_run(self->reader, &self->plan, options, file_bytes(path), loop, past, waited, windows, diags,
+  if (self->is_record) return record_stream(&self->measured, &self->plan, loop, past, waited, counted, &self->sums);
+  return stream_run(self->reader, &self->plan, options, file_bytes(path), loop, past, waited, counted, entropy, diags,
                     &self->sums);
 }
 

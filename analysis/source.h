@@ -18,9 +18,10 @@ typedef struct source {
 
 /* Opens either and knows its network and what will be summed. source_free is due in every case. */
 ness_status source_open(source *self, const char *path, const ness_analyze_options *options, ness_diags *diags);
-/* Fills the sums; loop, past and windows may be NULL. */
+/* Fills the sums; what else is filled may be NULL. */
 ness_status source_read(source *self, const char *path, const ness_analyze_options *options, loops *loop,
-                        memory_counts *past, waits *waited, counting *windows, ness_diags *diags);
+                        memory_counts *past, waits *waited, counting *counted, windows_pass *entropy,
+                        ness_diags *diags);
 void source_free(source *self);
 
 #endif

@@ -1,8 +1,10 @@
 /* From the file to the sums, in one pass and in bounded memory.
- * Invariant: frames are read one after another by one thread into a window, while the others work on the window before;
- * there chunks are decoded and counted in parallel and loops followed, the chunks of one replica in their order by one
- * thread; then everything is folded in the order of the file. So each sum has the same bits for any number of threads.
- * Of a chunk only the columns that its sums need are decoded. Cost: the frames of two windows, rows and sums of one. */
+ * Invariant: three windows of frames are under way. One is read by one thread; of the one before, chunks are decoded
+ * and counted, each by any thread; of the first, trajectories are followed: loops of each replica, memory and waits,
+ * each through its chunks in their order by one thread. Then the first is folded in the order of the file. So each sum
+ * has the same bits for any number of threads, and no thread waits for what must go one after another.
+ * Of a chunk only the columns that its sums need are decoded. Cost: the frames of three windows, rows and sums of two.
+ */
 #include "analysis/analysis.h"
 
 #include <omp.h>
@@ -12,8 +14,9 @@
 #define WINDOW_FRAMES 32
 #define WINDOW_READ ((size_t)4 << 20)    /* a window ends where its chunks have so many bytes: they stay in the cache */
 #define WINDOW_BYTES ((size_t)256 << 20) /* of the sums of a window's chunks */
-#define STREAM_TICK 0.2                  /* s between two calls of progress */
-#define STREAM_REPLICAS 4096             /* replicas whose events are added up for pieces by events */
+#define STREAM_WINDOWS 3
+#define STREAM_TICK 0.2      /* s between two calls of progress */
+#define STREAM_REPLICAS 4096 /* replicas whose events are added up for pieces by events */
 
 typedef struct arrival { /* a chunk as it came from the file */
   dump_frame frame;
@@ -24,8 +27,10 @@ typedef struct arrival { /* a chunk as it came from the file */
 typedef struct window {
   arrival *chunk;
   int32_t count;
-  int64_t offset;     /* in the file, behind the last chunk */
-  ness_status status; /* why reading stopped */
+  struct job *jobs;                     /* (size) what is made of the chunks */
+  int64_t offset;                       /* in the file, behind the last chunk */
+  ness_status status;                   /* why reading stopped */
+  ness_status past_status, wait_status; /* of following the molecule */
 } window;
 
 typedef struct job {
@@ -34,11 +39,13 @@ typedef struct job {
   dump_chunk chunk;
   tally sums;
   counting_rows windows;
+  windows_rows entropy;
   loop_tally loops;
   loop_walker *walker;
   int64_t done;  /* events of the replica before */
   int32_t next;  /* the next job of the same replica, -1 none */
   bool first;    /* of its replica in the window */
+  bool alive;    /* its loops are followed, if there is something to follow yet */
   bool remember; /* goes to the tests of memory_counts */
   bool watch;    /* its windows are counted */
   ness_status status;
@@ -47,15 +54,16 @@ typedef struct job {
 typedef struct stream {
   dump_reader *reader;
   const tally_plan *plan;
-  loops *loop;         /* NULL: not followed */
-  memory_counts *past; /* NULL: not tested */
-  waits *waited;       /* NULL: not one molecule */
-  counting *counted;   /* NULL: no windows */
+  loops *loop;           /* NULL: not followed */
+  memory_counts *past;   /* NULL: not tested */
+  waits *waited;         /* NULL: not one molecule */
+  counting *counted;     /* NULL: no windows */
+  windows_pass *entropy; /* NULL: not followed */
   ness_diags *diags;
   stream_sums *out;
-  job *jobs;         /* (size) of the window that is counted */
-  window windows[2]; /* one is counted while the other is read */
-  int32_t size;      /* chunks of a window */
+  window windows[STREAM_WINDOWS]; /* followed, counted, read */
+  int32_t size;                   /* chunks of a window */
+  bool ended;                     /* all was read */
   dump_buffer scratch;
   loop_counter **counter; /* (threads) */
   int32_t threads;
@@ -63,7 +71,7 @@ typedef struct stream {
   ness_progress progress;
   void *context;
   double bytes, clock_start, clock_last;
-  int64_t events;
+  int64_t events; /* of the windows that were counted or are */
 } stream;
 
 static double stream_clock(void)
@@ -78,10 +86,11 @@ static void window_read(stream *self, window *out)
 {
   size_t bytes = 0; /* of chunks */
   out->status = NESS_OK;
-  for (out->count = 0; out->count < self->size && bytes < WINDOW_READ;) {
+  for (out->count = 0; !self->ended && out->count < self->size && bytes < WINDOW_READ;) {
     arrival *const at = &out->chunk[out->count];
     out->status = dump_next(self->reader, &at->frame, self->diags);
-    if (out->status || at->frame.bytes == 0) return;
+    self->ended = out->status || at->frame.bytes == 0;
+    if (self->ended) return;
     out->offset = at->frame.offset + (int64_t)at->frame.bytes;
     if (at->frame.kind == DUMP_KIND_CHUNK) {
       bytes += at->frame.bytes;
@@ -98,13 +107,16 @@ static void window_read(stream *self, window *out)
 static void job_count(const stream *self, job *at)
 {
   if (at->status) return;
-  const unsigned followed = at->walker || at->remember ? DUMP_N0 | DUMP_ROW_DIR_STORED : 0;
+  const unsigned followed = at->alive || at->remember ? DUMP_N0 | DUMP_ROW_DIR_STORED : 0;
   const unsigned timed = at->remember ? DUMP_ROW_TIME : 0;
   const unsigned watched = at->watch ? counting_wanted(self->counted) : 0;
-  const unsigned wanted = followed | timed | watched | tally_wanted(self->plan, &at->from->scalars, at->done);
+  const unsigned priced = self->entropy ? windows_wanted(self->entropy) : 0;
+  const unsigned wanted = followed | timed | watched | priced | tally_wanted(self->plan, &at->from->scalars, at->done);
   at->status = dump_decode(self->reader, &at->from->frame, &at->buffer, wanted, &at->chunk);
   if (!at->status) at->status = tally_chunk(self->plan, &at->chunk, at->done, &at->sums);
   if (!at->status && at->watch) at->status = counting_chunk(self->counted, &at->chunk, &at->windows);
+  if (!at->status && self->entropy) at->status = windows_chunk(self->entropy, &at->chunk, &at->entropy);
+  at->remember = at->remember && !at->status;
 }
 
 ness_status stream_follow(const tally_plan *plan, loops *loop, loop_walker *walker, loop_counter *counter,
@@ -126,34 +138,63 @@ static void job_follow(const stream *self, job *at)
                              &at->sums, &at->loops);
 }
 
-/* Makes jobs of the chunks, chains those of each replica, finds walkers and what came before. Quadratic in the window,
- * which is small. */
-static ness_status window_group(stream *self, const window *now)
+/* The one molecule through the chunks in their order. */
+static ness_status window_remember(const stream *self, const window *now)
+{
+  ness_status status = NESS_OK;
+  for (int32_t i = 0; i < now->count && !status; i++)
+    if (now->jobs[i].remember) status = memory_follow(self->past, &now->jobs[i].chunk);
+  return status;
+}
+
+static ness_status window_wait(const stream *self, const window *now)
+{
+  ness_status status = NESS_OK;
+  for (int32_t i = 0; i < now->count && !status; i++)
+    if (now->jobs[i].remember) status = waits_follow(self->waited, &now->jobs[i].chunk);
+  return status;
+}
+
+/* Makes jobs of the chunks, and says what is to be done with each. */
+static void window_jobs(stream *self, window *now)
 {
   const tally_plan *plan = self->plan;
   const bool alive = self->loop && plan->run->level == DUMP_EVENTS && loops_alive(self->loop);
+  const int64_t events = self->events;
   for (int32_t i = 0; i < now->count; i++) {
-    job *const at = &self->jobs[i];
+    job *const at = &now->jobs[i];
     const dump_chunk *const chunk = &now->chunk[i].scalars;
     at->from = &now->chunk[i];
     at->status = at->from->status;
-    at->first = !at->status;
-    at->next = -1;
     at->done = 0;
-    at->loops.entries = at->loops.sequences = 0;
-    at->walker = NULL;
-    at->remember = !at->status && self->past && self->events < MEMORY_EVENTS && chunk->rows == chunk->events;
-    at->watch = !at->status && self->counted && (plan->run->level == DUMP_FLUX || self->events < COUNTING_EVENTS);
+    at->alive = !at->status && alive && chunk->rows == chunk->events;
+    at->remember = !at->status && self->past && events < MEMORY_EVENTS && chunk->rows == chunk->events;
+    at->watch = !at->status && self->counted && (plan->run->level == DUMP_FLUX || events < COUNTING_EVENTS);
     if (at->status) continue;
+    self->events += chunk->events;
     if (self->done && chunk->replica < plan->run->replicas) {
       at->done = self->done[chunk->replica];
       self->done[chunk->replica] += chunk->events;
     }
-    if (alive && chunk->rows == chunk->events && !(at->walker = loops_walker(self->loop, chunk->replica)))
-      return NESS_NOMEM;
+  }
+}
+
+/* Chains the jobs of each replica and finds walkers. Quadratic in the window, which is small. */
+static ness_status window_group(const stream *self, window *now)
+{
+  const bool alive = self->loop && loops_alive(self->loop);
+  for (int32_t i = 0; i < now->count; i++) {
+    job *const at = &now->jobs[i];
+    const int64_t replica = at->from->scalars.replica;
+    at->first = !at->status;
+    at->next = -1;
+    at->loops.entries = at->loops.sequences = 0;
+    at->walker = NULL;
+    if (at->status || !alive || !at->alive) continue;
+    if (!(at->walker = loops_walker(self->loop, replica))) return NESS_NOMEM;
     for (int32_t j = i - 1; j >= 0; j--) {
-      if (self->jobs[j].status || now->chunk[j].scalars.replica != chunk->replica) continue;
-      self->jobs[j].next = i;
+      if (!now->jobs[j].walker || now->chunk[j].scalars.replica != replica) continue;
+      now->jobs[j].next = i;
       at->first = false;
       break;
     }
@@ -170,65 +211,65 @@ void stream_add(stream_sums *self, const tally_plan *plan, const tally *sums)
   }
 }
 
-static ness_status window_fold(stream *self, const window *now)
+static ness_status job_fold(stream *self, job *at)
 {
-  const tally_plan *plan = self->plan;
   stream_sums *const out = self->out;
-  for (int32_t i = 0; i < now->count; i++) {
-    job *const at = &self->jobs[i];
-    if (at->status == NESS_NOMEM) return NESS_NOMEM;
-    if (at->status) {
-      if (out->unread++ < 4)
-        diag_add(self->diags, NESS_WARNING, "the chunk at byte %lld does not fit the network and is left out",
-                 (long long)at->from->frame.offset);
-      continue;
-    }
-    out->chunks++;
-    self->events += at->chunk.events;
-    if (at->chunk.last) {
-      out->replicas++;
-      out->absorbed += at->chunk.stop == NESS_STOP_ABSORBED;
-    }
-    stream_add(out, plan, &at->sums);
-    if (at->remember) {
-      ness_status status = memory_follow(self->past, &at->chunk);
-      if (!status && self->waited) status = waits_follow(self->waited, &at->chunk);
-      if (status) return status;
-    }
-    if (at->watch) {
-      const ness_status status = counting_fold(self->counted, &at->chunk, &at->windows);
-      if (status) return status;
-    }
-    if (at->walker) {
-      const ness_status status = loops_fold(self->loop, &at->loops);
-      if (status) return status;
-      if (at->chunk.last) loops_walker_end(self->loop, at->chunk.replica);
-    }
+  out->chunks++;
+  if (at->chunk.last) {
+    out->replicas++;
+    out->absorbed += at->chunk.stop == NESS_STOP_ABSORBED;
   }
-  return NESS_OK;
+  stream_add(out, self->plan, &at->sums);
+  ness_status status = at->watch ? counting_fold(self->counted, &at->chunk, &at->windows) : NESS_OK;
+  if (self->entropy) windows_fold(self->entropy, &at->chunk, &at->entropy);
+  if (status || !at->walker) return status;
+  status = loops_fold(self->loop, &at->loops);
+  if (at->chunk.last) loops_walker_end(self->loop, at->chunk.replica);
+  return status;
 }
 
-/* Counts one window while the next is read. */
-static ness_status window_count(stream *self, const window *now, window *next)
+static ness_status window_fold(stream *self, const window *now)
 {
-  const int32_t count = now->count;
+  ness_status status = now->past_status ? now->past_status : now->wait_status;
+  for (int32_t i = 0; i < now->count && !status; i++) {
+    job *const at = &now->jobs[i];
+    if (at->status == NESS_NOMEM) return NESS_NOMEM;
+    if (!at->status) status = job_fold(self, at);
+    else if (self->out->unread++ < 4)
+      diag_add(self->diags, NESS_WARNING, "the chunk at byte %lld does not fit the network and is left out",
+               (long long)at->from->frame.offset);
+  }
+  return status;
+}
+
+/* Follows one window, counts the next and reads the one behind. What is long and cannot be shared begins first. */
+static ness_status windows_advance(stream *self, window *now, window *next, window *last)
+{
+  const bool remember = self->past != NULL, wait = self->waited != NULL;
   const ness_status status = window_group(self, now);
   if (status) return status;
-#pragma omp parallel num_threads(self->threads) default(none) shared(self, next, count)
+  window_jobs(self, next);
+#pragma omp parallel num_threads(self->threads) default(none) shared(self, now, next, last, remember, wait)
 #pragma omp single
   {
-#pragma omp task default(none) shared(self, next)
-    window_read(self, next);
-#pragma omp taskgroup
-    for (int32_t i = 0; i < count; i++) {
-#pragma omp task default(none) shared(self) firstprivate(i)
-      job_count(self, &self->jobs[i]);
+    if (wait) {
+#pragma omp task default(none) shared(self, now)
+      now->wait_status = window_wait(self, now);
     }
-#pragma omp taskgroup
-    for (int32_t i = 0; i < count; i++) {
-      if (!self->jobs[i].first) continue;
-#pragma omp task default(none) shared(self) firstprivate(i)
-      for (int32_t j = i; j >= 0; j = self->jobs[j].next) job_follow(self, &self->jobs[j]);
+    if (remember) {
+#pragma omp task default(none) shared(self, now)
+      now->past_status = window_remember(self, now);
+    }
+    for (int32_t i = 0; i < now->count; i++) {
+      if (!now->jobs[i].first) continue;
+#pragma omp task default(none) shared(self, now) firstprivate(i)
+      for (int32_t j = i; j >= 0; j = now->jobs[j].next) job_follow(self, &now->jobs[j]);
+    }
+#pragma omp task default(none) shared(self, last)
+    window_read(self, last);
+    for (int32_t i = 0; i < next->count; i++) {
+#pragma omp task default(none) shared(self, next) firstprivate(i)
+      job_count(self, &next->jobs[i]);
     }
   }
   return window_fold(self, now);
@@ -293,11 +334,15 @@ static ness_status stream_init(stream *self, const ness_analyze_options *options
   const size_t fits = WINDOW_BYTES / largest;
   self->size = fits < WINDOW_FRAMES ? fits > 1 ? (int32_t)fits : 1 : WINDOW_FRAMES;
   if (self->threads > self->size) self->threads = self->size;
-  self->jobs = mem_zero((size_t)self->size, sizeof *self->jobs);
-  for (int32_t w = 0; w < 2; w++) self->windows[w].chunk = mem_zero((size_t)self->size, sizeof(arrival));
+  bool good = true;
+  for (int32_t w = 0; w < STREAM_WINDOWS; w++) {
+    self->windows[w].chunk = mem_zero((size_t)self->size, sizeof(arrival));
+    self->windows[w].jobs = mem_zero((size_t)self->size, sizeof(job));
+    good = good && self->windows[w].chunk && self->windows[w].jobs;
+  }
   self->counter = mem_zero((size_t)self->threads, sizeof(loop_counter *));
   self->out->unit = mem_zero((size_t)plan->units * (size_t)plan->width, sizeof(double));
-  bool good = self->jobs && self->windows[0].chunk && self->windows[1].chunk && self->counter && self->out->unit;
+  good = good && self->counter && self->out->unit;
   if (plan->by_events && plan->by_time && plan->run->replicas <= STREAM_REPLICAS)
     good = good && (self->done = mem_zero((size_t)plan->run->replicas, sizeof *self->done));
   for (int32_t t = 0; self->loop && good && t < self->threads; t++)
@@ -306,29 +351,33 @@ static ness_status stream_init(stream *self, const ness_analyze_options *options
   return good ? NESS_OK : NESS_NOMEM;
 }
 
+static void job_free(job *self)
+{
+  dump_buffer_free(&self->buffer);
+  tally_free(&self->sums);
+  counting_rows_free(&self->windows);
+  windows_rows_free(&self->entropy);
+  loop_tally_free(&self->loops);
+}
+
 static void stream_free(stream *self)
 {
-  for (int32_t w = 0; w < 2; w++) {
+  for (int32_t w = 0; w < STREAM_WINDOWS; w++) {
     for (int32_t i = 0; self->windows[w].chunk && i < self->size; i++)
       dump_frame_free(&self->windows[w].chunk[i].frame);
+    for (int32_t i = 0; self->windows[w].jobs && i < self->size; i++) job_free(&self->windows[w].jobs[i]);
     mem_free(self->windows[w].chunk);
-  }
-  for (int32_t i = 0; self->jobs && i < self->size; i++) {
-    dump_buffer_free(&self->jobs[i].buffer);
-    tally_free(&self->jobs[i].sums);
-    counting_rows_free(&self->jobs[i].windows);
-    loop_tally_free(&self->jobs[i].loops);
+    mem_free(self->windows[w].jobs);
   }
   for (int32_t t = 0; self->counter && t < self->threads; t++) loop_counter_free(self->counter[t]);
   dump_buffer_free(&self->scratch);
-  mem_free(self->jobs);
   mem_free(self->counter);
   mem_free(self->done);
 }
 
 ness_status stream_run(dump_reader *reader, const tally_plan *plan, const ness_analyze_options *options, double bytes,
-                       loops *loop, memory_counts *past, waits *waited, counting *windows, ness_diags *diags,
-                       stream_sums *out)
+                       loops *loop, memory_counts *past, waits *waited, counting *counted, windows_pass *entropy,
+                       ness_diags *diags, stream_sums *out)
 {
   memset(out, 0, sizeof *out);
   stream self = {.reader = reader,
@@ -336,23 +385,24 @@ ness_status stream_run(dump_reader *reader, const tally_plan *plan, const ness_a
                  .loop = loop,
                  .past = past,
                  .waited = waited,
-                 .counted = windows,
+                 .counted = counted,
+                 .entropy = entropy,
                  .diags = diags,
                  .out = out,
                  .bytes = bytes};
   self.progress = options->progress;
   self.context = options->progress_context;
   ness_status status = stream_init(&self, options);
-  window *now = &self.windows[0], *next = &self.windows[1];
   int64_t offset = 0;
-  if (!status) window_read(&self, now);
-  while (!status && !(status = now->status) && now->count > 0) {
-    offset = now->offset;
-    status = window_count(&self, now, next);
+  bool more = true;
+  for (int32_t first = 0; more && !status; first = (first + 1) % STREAM_WINDOWS) {
+    window *const now = &self.windows[first], *const next = &self.windows[(first + 1) % STREAM_WINDOWS];
+    window *const last = &self.windows[(first + 2) % STREAM_WINDOWS];
+    status = windows_advance(&self, now, next, last);
+    if (!status) status = last->status;
+    if (now->count > 0) offset = now->offset;
     if (!status) status = stream_report(&self, (double)offset, false);
-    window *const counted = now;
-    now = next;
-    next = counted;
+    more = !self.ended || next->count > 0 || last->count > 0;
   }
   if (!status) status = stream_report(&self, bytes > 0 ? bytes : (double)offset, true);
   stream_free(&self);

@@ -85,7 +85,7 @@ ness_status tally_plan_init(tally_plan *self, const ness_network *net, const dum
 {
   *self = (tally_plan){.net = net, .run = run};
   self->slot_law = mem_zero((size_t)net->nslot + 1, 1);
-  if (!self->slot_law) return NESS_NOMEM;
+  if (!factorials_init(&self->factorials) || !self->slot_law) return NESS_NOMEM;
   plan_laws(self);
   return plan_units(self) ? NESS_OK : NESS_LIMIT;
 }
@@ -94,6 +94,8 @@ void tally_plan_free(tally_plan *self)
 {
   mem_free(self->slot_law);
   self->slot_law = NULL;
+  mem_free(self->factorials.log);
+  self->factorials.log = NULL;
 }
 
 int32_t tally_batch(const tally_plan *self, int64_t unit)
@@ -139,9 +141,9 @@ static double piece_end(const tally_plan *self, int64_t piece)
 
 static int64_t unit_of(const tally_plan *self, int64_t replica, int64_t piece)
 {
+  if (self->by_time) return replica * self->pieces + piece;
   const rng_u128 batch = (rng_u128)replica * (rng_u128)self->batches / (rng_u128)self->run->replicas;
-  const int64_t group = self->by_time ? replica : (int64_t)batch;
-  return group * self->pieces + piece;
+  return (int64_t)batch * self->pieces + piece;
 }
 
 int32_t tally_batch_at(const tally_plan *self, int64_t replica, double t)
@@ -166,7 +168,7 @@ double tally_factorials(const tally_plan *plan, const int64_t *n)
 {
   double sum = 0;
   for (int32_t i = 0; i < plan->net->nslot; i++)
-    if ((plan->slot_law[i] & 1) && n[i] > 1) sum += rng_lgamma1p((double)n[i]);
+    if ((plan->slot_law[i] & 1) && n[i] > 1) sum += factorials_log(&plan->factorials, n[i]);
   return sum;
 }
 
@@ -236,34 +238,58 @@ static ness_status tally_whole(const tally_plan *plan, const dump_chunk *chunk, 
 
 /* --- windows --- */
 
-static ness_status tally_windows(const tally_plan *plan, const dump_chunk *chunk, int64_t done, tally *out)
+/* Rows from ... to - 1 of one piece, which begin at t with counts `before`. */
+static void tally_rows(const tally_plan *plan, const dump_chunk *chunk, int64_t from, int64_t to, double t,
+                       const int64_t *before, double *sum)
 {
   const ness_network *net = plan->net;
-  double t = chunk->t0, *sum = NULL;
-  int64_t unit = -1;
-  const int64_t *before = chunk->n0;
-  for (int64_t r = 0; r < chunk->rows; r++) {
+  sum[TALLY_TIME] += chunk->row_time[to - 1] - t;
+  add_ends(plan, before, chunk->row_count + (to - 1) * net->nslot, sum);
+  for (int64_t r = from; r < to; r++) {
     const int64_t *const fwd = chunk->row_fwd + r * net->nstep, *const bwd = chunk->row_bwd + r * net->nstep;
-    const int64_t *const after = chunk->row_count + r * net->nslot;
-    int64_t events = 0;
-    for (int32_t s = 0; s < net->nstep; s++) events += fwd[s] + bwd[s];
-    const int64_t piece =
-        plan->by_events ? piece_of_event(plan, done + events / 2) : piece_of_time(plan, 0.5 * (t + chunk->row_time[r]));
-    const int64_t at = unit_of(plan, chunk->replica, piece);
-    if (at != unit && !(sum = segment_add(out, plan, unit = at, r, r))) return NESS_NOMEM;
-    out->segment[out->segments - 1].to = r + 1;
-    sum[TALLY_TIME] += chunk->row_time[r] - t;
+    const double *const dwell = chunk->row_dwell + r * net->nslot;
     if (chunk->row_tape_entropy) sum[TALLY_TAPE] += chunk->row_tape_entropy[r];
-    add_ends(plan, before, after, sum);
     for (int32_t s = 0; s < net->nstep; s++) {
       sum[plan->fwd + s] += (double)fwd[s];
       sum[plan->bwd + s] += (double)bwd[s];
     }
-    for (int32_t i = 0; i < net->nslot; i++) sum[plan->dwell + i] += chunk->row_dwell[r * net->nslot + i];
-    if (plan->narea) add_areas(plan, before, after, sum);
-    done += events;
-    before = after;
-    t = chunk->row_time[r];
+    for (int32_t i = 0; i < net->nslot; i++) sum[plan->dwell + i] += dwell[i];
+    if (plan->narea) add_areas(plan, before, chunk->row_count + r * net->nslot, sum);
+    before = chunk->row_count + r * net->nslot;
+  }
+}
+
+static int64_t row_events(const ness_network *net, const dump_chunk *chunk, int64_t row)
+{
+  int64_t events = 0;
+  for (int32_t s = 0; s < net->nstep; s++)
+    events += chunk->row_fwd[row * net->nstep + s] + chunk->row_bwd[row * net->nstep + s];
+  return events;
+}
+
+/* The piece of a window: that of its middle. */
+static int64_t piece_of_row(const tally_plan *plan, const dump_chunk *chunk, int64_t row, double t, int64_t *done)
+{
+  if (!plan->by_events) return piece_of_time(plan, 0.5 * (t + chunk->row_time[row]));
+  const int64_t events = row_events(plan->net, chunk, row), piece = piece_of_event(plan, *done + events / 2);
+  *done += events;
+  return piece;
+}
+
+static ness_status tally_windows(const tally_plan *plan, const dump_chunk *chunk, int64_t done, tally *out)
+{
+  const ness_network *net = plan->net;
+  double t = chunk->t0, *sum = NULL;
+  const int64_t *before = chunk->n0;
+  int64_t next = piece_of_row(plan, chunk, 0, t, &done);
+  for (int64_t from = 0, to; from < chunk->rows; from = to) {
+    const int64_t piece = next;
+    for (to = from + 1; to < chunk->rows && next == piece; to += next == piece)
+      next = piece_of_row(plan, chunk, to, chunk->row_time[to - 1], &done);
+    if (!(sum = segment_add(out, plan, unit_of(plan, chunk->replica, piece), from, to))) return NESS_NOMEM;
+    tally_rows(plan, chunk, from, to, t, before, sum);
+    t = chunk->row_time[to - 1];
+    before = chunk->row_count + (to - 1) * net->nslot;
   }
   for (int32_t i = 0; sum && i < net->nslot; i++) sum[plan->dwell2 + i] += chunk->dwell2[i]; /* rows do not have it */
   return NESS_OK;
@@ -299,7 +325,8 @@ static void fire_tape(const tally_plan *plan, tally *self, int32_t dir, double *
     const int64_t before = self->m[slot], after = changed(before, dir, net->change_by[c]);
     self->m[slot] = after;
     if (plan->mixed && (plan->slot_law[slot] & 1))
-      sum[TALLY_FACTORIAL] -= rng_lgamma1p((double)(after > 0 ? after : 0)) - rng_lgamma1p((double)before);
+      sum[TALLY_FACTORIAL] -=
+          factorials_log(&plan->factorials, after > 0 ? after : 0) - factorials_log(&plan->factorials, before);
   }
   if (plan->narea) add_areas(plan, self->n, self->m, sum);
 }
@@ -368,7 +395,7 @@ static bool tally_stretch(const tally_plan *plan, const dump_chunk *chunk, doubl
 }
 
 /* The first row from `from` on that is later than t. */
-static int64_t row_after(const dump_chunk *chunk, int64_t from, double t)
+int64_t tally_row_after(const dump_chunk *chunk, int64_t from, double t)
 {
   int64_t low = from, high = chunk->rows;
   while (low < high) {
@@ -391,7 +418,7 @@ static int64_t cut(const tally_plan *plan, const dump_chunk *chunk, int64_t done
     *to = border > row && border < *to ? border : *to;
   } else if (piece + 1 < plan->pieces) {
     *t_end = fmin(*t_end, fmax(piece_end(plan, piece), nextafter(t, INFINITY)));
-    *to = *t_end < chunk->t1 ? row_after(chunk, row, *t_end) : *to;
+    *to = *t_end < chunk->t1 ? tally_row_after(chunk, row, *t_end) : *to;
   }
   if (plan->by_events && *to < chunk->rows) *t_end = chunk->row_time[*to - 1];
   return piece;

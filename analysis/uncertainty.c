@@ -81,9 +81,9 @@ static int32_t levels_enough(const analysis *all)
   const double least = fmax(UNCERTAINTY_LEAST, 8 * counted->forms);
   int32_t level = 0;
   for (; level < counted->levels; level++) {
-    double windows = 0;
-    for (int32_t b = 0; b < all->sums->batches; b++) windows += counting_row(counted, level, all->sums->index[b])[0];
-    if (windows < least) break;
+    double seen = 0;
+    for (int32_t b = 0; b < all->sums->batches; b++) seen += counting_row(counted, level, all->sums->index[b])[0];
+    if (seen < least) break;
   }
   return level;
 }

@@ -26,7 +26,9 @@ typedef struct wait_walker {            /* a replica */
   bool entered;                         /* the entry was seen */
   double since;
   int64_t next;                                  /* index of the chunk that joins on */
-  double start[WAITS_PASSAGES * WAITS_PASSAGES]; /* [j][i] first entry of i since j was left; NaN none */
+  double start[WAITS_PASSAGES * WAITS_PASSAGES]; /* [j][i] first entry of i since j was left, where `to` has it */
+  uint32_t to[WAITS_PASSAGES];                   /* bits: passages to j that are under way from i */
+  uint32_t from[WAITS_PASSAGES];                 /* the same by i: to j */
 } wait_walker;
 
 struct waits {
@@ -107,19 +109,28 @@ static void walker_reset(wait_walker *at, int32_t state, double t)
   at->recent[0] = state;
   at->known = 1;
   at->since = t;
-  for (int32_t k = 0; k < WAITS_PASSAGES * WAITS_PASSAGES; k++) at->start[k] = (double)NAN;
+  memset(at->to, 0, sizeof at->to);
+  memset(at->from, 0, sizeof at->from);
 }
 
-/* The molecule enters `state` at t: passages to it end, those from it to the others begin. */
+/* The molecule enters `state` at t: passages to it end, those from it to the others begin. Most are under way, and only
+ * those that change are looked at. */
 static void passages_turn(waits *self, wait_walker *at, int32_t state, double t)
 {
   const int32_t n = self->passages;
-  double *const ending = at->start + state * n;
-  for (int32_t i = 0; i < n; i++) {
-    if (i != state && !isnan(ending[i])) sums_add(&self->passage[i * n + state], t - ending[i]);
-    ending[i] = (double)NAN;
-    if (i != state && isnan(at->start[i * n + state])) at->start[i * n + state] = t;
+  const uint32_t here = 1u << state, fresh = ((1u << n) - 1) & ~here & ~at->from[state];
+  for (uint32_t ends = at->to[state]; ends; ends &= ends - 1) {
+    const int32_t i = __builtin_ctz(ends);
+    sums_add(&self->passage[i * n + state], t - at->start[state * n + i]);
+    at->from[i] &= ~here;
   }
+  at->to[state] = 0;
+  for (uint32_t begin = fresh; begin; begin &= begin - 1) {
+    const int32_t j = __builtin_ctz(begin);
+    at->start[j * n + state] = t;
+    at->to[j] |= here;
+  }
+  at->from[state] |= fresh;
 }
 
 static bool jump(waits *self, wait_walker *at, int32_t to, double t)
@@ -133,7 +144,7 @@ static bool jump(waits *self, wait_walker *at, int32_t to, double t)
   at->state = to;
   at->since = t;
   if (self->passages > 0) passages_turn(self, at, to, t);
-  memmove(at->recent + 1, at->recent, (SEQUENCE_MOST - 1) * sizeof *at->recent);
+  for (int32_t k = SEQUENCE_MOST - 1; k > 0; k--) at->recent[k] = at->recent[k - 1];
   at->recent[0] = to;
   at->known += at->known < SEQUENCE_MOST;
   return sequences_add(self->row, at->recent, at->known);

@@ -42,7 +42,7 @@ static ness_status take_dump(fit *self, const char *path, const ness_analyze_opt
 {
   const ness_network *const net = self->from.net;
   const tally_plan *const plan = &self->from.plan;
-  const ness_status status = source_read(&self->from, path, options, NULL, NULL, NULL, NULL, diags);
+  const ness_status status = source_read(&self->from, path, options, NULL, NULL, NULL, NULL, NULL, diags);
   if (status) return status;
   const stream_sums *const sums = &self->from.sums;
   for (int32_t b = 0; b < sums->batches; b++) {

@@ -285,11 +285,11 @@ static void chunks_free(chunks *self)
 }
 
 ness_status record_stream(record *owner, const tally_plan *plan, loops *loop, memory_counts *past, waits *waited,
-                          counting *windows, stream_sums *out)
+                          counting *counted, stream_sums *out)
 {
   memset(out, 0, sizeof *out);
   chunks self = {
-      .owner = owner, .plan = plan, .loop = loop, .past = past, .waited = waited, .counted = windows, .out = out};
+      .owner = owner, .plan = plan, .loop = loop, .past = past, .waited = waited, .counted = counted, .out = out};
   ness_status status = chunks_init(&self);
   if (!status) status = record_scan(owner, 1, chunks_visit, &self);
   if (!status) status = jobs_run(&self);

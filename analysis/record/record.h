@@ -141,7 +141,7 @@ ness_status record_network(record *self, ness_network **out);
 
 /* chunks.c: the second reading, into the sums of the analysis. */
 ness_status record_stream(record *self, const tally_plan *plan, loops *loop, memory_counts *past, waits *waited,
-                          counting *windows, stream_sums *out);
+                          counting *counted, stream_sums *out);
 
 /* record.c */
 ness_status record_open(record *self, const char *path, const void *content, size_t length,

@@ -66,12 +66,17 @@ typedef struct dump_chunk {
   int32_t row_dir_bytes;            /* which of them: 1, 2 or 4 */
 } dump_chunk;
 
+/* The direction at a place of row_dir_stored; where `bytes` is a constant, a loop over rows has no branch for it. */
+static inline int32_t dump_stored_dir(const void *stored, int32_t bytes, int64_t row)
+{
+  if (bytes == 1) return ((const uint8_t *)stored)[row];
+  return bytes == 2 ? ((const uint16_t *)stored)[row] : ((const int32_t *)stored)[row];
+}
+
 /* The direction of an event, of a chunk whose row_dir_stored was decoded. */
 static inline int32_t dump_row_dir(const dump_chunk *chunk, int64_t row)
 {
-  if (chunk->row_dir_bytes == 1) return ((const uint8_t *)chunk->row_dir_stored)[row];
-  if (chunk->row_dir_bytes == 2) return ((const uint16_t *)chunk->row_dir_stored)[row];
-  return ((const int32_t *)chunk->row_dir_stored)[row];
+  return dump_stored_dir(chunk->row_dir_stored, chunk->row_dir_bytes, row);
 }
 
 /* Columns of a chunk, by the names of their members: what a decode is asked for. */
