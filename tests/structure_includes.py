@@ -28,7 +28,7 @@ ARROWS = {
     "analysis": {PUBLIC, "engine/base", "engine/file", "engine/rng", "engine/model", "engine/dump", "engine/cme"},
     "analysis/report": {PUBLIC, "engine/base", "engine/model", "analysis"},
     "networks/import": {PUBLIC, "engine/base", "engine/file", "engine/model", "engine/markov"},
-    "networks/experiment": {PUBLIC, "engine/base", "engine/rng", "engine/model", "engine/ssa", "engine/markov", "engine/cme",
+    "networks/experiment": {PUBLIC, "engine/base", "engine/rng", "engine/model", "engine/ssa", "engine/motion", "engine/markov", "engine/cme",
                             "engine/ode", "engine/dump", "networks/lang", "networks/thermo", "networks/import", "analysis", "analysis/record", "analysis/report"},
     "cli": {PUBLIC},
     "python": {PUBLIC},

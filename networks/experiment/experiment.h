@@ -8,6 +8,7 @@
 #include "engine/cme/evolve.h"
 #include "engine/cme/passage.h"
 #include "engine/cme/response.h"
+#include "engine/motion/motion.h"
 #include "engine/ssa/ssa.h"
 #include "networks/lang/lang.h"
 #include <ness/model.h>
@@ -38,8 +39,10 @@ bool question_named(const char *name, question_kind *out);
 ness_status question_times(const question *self, ness_diags *diags);
 /* Answers a question: at rest into *exact (rates and moments; without states where it comes from rate equations), in
  * time into *path. The other is left empty. Both are the caller's to free. */
-ness_status question_ask(const question *self, const ness_network *net, ness_diags *diags, cme_solution *exact,
-                         evolution *path);
+ness_status question_ask(const question *self, const lang_model *model, ness_diags *diags, cme_solution *exact,
+                         evolution *path, double *input_work);
+/* Whether the model's inputs stand or flip, as all questions but the steady state ask for; false after a report. */
+bool question_still(const lang_model *model, ness_diags *diags);
 
 /* --- values.c: what rate(), mean(), sigma ... are at the moment --- */
 
@@ -51,7 +54,10 @@ typedef struct values {
   cme_cycles *cycles; /* of exact, found at first use */
   bool cycles_found;
   const ssa_result *sample;
-  int32_t left_out; /* batch that is left out, -1 none */
+  const motion_result *moved; /* of a sample whose input moved continuously, NULL others */
+  const char *input;          /* the name of an input that moved continuously, NULL none */
+  double input_work;          /* of it, in `exact`, kT/s */
+  int32_t left_out;           /* batch that is left out, -1 none */
   const struct let_value *lets;
   rng_stream *random; /* for uniform() and loguniform(), NULL none */
 } values;
@@ -118,8 +124,20 @@ typedef struct derivative_names { /* the values of a file that change a rate or 
 ness_status derivative_names_find(hook_context *c, expr *const *nodes, int32_t nnodes, derivative_names *out);
 void derivative_names_free(derivative_names *self);
 
-/* Whether all processes of the model can be simulated; false after a report. */
-bool simulate_allowed(const lang_model *model, ness_diags *diags);
+/* --- sample.c: a simulation, whatever moves the model --- */
+
+typedef struct sampled {
+  ssa_result counts; /* under a moving input a view of `moved` */
+  motion_result moved;
+  const char *input;  /* borrowed of the model; NULL: none moves continuously */
+  lang_model *still;  /* owned, with an input: the model whose network was simulated; that of the caller may have a grid */
+} sampled;
+
+/* `text` and `settings` go into the dump. Free in any case. */
+ness_status sample_run(const lang_model *model, const ness_simulate_options *options, const char *text,
+                       const char *settings, ness_diags *diags, sampled *out);
+void sample_free(sampled *self);
+void sample_view(const sampled *self, values *v);
 
 /* --- shared between answers --- */
 const char *setting_name(lang_file *file, const char *setting);

@@ -2,7 +2,7 @@
  * equation, and of the rate equations with and without linear noise. One place for `solve` in an experiment, for scans
  * and for the command. */
 #include "engine/ode/ode.h"
-#include "networks/experiment/experiment.h"
+#include "networks/experiment/driven.h"
 #include <math.h>
 #include <string.h>
 
@@ -127,16 +127,47 @@ static ness_status course_ask(const question *self, const ode_system *system, co
 
 /* --- the door --- */
 
-ness_status question_ask(const question *self, const ness_network *net, ness_diags *diags, cme_solution *exact,
-                         evolution *path)
+bool question_still(const lang_model *model, ness_diags *diags)
 {
+  const lang_process *const input = driven_input(model, false);
+  if (!input) return true;
+  lang_error(diags, input->place, "`solve steady` has the mean over a period of a sine or a square; a simulation has the rest",
+             "only the steady state can be solved for while %s moves like this", input->name);
+  return false;
+}
+
+static ness_status period_ask(const question *self, const lang_model *model, const lang_process *input,
+                              ness_diags *diags, cme_solution *exact, double *input_work)
+{
+  driven d;
+  driven_steady rest = {.mean = {.one_way_running = -1}};
+  ness_status status = driven_create(model, input, diags, &d);
+  if (status == NESS_OK) status = driven_rest(&d, &self->limits, diags, &rest);
+  if (status == NESS_OK) {
+    *exact = rest.mean;
+    *input_work = rest.input_work;
+    rest.mean = (cme_solution){.one_way_running = -1};
+  }
+  driven_steady_free(&rest);
+  driven_free(&d);
+  return status;
+}
+
+ness_status question_ask(const question *self, const lang_model *model, ness_diags *diags, cme_solution *exact,
+                         evolution *path, double *input_work)
+{
+  const ness_network *const net = lang_network(model);
+  const lang_process *const input = driven_input(model, false);
   ode_system *system = NULL;
   double *times = NULL;
   int32_t n = 0;
   *exact = (cme_solution){.one_way_running = -1};
   *path = (evolution){0};
+  *input_work = 0;
   ness_status status = question_times(self, diags);
   if (status) return status;
+  if (self->kind == QUESTION_STEADY && input) return period_ask(self, model, input, diags, exact, input_work);
+  if (!question_still(model, diags)) return NESS_MODEL;
   if (self->kind == QUESTION_STEADY) return cme_steady(net, &self->limits, diags, exact);
   if (self->time > 0 && !(times = question_grid(self, &n))) return NESS_NOMEM;
   if (self->kind == QUESTION_TRANSIENT) {

@@ -1,7 +1,7 @@
 /* ness test: the experiments of a model file, run as they stand. Statements act on a frame: the compiled model, and
  * what was last solved or simulated with it. Scans, random draws and root searches compile the model anew with other
  * values. Each `expect` becomes one row, however many points a scan tried: how many, and the worst of them. */
-#include "networks/experiment/experiment.h"
+#include "networks/experiment/driven.h"
 #include <math.h>
 #include <string.h>
 
@@ -31,7 +31,7 @@ typedef struct frame { /* settings so far, the model compiled with them, and wha
   lang_model *model;
   cme_solution exact;
   evolution path;
-  ssa_result sample;
+  sampled sample;
   bool has_exact, has_sample;
   values v;
   const let_value *lets;
@@ -43,7 +43,7 @@ static void frame_forget(frame *f)
   values_free(&f->v);
   if (f->has_exact) cme_solution_free(&f->exact);
   evolve_free(&f->path);
-  if (f->has_sample) ssa_result_free(&f->sample);
+  if (f->has_sample) sample_free(&f->sample);
   f->has_exact = f->has_sample = false;
   f->v = (values){.model = f->model, .left_out = -1, .lets = f->lets, .random = f->random};
 }
@@ -163,9 +163,11 @@ static ness_status run_solve(frame *f, const stmt *s)
     return NESS_MODEL;
   }
   frame_forget(f);
-  status = question_ask(&q, lang_network(f->model), f->r->diags, &f->exact, &f->path);
+  status = question_ask(&q, f->model, f->r->diags, &f->exact, &f->path, &f->v.input_work);
   if (status != NESS_OK) return status;
   f->has_exact = f->path.ntimes == 0;
+  const lang_process *const input = driven_input(f->model, false);
+  f->v.input = input ? input->name : NULL;
   if (f->has_exact) f->v.exact = &f->exact;
   else f->v.path = &f->path;
   return NESS_OK;
@@ -193,11 +195,10 @@ static ness_status run_simulate(frame *f, const stmt *s, bool *skipped)
                                    .seed = (uint64_t)value[3],
                                    .warmup = value[4],
                                    .every = value[5]};
-  if (!simulate_allowed(f->model, f->r->diags)) return NESS_MODEL;
-  status = ssa_ensemble(lang_network(f->model), &o, "", "", f->r->diags, &f->sample);
-  if (status != NESS_OK) return status;
+  status = sample_run(f->model, &o, "", "", f->r->diags, &f->sample);
   f->has_sample = true;
-  f->v.sample = &f->sample;
+  if (status != NESS_OK) return status;
+  sample_view(&f->sample, &f->v);
   return NESS_OK;
 }
 
@@ -359,9 +360,9 @@ static ness_status run_expect(frame *f, const stmt *s)
       lang_error(r->diags, s->place, "an exact value takes +- and a tolerance",
                  "`within ... sigma` needs a simulation before it");
       status = NESS_MODEL;
-    } else if (f->sample.batches < 8) {
+    } else if (f->sample.counts.batches < 8) {
       lang_error(r->diags, s->place, "simulate at least 8 replicas", "an error cannot be had from %d replicas",
-                 f->sample.batches);
+                 f->sample.counts.batches);
       status = NESS_MODEL;
     } else if (!run_has_reversal(s->a) && !run_has_reversal(s->b)) {
       estimate d;

@@ -1,6 +1,6 @@
 /* ness scan: values against parameters, exact or sampled, points in parallel. Each point compiles its own model from
  * the shared file and keeps its own diagnostics; rows stand in the order of the grid, whatever thread made them. */
-#include "networks/experiment/experiment.h"
+#include "networks/experiment/driven.h"
 #include <math.h>
 #include <omp.h>
 #include <string.h>
@@ -87,7 +87,7 @@ static ness_status scan_point(const ness_model *self, const ness_scan_options *o
   lang_model *model = NULL;
   cme_solution exact = {0};
   evolution path = {0};
-  ssa_result sample = {0};
+  sampled sample = {0};
   ness_status status = lang_compile(self->file, overrides, n, diags, &model);
   values v = {.model = model, .left_out = -1};
   if (status == NESS_OK && o->simulate) {
@@ -96,13 +96,14 @@ static ness_status scan_point(const ness_model *self, const ness_scan_options *o
     s.path = NULL;
     s.threads = 1; /* the points are what runs in parallel */
     s.progress = NULL;
-    status =
-        simulate_allowed(model, diags) ? ssa_ensemble(lang_network(model), &s, "", "", diags, &sample) : NESS_MODEL;
-    v.sample = &sample;
+    status = sample_run(model, &s, "", "", diags, &sample);
+    sample_view(&sample, &v);
   } else if (status == NESS_OK) {
     question asked = *ask;
     asked.limits.like = like->parts ? like : NULL;
-    status = question_ask(&asked, lang_network(model), diags, &exact, &path);
+    status = question_ask(&asked, model, diags, &exact, &path, &v.input_work);
+    const lang_process *const input = driven_input(model, false);
+    v.input = input ? input->name : NULL;
     v.exact = path.ntimes ? NULL : &exact;
     v.path = path.ntimes ? &path : NULL;
   }
@@ -119,7 +120,7 @@ static ness_status scan_point(const ness_model *self, const ness_scan_options *o
   cme_solution_free(like); /* the next point starts from here */
   *like = exact;
   evolve_free(&path);
-  ssa_result_free(&sample);
+  sample_free(&sample);
   lang_model_free(model);
   mem_free(overrides);
   return status;

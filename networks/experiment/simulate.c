@@ -43,10 +43,12 @@ static double get_work(const values *v, int32_t kind, int32_t id)
   return values_work(v, id);
 }
 
-static void simulate_answer(const ness_network *net, const ssa_result *r, doc_node *root)
+static void simulate_answer(const ness_network *net, const sampled *sample, doc_node *root)
 {
+  const ssa_result *const r = &sample->counts;
   /* values reads the network through the model; here a network alone is at hand, as from a dump. */
-  values v = {.network = net, .sample = r, .left_out = -1};
+  values v = {.network = net, .left_out = -1};
+  sample_view(sample, &v);
   double counted = 0, value, error;
   for (int32_t b = 0; b < r->batches; b++) counted += r->counted[b];
   doc_node *const run = doc_object(root, "run");
@@ -63,7 +65,8 @@ static void simulate_answer(const ness_network *net, const ssa_result *r, doc_no
         "rates stand still for leaps in which they would move by up to epsilon of themselves; counts and currents "
         "are off by up to about epsilon of their largest, by more where a small change of a rate has a large effect");
   }
-  doc_int(run, "replica_bytes", (int64_t)r->replica_bytes);
+  if (sample->input) doc_int(run, "candidates", sample->moved.candidates);
+  else doc_int(run, "replica_bytes", (int64_t)r->replica_bytes);
   if (r->absorbed) doc_int(run, "absorbed", r->absorbed);
   if (!(counted > 0)) return;
   doc_node *rows = doc_array(root, "steps");
@@ -94,18 +97,20 @@ static void simulate_answer(const ness_network *net, const ssa_result *r, doc_no
   simulate_pair(&v, get_entropy, 0, 0, &value, &error);
   simulate_estimate(entropy, "production_kb_per_s", value, error);
   doc_string(entropy, "method",
-             "net events times ln(k_fwd/k_bwd), ends included; errors by leaving out batches of replicas");
+             sample->input ? "ln(k_fwd/k_bwd) of every event at its time; errors by leaving out batches of replicas"
+                           : "net events times ln(k_fwd/k_bwd), ends included; errors by leaving out batches of "
+                             "replicas");
   rows = doc_array(root, "work");
-  for (int32_t i = 0; i < network_sources(net); i++) {
+  for (int32_t i = 0; i < network_sources(net) + (sample->input != NULL); i++) {
     simulate_pair(&v, get_work, 0, i, &value, &error);
     if (i == network_sources(net) - 1 && value == 0) continue;
     doc_node *const row = doc_object(rows, NULL);
-    doc_string(row, "source", "%s", network_source_name(net, i));
+    doc_string(row, "source", "%s", i < network_sources(net) ? network_source_name(net, i) : sample->input);
     simulate_estimate(row, "work_kt_per_s", value, error);
   }
 }
 
-static ness_status simulate_finish(const ness_network *net, const char *kind, const char *path, const ssa_result *r,
+static ness_status simulate_finish(const ness_network *net, const char *kind, const char *path, const sampled *r,
                                    ness_status status, ness_doc **out)
 {
   *out = NULL;
@@ -122,45 +127,32 @@ static ness_status simulate_finish(const ness_network *net, const char *kind, co
   return status;
 }
 
-bool simulate_allowed(const lang_model *model, ness_diags *diags)
-{
-  int32_t count;
-  const lang_process *const list = lang_processes(model, &count);
-  for (int32_t i = 0; i < count; i++) {
-    if (list[i].kind != PROCESS_OU) continue;
-    lang_error(diags, list[i].place, "`ness solve` has it, on its grid",
-               "an Ornstein-Uhlenbeck process cannot be simulated in this version of ness");
-    return false;
-  }
-  return true;
-}
-
 ness_status ness_simulate(ness_model *self, const ness_simulate_options *options, ness_diags *diags, ness_doc **out)
 {
-  const ness_network *const net = lang_network(self->compiled);
-  ssa_result result = {0};
+  const ness_network *net = lang_network(self->compiled);
+  sampled sample = {0};
   *out = NULL;
-  if (!simulate_allowed(self->compiled, diags)) return NESS_MODEL;
   char *const bundle = options->path ? lang_bundle(self->file) : NULL;
   ness_status status = options->path && !bundle
                            ? NESS_NOMEM
-                           : ssa_ensemble(net, options, bundle ? bundle : "", self->settings, diags, &result);
-  status = simulate_finish(net, "run", options->path, &result, status, out);
+                           : sample_run(self->compiled, options, bundle ? bundle : "", self->settings, diags, &sample);
+  if (sample.still) net = lang_network(sample.still);
+  status = simulate_finish(net, "run", options->path, &sample, status, out);
   mem_free(bundle);
-  ssa_result_free(&result);
+  sample_free(&sample);
   return status;
 }
 
 ness_status ness_resume(const char *path, const ness_simulate_options *options, ness_diags *diags, ness_doc **out)
 {
-  ssa_result result = {0};
+  sampled result = {0};
   dump_reader *reader = NULL;
   *out = NULL;
   ness_status status = dump_open(path, diags, &reader);
   if (status != NESS_OK) return status;
   status =
-      simulate_finish(dump_network(reader), "resume", path, &result, ssa_resume(path, options, diags, &result), out);
-  ssa_result_free(&result);
+      simulate_finish(dump_network(reader), "resume", path, &result, ssa_resume(path, options, diags, &result.counts), out);
+  sample_free(&result);
   dump_reader_free(reader);
   return status;
 }

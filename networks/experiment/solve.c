@@ -1,5 +1,6 @@
 /* ness solve: which question is asked, and the answer to the first of them, the exact steady state. */
 #include "networks/experiment/solve.h"
+#include "networks/experiment/driven.h"
 #include <math.h>
 #include <string.h>
 
@@ -26,10 +27,10 @@ void solve_method(const cme_solution *s, doc_node *root)
   doc_number(projection, "leaves_them_per_s", s->projection.outflow);
 }
 
-void solve_entropy(const ness_network *net, const cme_solution *s, doc_node *root)
+void solve_entropy(const ness_network *net, const cme_solution *s, double input_work, doc_node *root)
 {
   doc_node *const entropy = doc_object(root, "entropy");
-  double work = 0;
+  double work = input_work;
   for (int32_t i = 0; i < network_sources(net); i++) work += s->source_work[i];
   doc_number(entropy, "production_kb_per_s", s->entropy);
   if (s->one_way_running >= 0)
@@ -49,7 +50,7 @@ void solve_steps(const ness_network *net, const cme_solution *s, doc_node *root)
     doc_number(row, "forward", s->dir_rate[2 * i]);
     doc_number(row, "backward", s->dir_rate[2 * i + 1]);
     doc_number(row, "net", s->net_rate[i]);
-    doc_number(row, "entropy", s->step_entropy[i]);
+    if (!isnan(s->step_entropy[i])) doc_number(row, "entropy", s->step_entropy[i]);
     doc_string(row, "reads", "%s", network_text(net, net->step_text[i]));
   }
 }
@@ -65,7 +66,7 @@ void solve_means(const ness_network *net, const cme_solution *s, bool spread, do
   }
 }
 
-void solve_sources(const ness_network *net, const cme_solution *s, doc_node *root)
+void solve_sources(const ness_network *net, const cme_solution *s, const char *input, double input_work, doc_node *root)
 {
   doc_node *const rows = doc_array(root, "work");
   for (int32_t i = 0; i < network_sources(net); i++) {
@@ -88,6 +89,11 @@ void solve_sources(const ness_network *net, const cme_solution *s, doc_node *roo
     }
     if (i < net->nres) doc_number(row, "taken_per_s", taken);
   }
+  if (!input) return;
+  doc_node *const row = doc_object(rows, NULL);
+  doc_string(row, "source", "%s", input);
+  doc_string(row, "kind", "process");
+  doc_number(row, "work_kt_per_s", input_work);
 }
 
 static ness_status solve_cycles(const ness_network *net, const cme_solution *s, int64_t cap, ness_diags *diags,
@@ -96,11 +102,11 @@ static ness_status solve_cycles(const ness_network *net, const cme_solution *s, 
   cme_cycles cycles;
   const ness_status status = cme_cycles_find(net, s, cap, diags, &cycles);
   if (status != NESS_OK) return status;
-  int64_t driven = 0;
-  for (int64_t i = 0; i < cycles.count; i++) driven += fabs(cycles.cycle[i].affinity) > 1e-9;
+  int64_t with = 0;
+  for (int64_t i = 0; i < cycles.count; i++) with += fabs(cycles.cycle[i].affinity) > 1e-9;
   doc_node *const summary = doc_object(root, "cycle_count");
   doc_int(summary, "found", cycles.count);
-  doc_int(summary, "with_affinity", driven);
+  doc_int(summary, "with_affinity", with);
   doc_bool(summary, "every_simple_cycle", cycles.complete != 0);
   doc_node *rows = NULL;
   for (int64_t i = 0, shown = 0; i < cycles.count && shown < SOLVE_CYCLES_SHOWN; i++) {
@@ -168,6 +174,8 @@ static ness_status solve_steady(ness_model *self, const ness_solve_options *o, c
                                 ness_diags *diags, doc_node *root)
 {
   const ness_network *const net = lang_network(self->compiled);
+  const lang_process *const input = driven_input(self->compiled, false);
+  if (input) return solve_periodic(self, input, limits, diags, root);
   cme_solution s;
   ness_status status = cme_steady(net, limits, diags, &s);
   if (status != NESS_OK) return status;
@@ -180,8 +188,8 @@ static ness_status solve_steady(ness_model *self, const ness_solve_options *o, c
   solve_means(net, &s, true, root);
   solve_steps(net, &s, root);
   solve_observables(self, &s, diags, root);
-  solve_entropy(net, &s, root);
-  solve_sources(net, &s, root);
+  solve_entropy(net, &s, 0, root);
+  solve_sources(net, &s, NULL, 0, root);
   status = solve_cycles(net, &s, o->max_cycles, diags, root);
   if (status == NESS_OK && o->states) status = solve_states(net, &s, root);
   cme_solution_free(&s);
@@ -274,6 +282,7 @@ ness_status ness_solve(ness_model *self, const ness_solve_options *options, ness
   transient_options transient;
   ness_status status = solve_belongs(&o, which, diags);
   if (status == NESS_OK) status = solve_limits(&o, which == 1, &limits, &transient, diags);
+  if (status == NESS_OK && which != 0 && !question_still(self->compiled, diags)) status = NESS_MODEL;
   if (status != NESS_OK) return status;
   ness_doc *const doc = doc_create("solve");
   doc_node *const root = doc_root(doc);

@@ -117,7 +117,8 @@ ness_status solve_question(ness_model *self, const question *asked, ness_diags *
   const ness_network *const net = lang_network(self->compiled);
   cme_solution rest;
   evolution path;
-  ness_status status = question_ask(asked, net, diags, &rest, &path);
+  double input_work;
+  ness_status status = question_ask(asked, self->compiled, diags, &rest, &path, &input_work);
   if (status != NESS_OK) return status;
   if (path.ntimes > 0) {
     time_method(asked, &path, root);
@@ -128,8 +129,8 @@ ness_status solve_question(ness_model *self, const question *asked, ness_diags *
     solve_means(net, &rest, asked->kind == QUESTION_LNA, root);
     solve_steps(net, &rest, root);
     solve_observables(self, &rest, diags, root);
-    solve_entropy(net, &rest, root);
-    solve_sources(net, &rest, root);
+    solve_entropy(net, &rest, 0, root);
+    solve_sources(net, &rest, NULL, 0, root);
   }
   cme_solution_free(&rest);
   evolve_free(&path);

@@ -71,6 +71,8 @@ double values_entropy(const values *self)
 {
   const ness_network *const net = values_network(self);
   if (self->exact) return self->exact->entropy;
+  if (self->moved)
+    return self->moved->one_way ? (double)INFINITY : values_sum(self, self->moved->medium, 1, 0) / values_time(self);
   bool tapes = false;
   double work = 0, ratios = 0;
   for (int32_t s = 0; s < net->nstep; s++) {
@@ -92,8 +94,13 @@ double values_entropy(const values *self)
 
 double values_work(const values *self, int32_t source)
 {
-  if (self->exact) return self->exact->source_work[source];
   const ness_network *const net = values_network(self);
+  const bool input = source == network_sources(net); /* one that moves continuously is behind the network's */
+  if (self->exact) return input ? self->input_work : self->exact->source_work[source];
+  if (self->moved)
+    return (input ? values_sum(self, self->moved->input_work, 1, 0)
+                  : values_sum(self, self->moved->work, self->moved->nsource, source)) /
+           values_time(self);
   double sum = 0;
   for (int32_t s = 0; s < net->nstep; s++) {
     for (int32_t w = net->work_start[s]; w < net->work_start[s + 1]; w++) {
@@ -397,7 +404,7 @@ static bool values_hook(void *context, const expr *node, quantity *out, bool *ok
   if (strcmp(node->name, "work") == 0 && first && !first->next) {
     const ness_network *const net = lang_network(v->model);
     const char *const name = lang_name_of(v->model, first->value, c->diags);
-    int32_t source = -1;
+    int32_t source = v->input && name && strcmp(v->input, name) == 0 ? network_sources(net) : -1;
     for (int32_t i = network_sources(net) - 1; name && i >= 0; i--) /* a process comes behind what it moves */
       source = strcmp(network_source_name(net, i), name) == 0 ? i : source;
     if (!name) {

@@ -165,6 +165,7 @@ struct lang_model {
   int64_t nparam, ncompartment, nion, nslot, nreservoir, nstep, nobservable, nfamily;
   int64_t param_capacity, compartment_capacity, ion_capacity, slot_capacity, reservoir_capacity, step_capacity,
       observable_capacity, family_capacity, copies_capacity, energies_capacity;
+  bool still; /* processes that are continuous stand */
   lang_process *processes;
   int64_t nprocess, process_capacity;
   int32_t nvolt, nheat, nproc;

@@ -214,7 +214,11 @@ ness_status lang_parse_expression(lang_file *self, const char *text, ness_diags 
 typedef enum process_kind {
   PROCESS_TELEGRAPH, /* two levels */
   PROCESS_MARKOV,    /* levels and flips as the file lists them */
-  PROCESS_OU         /* Ornstein-Uhlenbeck: in the network as a grid of levels */
+  PROCESS_OU,        /* Ornstein-Uhlenbeck: in the network as a grid of levels */
+  PROCESS_SHOT,      /* jumps at random times, each decaying */
+  PROCESS_SINE,      /* prescribed, as those below */
+  PROCESS_SQUARE,
+  PROCESS_RAMP
 } process_kind;
 
 typedef struct lang_process {
@@ -222,7 +226,7 @@ typedef struct lang_process {
   process_kind kind;
   lang_place place;
   lang_unit unit;
-  int32_t id;                        /* as a process of the network */
+  int32_t id; /* as a process of the network, -1: the network has the value of the file */
   int32_t nlevel, nflip, first_slot; /* levels are slots first_slot ... first_slot + nlevel - 1 */
   const char **level_name;
   double *level; /* (nlevel) SI */
@@ -230,7 +234,16 @@ typedef struct lang_process {
   double *up, *down;             /* (nflip) 1/s */
   double *up_slope, *down_slope; /* (nflip) of their logarithms */
   int32_t start;                 /* level at t = 0 */
+  /* SI; ou: mean, sd, tau; shot: base, jump, rate, tau; sine: mean, amplitude, frequency, phase (radians); square: low,
+   * high, period, share of it that is high; ramp: from, to, begin, end */
+  double number[4];
 } lang_process;
+
+/* Whether it moves between levels of any value, not between a few. */
+static inline bool lang_process_continuous(const lang_process *self)
+{
+  return self->kind >= PROCESS_OU;
+}
 
 /* --- the compiled model --- */
 
@@ -245,6 +258,10 @@ typedef struct lang_model lang_model;
 /* Compiles. `overrides` are taken before those of the file itself; unknown names are errors. */
 ness_status lang_compile(const lang_file *file, lang_override *overrides, int32_t noverrides, ness_diags *diags,
                          lang_model **out);
+/* The same file and settings with what moves continuously standing: at `value`, where `process` (of that model) is not
+ * NULL, else at the value of the file. Flips stay. */
+ness_status lang_compile_still(const lang_model *like, const lang_process *process, double value, ness_diags *diags,
+                               lang_model **out);
 void lang_model_free(lang_model *self);
 /* Warns of species and states that no sequence of steps from the start can fill. False when memory is out. */
 bool lang_warn_unreached(const lang_model *self, ness_diags *diags);

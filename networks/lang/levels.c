@@ -49,6 +49,7 @@ static bool levels_open(levels *self, lang_model *m)
   self->stride = arena_alloc(&m->memory, ((size_t)m->nprocess + 1) * sizeof *self->stride);
   if (!self->input || !self->stride) return false;
   for (int64_t i = 0; i < m->nprocess; i++) {
+    if (m->processes[i].nlevel == 0) continue;
     self->input[self->n] = &m->processes[i];
     self->stride[self->n++] = self->count;
     if (self->count > COMBINATIONS_MAX / (m->processes[i].nlevel + 1)) {

@@ -35,7 +35,7 @@ lang_model *model_at(const lang_model *like, const lang_override *settings, int3
     lang_model_free(m);
     m = NULL;
   }
-  if (m) m->overrides = NULL, m->noverrides = 0; /* read by now */
+  if (m) m->overrides = NULL, m->noverrides = 0; /* read by now, and not the model's own */
   mem_free(all);
   return m;
 }
@@ -76,11 +76,12 @@ static bool model_keep(lang_model *m)
 
 /* Assertions speak of the values in the file, so that they are held where no process moves. */
 static ness_status model_compile_as(const lang_file *file, lang_override *overrides, int32_t noverrides,
-                                    const char *active, bool moved, ness_diags *diags, lang_model **out)
+                                    const char *active, bool moved, bool still, ness_diags *diags, lang_model **out)
 {
   *out = NULL;
   lang_model *const m = model_open(file, overrides, noverrides, active, diags);
   if (!m) return NESS_NOMEM;
+  m->still = still;
   const int32_t before = diag_errors(diags);
   for (int32_t i = 0; i < noverrides; i++) overrides[i].used = false;
   const bool built = model_stages(m) && (!moved || (process_declare(m) && levels_expand(m))) && network_build(m) &&
@@ -100,16 +101,30 @@ static ness_status model_compile_as(const lang_file *file, lang_override *overri
 ness_status model_compile(const lang_file *file, lang_override *overrides, int32_t noverrides, const char *active,
                           ness_diags *diags, lang_model **out)
 {
-  const ness_status status = model_compile_as(file, overrides, noverrides, active, false, diags, out);
+  const ness_status status = model_compile_as(file, overrides, noverrides, active, false, false, diags, out);
   if (status != NESS_OK || !process_any(file)) return status;
   lang_model_free(*out);
-  return model_compile_as(file, overrides, noverrides, active, true, diags, out);
+  return model_compile_as(file, overrides, noverrides, active, true, false, diags, out);
 }
 
 ness_status lang_compile(const lang_file *file, lang_override *overrides, int32_t noverrides, ness_diags *diags,
                          lang_model **out)
 {
   return model_compile(file, overrides, noverrides, NULL, diags, out);
+}
+
+ness_status lang_compile_still(const lang_model *like, const lang_process *process, double value, ness_diags *diags,
+                               lang_model **out)
+{
+  const int32_t count = like->noverrides + (process != NULL);
+  lang_override *const all = mem_zero((size_t)count + 1, sizeof *all);
+  *out = NULL;
+  if (!all) return NESS_NOMEM;
+  for (int32_t i = 0; i < like->noverrides; i++) all[i] = like->overrides[i];
+  if (process) all[like->noverrides] = (lang_override){.name = process->name, .value = {value, process->unit}};
+  const ness_status status = model_compile_as(like->file, all, count, NULL, true, true, diags, out);
+  mem_free(all);
+  return status;
 }
 
 /* Whether everything that a direction takes is there; with a rate that is an expression, what it uses up. */

@@ -1,6 +1,6 @@
 /* Processes: what the file says of an input that an outside hand moves. A telegraph has two levels, a Markov process
  * those that the file lists; an Ornstein-Uhlenbeck process gets a grid of levels for the network, on which it
- * converges.
+ * converges. What else is continuous has no levels: those who follow it in time read its numbers.
  *
  * The grid of dX = -(X - mean) dt/tau + sd sqrt(2/tau) dW has the points mean + sd z, z from -reach to reach at
  * distance h, and flips (1/h^2 -+ z/(2h))/tau up and down: then mean, variance and correlation exp(-t/tau) are those of
@@ -25,7 +25,7 @@ typedef struct number { /* of a process, by name */
 typedef struct kind {
   const char *name;
   process_kind kind;
-  number number[7];
+  number number[8];
 } kind;
 
 #define VALUE(name)                                                                                                    \
@@ -49,6 +49,10 @@ static const kind kinds[] = {
     {"telegraph", PROCESS_TELEGRAPH, {VALUE("low"), VALUE("high"), RATE("up"), RATE("down"), MAY("start", 0)}},
     {"markov", PROCESS_MARKOV, {{0}}},
     {"ou", PROCESS_OU, {VALUE("mean"), VALUE("sd"), TIME("tau"), MAY("points", OU_POINTS), MAY("reach", OU_REACH)}},
+    {"shot", PROCESS_SHOT, {VALUE("base"), VALUE("jump"), RATE("rate"), TIME("tau")}},
+    {"sine", PROCESS_SINE, {VALUE("mean"), VALUE("amplitude"), RATE("frequency"), MAY("phase", 0)}},
+    {"square", PROCESS_SQUARE, {VALUE("low"), VALUE("high"), TIME("period"), MAY("share", 0.5)}},
+    {"ramp", PROCESS_RAMP, {VALUE("from"), VALUE("to"), TIME("begin"), TIME("end")}},
 };
 #define KINDS ((int32_t)(sizeof kinds / sizeof *kinds))
 
@@ -93,7 +97,7 @@ static bool process_fresh(lang_model *m, const stmt_item *item, const char *name
     lang_error(m->diags, item->place, NULL, "%s has a process already, in line %d", name, m->processes[i].place.line);
     return false;
   }
-  for (int32_t i = 0; i < m->noverrides; i++) {
+  for (int32_t i = 0; i < m->noverrides && !m->still; i++) {
     if (strcmp(m->overrides[i].name, name) != 0) continue;
     lang_error(m->diags, item->place, "give its levels names by `param` and set those",
                "%s cannot be set from outside: a process moves it", name);
@@ -161,7 +165,7 @@ static bool process_numbers(lang_model *m, const kind *k, const stmt *s, lang_un
     if (n->value ? !process_level(m, e, unit, n->name, &out[i])
                  : !process_value(m, e, n->unit, n->name, &out[i], &slope[i]))
       return false;
-    if (!n->value && n->needed && !(out[i] > 0)) {
+    if (!n->value && n->needed && !(out[i] > 0) && strcmp(n->name, "begin") != 0) {
       lang_error(m->diags, e->place, NULL, "%s must be positive", n->name);
       return false;
     }
@@ -269,12 +273,11 @@ static bool process_points(lang_model *m, const stmt *s, double points, int32_t 
   return false;
 }
 
-static bool process_ou(lang_model *m, lang_process *p, const stmt *s, const double *x, const double *slope)
+static bool process_ou(lang_model *m, lang_process *p, const stmt *s, const double *x)
 {
   const int32_t n = (int32_t)x[3];
   const double h = 2 * x[4] / (x[3] - 1);
-  if (!process_points(m, s, x[3], 3) || !slope_flat(m, s->place, slope[3] + slope[4], "the grid of a process"))
-    return false;
+  if (!process_points(m, s, x[3], 3)) return false;
   if (!(x[1] > 0) || !(x[4] >= 1) || !(h * x[4] < 2)) {
     lang_error(m->diags, s->place, "sd is positive, and points are closer than 2/reach: 41 with a reach of 4.5 will do",
                "the grid of %s does not hold the process", p->name);
@@ -287,10 +290,20 @@ static bool process_ou(lang_model *m, lang_process *p, const stmt *s, const doub
     if (i == 0) continue;
     const double below = z - h;
     process_flip(p, i - 1, i, (1 / (h * h) - below / (2 * h)) / x[2], (1 / (h * h) + z / (2 * h)) / x[2]);
-    p->up_slope[i - 1] = p->down_slope[i - 1] = -slope[2] / x[2];
   }
   p->start = n / 2;
   return true;
+}
+
+/* What numbers a prescribed process and shot noise cannot have. */
+static bool process_prescribed(lang_model *m, const lang_process *p, const stmt *s)
+{
+  const double *const x = p->number;
+  const char *why = NULL;
+  if (p->kind == PROCESS_SQUARE && !(x[3] > 0 && x[3] < 1)) why = "share, of the period that is high, lies between 0 and 1";
+  if (p->kind == PROCESS_RAMP && !(x[2] >= 0 && x[3] > x[2])) why = "a ramp begins at 0 or later and ends after that";
+  if (why) lang_error(m->diags, s->place, NULL, "%s", why);
+  return !why;
 }
 
 static const kind *process_kind_of(lang_model *m, const stmt *s)
@@ -302,7 +315,7 @@ static const kind *process_kind_of(lang_model *m, const stmt *s)
   }
   const char *const near = name_nearest(s->name, names, KINDS);
   char *const hint = near ? arena_format(&m->memory, "did you mean %s?", near) : NULL;
-  lang_error(m->diags, s->place, hint ? hint : "the kinds are telegraph, markov, ou",
+  lang_error(m->diags, s->place, hint ? hint : "the kinds are telegraph, markov, ou, shot, sine, square, ramp",
              "no kind of process has the name %s", s->name);
   return NULL;
 }
@@ -311,7 +324,7 @@ static bool process_add(lang_model *m, const stmt *s)
 {
   const kind *const k = process_kind_of(m, s);
   const char *const name = k ? sym_path(m, &s->items->path, NULL) : NULL;
-  lang_process p = {.name = name, .place = s->items->place, .first_slot = -1};
+  lang_process p = {.name = name, .place = s->items->place, .id = -1, .first_slot = -1};
   double x[7] = {0}, slope[7] = {0};
   if (!name || !process_target(m, s->items, name, &p.unit) || !process_fresh(m, s->items, name)) return false;
   p.kind = k->kind;
@@ -319,13 +332,18 @@ static bool process_add(lang_model *m, const stmt *s)
   bool fine = true;
   if (k->kind == PROCESS_TELEGRAPH) fine = process_telegraph(m, &p, x, slope);
   if (k->kind == PROCESS_MARKOV) fine = process_markov(m, &p, s);
-  if (k->kind == PROCESS_OU) fine = process_ou(m, &p, s, x, slope);
+  for (int32_t i = 0; i < 4; i++) {
+    p.number[i] = x[i];
+    if (lang_process_continuous(&p)) fine = fine && slope_flat(m, s->place, slope[i], "the course of a process");
+  }
+  if (k->kind == PROCESS_OU && !m->still) fine = fine && process_ou(m, &p, s, x);
+  if (k->kind > PROCESS_OU) fine = fine && process_prescribed(m, &p, s);
   if (!fine) return false;
   if (m->nprocess >= PROCESS_MAX) {
     lang_error(m->diags, s->place, NULL, "a model has at most %d processes", PROCESS_MAX);
     return false;
   }
-  p.id = m->nproc++;
+  if (p.nlevel > 0) p.id = m->nproc++;
   if (!model_grow(m, &m->processes, &m->process_capacity, m->nprocess + 1, sizeof *m->processes)) return false;
   m->processes[m->nprocess++] = p;
   return true;

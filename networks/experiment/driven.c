@@ -1,0 +1,313 @@
+/* Rates as functions of an input. The file is compiled with the input at the Chebyshev points of its range, and what
+ * the networks have there (ln k of each direction, ln(k_fwd/k_bwd) of each step, the work of each source, the energies)
+ * becomes series in the input; the points are doubled until the last quarter of every series is rounding. So whatever a
+ * file makes of an input is followed, and to the figures of a double: an exponent that is linear in a voltage has two
+ * terms. A corner inside the range (a metropolis rate) has no series and is refused, as is a rate that is an expression
+ * of counts and of the input. Cost: points times a compilation. */
+#include "networks/experiment/driven.h"
+#include <math.h>
+#include <string.h>
+
+#define DRIVEN_POINTS 64
+#define DRIVEN_REACH 9.0      /* standard deviations of an Ornstein-Uhlenbeck process: beyond 2e-19 of the time */
+#define DRIVEN_ROUNDING 2e-14 /* of a series, relative to its largest value */
+
+const lang_process *driven_input(const lang_model *model, bool ou)
+{
+  int32_t count;
+  const lang_process *const list = lang_processes(model, &count);
+  for (int32_t i = 0; i < count; i++) {
+    if (lang_process_continuous(&list[i]) && (ou || list[i].kind != PROCESS_OU)) return &list[i];
+  }
+  return NULL;
+}
+
+/* --- the course of the input --- */
+
+static void driven_path(driven *self)
+{
+  const double *const x = self->input->number;
+  path_spec *const p = &self->path;
+  double low = x[0], high = x[1];
+  switch (self->input->kind) {
+  case PROCESS_OU:
+    *p = (path_spec){.kind = PATH_OU, .mean = x[0], .sd = x[1], .tau = x[2]};
+    low = x[0] - DRIVEN_REACH * x[1];
+    high = x[0] + DRIVEN_REACH * x[1];
+    break;
+  case PROCESS_SHOT: {
+    const double held = x[2] * x[3], most = held + 12 * sqrt(held) + 30; /* jumps that are there at a time */
+    *p = (path_spec){.kind = PATH_SHOT, .base = x[0], .jump = x[1], .rate = x[2], .tau = x[3]};
+    low = fmin(x[0], x[0] + most * x[1]);
+    high = fmax(x[0], x[0] + most * x[1]);
+    break;
+  }
+  case PROCESS_SINE:
+    *p = (path_spec){.kind = PATH_SINE, .mean = x[0], .amplitude = x[1], .frequency = x[2], .phase = x[3]};
+    self->period = 1 / x[2];
+    low = x[0] - fabs(x[1]);
+    high = x[0] + fabs(x[1]);
+    break;
+  case PROCESS_SQUARE:
+    self->points[1] = x[2] * x[3];
+    self->values[0] = x[1];
+    self->values[1] = x[0];
+    self->period = x[2];
+    *p = (path_spec){.kind = PATH_STEPS, .points = 2, .time = self->points, .value = self->values, .period = x[2]};
+    break;
+  default: /* PROCESS_RAMP */
+    self->points[0] = x[2];
+    self->points[1] = x[3];
+    self->values[0] = x[0];
+    self->values[1] = x[1];
+    *p = (path_spec){.kind = PATH_LINEAR, .points = 2, .time = self->points, .value = self->values};
+  }
+  const double room = 1e-9 * (fabs(low) + fabs(high) + fabs(high - low)) + 1e-300;
+  self->law.u_lo = fmin(low, high) - room;
+  self->law.u_hi = fmax(low, high) + room;
+}
+
+/* --- tables at the points --- */
+
+typedef struct table { /* (points x width) */
+  double *at;
+  int32_t width;
+} table;
+
+typedef struct tables {
+  int32_t points, nsource;
+  table k, lnk, g, work; /* ln k of directions; work: (nstep x nsource) */
+} tables;
+
+static void tables_free(tables *self)
+{
+  mem_free(self->k.at);
+  mem_free(self->lnk.at);
+  mem_free(self->g.at);
+  mem_free(self->work.at);
+}
+
+static bool table_create(table *self, int32_t points, int64_t width)
+{
+  self->width = (int32_t)width;
+  self->at = mem_zero((size_t)points * (size_t)width + 1, sizeof *self->at);
+  return self->at;
+}
+
+static ness_status tables_refuse(const driven *self, int32_t step, const char *why, ness_diags *diags)
+{
+  lang_error(diags, self->input->place, "telegraph and markov take any rate, level by level",
+             "%s cannot follow %s continuously: %s", network_text(self->net, self->net->step_name[step]),
+             self->input->name, why);
+  return NESS_MODEL;
+}
+
+static ness_status tables_take(const driven *self, const ness_network *at, int32_t point, tables *out, ness_diags *diags)
+{
+  const ness_network *const net = self->net;
+  double *const k = out->k.at + (int64_t)point * out->k.width, *const lnk = out->lnk.at + (int64_t)point * out->lnk.width;
+  double *const work = out->work.at + (int64_t)point * out->work.width;
+  for (int32_t s = 0; s < net->nstep; s++) {
+    for (int32_t d = 2 * s; d < 2 * s + 2; d++) {
+      if (at->dir_law[d] != net->dir_law[d]) return tables_refuse(self, s, "a rate falls to 0 in its range", diags);
+      k[d] = at->dir_law[d] == LAW_MASS ? log(at->dir_k[d]) : 0;
+      const int32_t first = net->tape_start[d], length = net->tape_start[d + 1] - first;
+      for (int32_t i = 0; i < length; i++) {
+        const tape_op *const a = &net->tape[first + i], *const b = &at->tape[at->tape_start[d] + i];
+        if (a->code == TAPE_CONST && net->tape_const[a->a] != at->tape_const[b->a])
+          return tables_refuse(self, s, "its rate is an expression of counts", diags);
+      }
+    }
+    lnk[s] = at->step_lnk[s];
+    for (int32_t w = at->work_start[s]; w < at->work_start[s + 1]; w++)
+      work[(int64_t)s * out->nsource + at->work_src[w]] += at->work_kt[w];
+  }
+  memcpy(out->g.at + (int64_t)point * out->g.width, at->slot_g, (size_t)net->nslot * sizeof(double));
+  return NESS_OK;
+}
+
+static ness_status tables_fill(const driven *self, const lang_model *model, int32_t points, tables *out,
+                               ness_diags *diags)
+{
+  const ness_network *const net = self->net;
+  const double middle = 0.5 * (self->law.u_lo + self->law.u_hi), half = 0.5 * (self->law.u_hi - self->law.u_lo);
+  *out = (tables){.points = points, .nsource = network_sources(net)};
+  if (!table_create(&out->k, points, 2 * (int64_t)net->nstep) || !table_create(&out->lnk, points, net->nstep) ||
+      !table_create(&out->g, points, net->nslot) ||
+      !table_create(&out->work, points, (int64_t)net->nstep * out->nsource))
+    return NESS_NOMEM;
+  ness_status status = NESS_OK;
+  for (int32_t i = 0; i < points && status == NESS_OK; i++) {
+    lang_model *at = NULL;
+    const double u = middle + half * cos(acos(-1) * (i + 0.5) / points);
+    status = lang_compile_still(model, self->input, u, diags, &at);
+    if (status == NESS_OK) status = tables_take(self, lang_network(at), i, out, diags);
+    else lang_warning(diags, self->input->place, NULL, "this was with %s at %g", self->input->name, u);
+    lang_model_free(at);
+  }
+  return status;
+}
+
+/* --- series --- */
+
+/* c_k of column j; whether its tail is rounding. `terms` is what is left of it, 1 for a constant. */
+static bool series_fit(const table *from, int32_t points, int32_t column, double *coef, int32_t *terms)
+{
+  double size = 0, tail = 0;
+  for (int32_t i = 0; i < points; i++) size = fmax(size, fabs(from->at[(int64_t)i * from->width + column]));
+  const double least = DRIVEN_ROUNDING * fmax(size, 1);
+  *terms = 1;
+  for (int32_t k = 0; k < points; k++) {
+    double sum = 0;
+    for (int32_t i = 0; i < points; i++)
+      sum += from->at[(int64_t)i * from->width + column] * cos(acos(-1) * k * (i + 0.5) / points);
+    coef[k] = sum * (k ? 2 : 1) / points;
+    if (fabs(coef[k]) > least) *terms = k + 1;
+    if (k >= points - points / 4) tail = fmax(tail, fabs(coef[k]));
+  }
+  return tail <= least;
+}
+
+/* Rows for the columns of `pick` (NULL: all), series or, where constants are left out, nothing. */
+typedef struct rows {
+  int32_t *start;
+  double *coef;
+  int64_t count, start_capacity, coef_capacity;
+  int32_t n;
+} rows;
+
+static bool rows_add(rows *self, const double *coef, int32_t terms)
+{
+  if (!mem_grow(&self->start, &self->start_capacity, self->n + 2, sizeof *self->start) ||
+      !mem_grow(&self->coef, &self->coef_capacity, self->count + terms + 1, sizeof *self->coef))
+    return false;
+  if (self->n == 0) self->start[0] = 0;
+  for (int32_t i = 0; i < terms; i++) self->coef[self->count++] = coef[i];
+  self->start[++self->n] = (int32_t)self->count;
+  return true;
+}
+
+/* Into the memory of the law. */
+static bool rows_keep(driven *self, rows *from, motion_rows *to)
+{
+  int32_t *const start = arena_alloc(&self->memory, ((size_t)from->n + 1) * sizeof *start);
+  double *const coef = arena_alloc(&self->memory, ((size_t)from->count + 1) * sizeof *coef);
+  if (start && from->n) memcpy(start, from->start, ((size_t)from->n + 1) * sizeof *start);
+  if (coef && from->count) memcpy(coef, from->coef, (size_t)from->count * sizeof *coef);
+  *to = (motion_rows){start, coef};
+  mem_free(from->start);
+  mem_free(from->coef);
+  *from = (rows){0};
+  return start && coef;
+}
+
+typedef struct fit {
+  driven *self;
+  const tables *from;
+  bool fine; /* all tails are rounding */
+  bool room;
+} fit;
+
+static int32_t fit_column(fit *f, const table *from, int32_t column, double coef[DRIVEN_POINTS])
+{
+  int32_t terms;
+  if (!series_fit(from, f->from->points, column, coef, &terms)) f->fine = false;
+  return terms;
+}
+
+static void fit_moves(fit *f)
+{
+  driven *const self = f->self;
+  const ness_network *const net = self->net;
+  int32_t *const dir = arena_alloc(&self->memory, (2 * (size_t)net->nstep + 1) * sizeof *dir);
+  rows list = {0};
+  double coef[DRIVEN_POINTS];
+  self->law.nmove = 0;
+  for (int32_t d = 0; d < 2 * net->nstep && dir; d++) {
+    const int32_t terms = net->dir_law[d] == LAW_MASS ? fit_column(f, &f->from->k, d, coef) : 1;
+    if (terms == 1) continue;
+    dir[self->law.nmove++] = d;
+    f->room = rows_add(&list, coef, terms) && f->room;
+  }
+  self->law.move_dir = dir;
+  f->room = rows_keep(self, &list, &self->law.move) && dir && f->room;
+}
+
+static void fit_rows(fit *f, const table *from, motion_rows *to)
+{
+  rows list = {0};
+  double coef[DRIVEN_POINTS];
+  for (int32_t j = 0; j < from->width; j++) {
+    const bool known = isfinite(from->at[j]);
+    const int32_t terms = known ? fit_column(f, from, j, coef) : 1;
+    f->room = rows_add(&list, coef, terms > 1 ? terms : 0) && f->room;
+  }
+  f->room = rows_keep(f->self, &list, to) && f->room;
+}
+
+static void fit_work(fit *f)
+{
+  driven *const self = f->self;
+  const int32_t nstep = self->net->nstep, nsource = f->from->nsource;
+  int32_t *const start = arena_alloc(&self->memory, ((size_t)nstep + 1) * sizeof *start);
+  int32_t *const src = arena_alloc(&self->memory, ((size_t)nstep * (size_t)nsource + 1) * sizeof *src);
+  rows list = {0};
+  double coef[DRIVEN_POINTS];
+  for (int32_t s = 0; s < nstep && start && src; s++) {
+    for (int32_t w = 0; w < nsource; w++) {
+      const int32_t terms = fit_column(f, &f->from->work, s * nsource + w, coef);
+      if (terms == 1 && fabs(coef[0]) < 1e-300) continue;
+      src[list.n] = w;
+      f->room = rows_add(&list, coef, terms) && f->room;
+    }
+    start[s + 1] = list.n;
+  }
+  self->law.work_start = start;
+  self->law.work_src = src;
+  f->room = rows_keep(self, &list, &self->law.work) && start && src && f->room;
+}
+
+ness_status driven_create(const lang_model *model, const lang_process *input, ness_diags *diags, driven *out)
+{
+  *out = (driven){.input = input};
+  int32_t count;
+  const lang_process *const list = lang_processes(model, &count);
+  for (int32_t i = 0; i < count; i++) {
+    if (&list[i] == input || !lang_process_continuous(&list[i])) continue;
+    lang_error(diags, list[i].place, "make one of the two flip: telegraph or markov",
+               "only one input can move continuously, and %s does", input->name);
+    return NESS_MODEL;
+  }
+  driven_path(out);
+  ness_status status = lang_compile_still(model, NULL, 0, diags, &out->still);
+  if (status != NESS_OK) return status;
+  out->net = lang_network(out->still);
+  fit f = {.self = out, .room = true};
+  for (int32_t points = 4; points <= DRIVEN_POINTS && status == NESS_OK && !f.fine; points *= 2) {
+    tables at;
+    status = tables_fill(out, model, points, &at, diags);
+    f.from = &at;
+    f.fine = true;
+    if (status == NESS_OK) {
+      fit_moves(&f);
+      fit_rows(&f, &at.lnk, &out->law.lnk);
+      fit_rows(&f, &at.g, &out->law.g);
+      fit_work(&f);
+    }
+    tables_free(&at);
+    if (!f.room) status = NESS_NOMEM;
+  }
+  if (status == NESS_OK && !f.fine) {
+    lang_error(diags, input->place, "a metropolis rate has a corner, and so have min, max and abs",
+               "the rates are not smooth in %s over the range that it moves in", input->name);
+    status = NESS_MODEL;
+  }
+  return status;
+}
+
+void driven_free(driven *self)
+{
+  lang_model_free(self->still);
+  arena_free(&self->memory);
+  *self = (driven){0};
+}

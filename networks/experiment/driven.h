@@ -1,0 +1,40 @@
+/* A model whose input moves continuously: the network at any value of the input, as series in it, and the input's course
+ * in time (driven.c); its periodic steady state (periodic.c). */
+#ifndef NETWORKS_DRIVEN_H
+#define NETWORKS_DRIVEN_H
+
+#include "engine/motion/motion.h"
+#include "networks/experiment/experiment.h"
+
+typedef struct driven {
+  const lang_process *input; /* borrowed of the model */
+  lang_model *still;         /* owned: the input at the value of the file, flips joined */
+  const ness_network *net;   /* of still */
+  motion_law law;
+  path_spec path;
+  double period; /* s; 0: it does not come back */
+  double points[2], values[2];
+  arena memory;
+} driven;
+
+/* The one process of the model that no grid of levels stands for, or with `ou` an Ornstein-Uhlenbeck one too; NULL none.
+ */
+const lang_process *driven_input(const lang_model *model, bool ou);
+/* NESS_MODEL where rates cannot follow the input. Free in any case. Cost: some 5 to 65 compilations. */
+ness_status driven_create(const lang_model *model, const lang_process *input, ness_diags *diags, driven *out);
+void driven_free(driven *self);
+
+#define DRIVEN_HARMONICS 3
+typedef struct driven_steady { /* means over a period */
+  cme_solution mean;           /* rates, counts, work, entropy; without states and variances */
+  double input_work;           /* kT/s */
+  double *cosine, *sine;       /* (nobs x DRIVEN_HARMONICS) of the network's observables */
+  double error;                /* relative, estimated */
+  int64_t states;
+} driven_steady;
+
+/* NESS_MODEL where the input is not periodic. Free in any case. */
+ness_status driven_rest(const driven *self, const cme_options *options, ness_diags *diags, driven_steady *out);
+void driven_steady_free(driven_steady *self);
+
+#endif

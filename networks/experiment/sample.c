@@ -1,0 +1,76 @@
+/* A simulation of a model, whatever moves it: the ensemble of engine/ssa where inputs stand or flip, that of
+ * engine/motion where one moves continuously, and one view of both for the expressions that read them. */
+#include "networks/experiment/driven.h"
+
+/* What a run under a moving input cannot do. */
+static ness_status sample_allowed(const lang_process *input, const ness_simulate_options *o, ness_diags *diags)
+{
+  const char *const what = o->path                       ? "write a dump (-o)"
+                           : o->events > 0               ? "stop after a number of events (--events)"
+                           : o->every > 0                ? "list counts in time (--every)"
+                           : o->method && *o->method     ? "choose a method (--method)"
+                           : !(o->time > 0)              ? "do without an end in time (--time)"
+                                                         : NULL;
+  if (!what) return NESS_OK;
+  lang_error(diags, input->place, "telegraph and markov processes can", "a run under this process cannot %s", what);
+  return NESS_USAGE;
+}
+
+static ness_status sample_moved(const lang_model *model, const lang_process *input, const ness_simulate_options *o,
+                                ness_diags *diags, sampled *out)
+{
+  driven d;
+  const motion_options options = {.replicas = o->replicas,
+                                  .time = o->time,
+                                  .warmup = o->warmup,
+                                  .seed = o->seed,
+                                  .threads = o->threads,
+                                  .progress = o->progress,
+                                  .progress_context = o->progress_context};
+  ness_status status = sample_allowed(input, o, diags);
+  if (status != NESS_OK) return status;
+  status = driven_create(model, input, diags, &d);
+  if (status == NESS_OK) status = motion_run(d.net, &d.law, &d.path, &options, diags, &out->moved);
+  out->still = d.still;
+  d.still = NULL;
+  driven_free(&d);
+  out->input = input->name;
+  if (status != NESS_OK) return status;
+  const motion_result *const r = &out->moved;
+  out->counts = (ssa_result){.method = "thinning",
+                             .form = "within certified bounds of the rates",
+                             .batches = r->batches,
+                             .replicas = r->replicas,
+                             .events = r->events,
+                             .counted = r->counted,
+                             .fwd = r->fwd,
+                             .bwd = r->bwd,
+                             .dwell = r->dwell,
+                             .dwell2 = r->dwell2};
+  return NESS_OK;
+}
+
+ness_status sample_run(const lang_model *model, const ness_simulate_options *options, const char *text,
+                       const char *settings, ness_diags *diags, sampled *out)
+{
+  const lang_process *const input = driven_input(model, true);
+  *out = (sampled){0};
+  if (input) return sample_moved(model, input, options, diags, out);
+  return ssa_ensemble(lang_network(model), options, text, settings, diags, &out->counts);
+}
+
+void sample_free(sampled *self)
+{
+  if (self->input) motion_result_free(&self->moved);
+  else ssa_result_free(&self->counts);
+  lang_model_free(self->still);
+  *self = (sampled){0};
+}
+
+void sample_view(const sampled *self, values *v)
+{
+  v->sample = &self->counts;
+  v->moved = self->input ? &self->moved : NULL;
+  v->input = self->input;
+  if (self->still) v->model = self->still;
+}
