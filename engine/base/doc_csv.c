@@ -25,7 +25,7 @@ static void csv_value(text_buffer *out, const doc_node *node)
   case DOC_INT: text_add(out, "%" PRId64, node->integer); return;
   case DOC_NUMBER:
     number_exact(node->number, number);
-    text_add(out, "%s", number);
+    text_put(out, number, strlen(number));
     return;
   case DOC_STRING: csv_text(out, node->string); return;
   case DOC_NULL:

@@ -25,11 +25,25 @@ static int text_columns(const char *string)
   return columns;
 }
 
+/* Whether a character is shown as it is, not as a space; the end of a string is not. */
+static bool text_shown(char c, bool key)
+{
+  return (unsigned char)c >= 32 && c != 127 && !(key && c == '_');
+}
+
 static void text_safe(text_buffer *out, const char *string, bool key)
 {
-  for (; *string; string++) {
-    const unsigned char c = (unsigned char)*string;
-    text_put(out, (c < 32 || c == 127) ? " " : key && c == '_' ? " " : string, 1);
+  for (;;) {
+    size_t length = 0;
+    while (text_shown(string[length], key)) {
+      length++;
+    }
+    text_put(out, string, length);
+    if (!string[length]) {
+      return;
+    }
+    text_put(out, " ", 1);
+    string += length + 1;
   }
 }
 
@@ -43,7 +57,7 @@ static void text_inline(text_buffer *out, const doc_node *node)
   case DOC_INT: text_add(out, "%" PRId64, node->integer); return;
   case DOC_NUMBER:
     number_short(node->number, TEXT_DIGITS, number);
-    text_add(out, "%s", number);
+    text_put(out, number, strlen(number));
     return;
   case DOC_STRING: text_safe(out, node->string, false); return;
   case DOC_ARRAY:
