@@ -3,7 +3,6 @@
  * Cost: O(output). */
 #include "doc_node.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -77,7 +76,7 @@ static void json_value(text_buffer *out, const doc_node *node, int depth)
   switch (node->kind) {
   case DOC_NULL: text_put(out, "null", 4); return;
   case DOC_BOOL: text_add(out, "%s", node->integer ? "true" : "false"); return;
-  case DOC_INT: text_add(out, "%" PRId64, node->integer); return;
+  case DOC_INT: text_int(out, node->integer); return;
   case DOC_NUMBER:
     number_exact(node->number, number);
     text_put(out, "\"", quotes);

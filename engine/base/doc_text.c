@@ -3,7 +3,6 @@
  * right. Cost: O(output) and, for a table, its columns times the keys of each row. */
 #include "doc_node.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #define TEXT_DIGITS 6
@@ -54,7 +53,7 @@ static void text_inline(text_buffer *out, const doc_node *node)
   switch (node->kind) {
   case DOC_NULL: text_put(out, "-", 1); return;
   case DOC_BOOL: text_add(out, "%s", node->integer ? "yes" : "no"); return;
-  case DOC_INT: text_add(out, "%" PRId64, node->integer); return;
+  case DOC_INT: text_int(out, node->integer); return;
   case DOC_NUMBER:
     number_short(node->number, TEXT_DIGITS, number);
     text_put(out, number, strlen(number));

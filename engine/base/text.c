@@ -61,6 +61,21 @@ void text_put(text_buffer *self, const char *data, size_t length)
   }
 }
 
+void text_int(text_buffer *self, int64_t value)
+{
+  char digits[24];
+  size_t first = sizeof digits;
+  uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+  do {
+    digits[--first] = (char)('0' + left % 10);
+    left /= 10;
+  } while (left > 0);
+  if (value < 0) {
+    digits[--first] = '-';
+  }
+  text_put(self, digits + first, sizeof digits - first);
+}
+
 void text_repeat(text_buffer *self, char c, int count)
 {
   if (count > 0 && text_room(self, (size_t)count)) {
