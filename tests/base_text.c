@@ -53,6 +53,81 @@ static void test_short(void)
   CHECK_STR(out, "0.66666666666666663");
 }
 
+/* The same by printf and strtod alone: tries as many digits as it takes. */
+static void exact_slowly(double value, char out[32])
+{
+  int digits = 1;
+  for (; digits < 17; digits++) {
+    snprintf(out, 32, "%.*e", digits - 1, value);
+    if (strtod(out, NULL) == value) {
+      break;
+    }
+  }
+  snprintf(out, 32, "%.*e", digits - 1, value);
+  const int power = atoi(strchr(out, 'e') + 1);
+  if (power >= -5 && power <= 15) {
+    snprintf(out, 32, "%.*f", digits - 1 > power ? digits - 1 - power : 0, value);
+  } else {
+    snprintf(out, 32, "%.*g", digits, value);
+  }
+}
+
+enum { KINDS = 9 };
+
+/* Doubles of all kinds: any bits, any size, decimals, whole numbers, what lies halfway between two decimals, and the
+ * neighbours of powers of two and of ten. */
+static double value_of(rng_stream *rng, int kind)
+{
+  const uint64_t bits = rng_next(rng), more = rng_next(rng);
+  const double sign = more & 1 ? -1 : 1, size = pow(10, (double)(more >> 8 & 63) - 32);
+  double value;
+  switch (kind) {
+  case 0: memcpy(&value, &bits, sizeof value); return isfinite(value) ? value : 1;
+  case 1: return sign * size * (1 + 9 * (double)(bits >> 11) * 0x1p-53);
+  case 2: return sign * size * (double)(bits >> (44 + (more >> 16) % 20));
+  case 3: return sign * (double)(bits >> (more >> 16) % 64);
+  case 4: return sign * ldexp((double)(bits >> (32 + (more >> 16) % 32)), -(int)(more >> 32 & 31));
+  case 5: return sign * ldexp(1, (int)(bits % 2098) - 1074);
+  case 6: return sign * nextafter(ldexp(1, (int)(bits % 300) - 150), more & 2 ? 0 : INFINITY);
+  case 7: return sign * nextafter(pow(10, (int)(bits % 80) - 40), more & 2 ? 0 : INFINITY);
+  default: return sign * ((double)(bits >> 40) + 0.5) * size;
+  }
+}
+
+/* Whether two ways differ; says so for the first ones. */
+static int differ(double value, const char *out, const char *expected)
+{
+  static int shown;
+  const int wrong = strcmp(out, expected) != 0;
+  if (wrong && shown++ < 5) {
+    printf("%a: %s, not %s\n", value, out, expected);
+  }
+  return wrong;
+}
+
+static void test_printf(void)
+{
+  rng_stream rng;
+  char out[32], expected[32];
+  int wrong = 0, plain = 0;
+  rng_init(&rng, 2, 0, 0);
+  for (int i = 0; i < 400000; i++) {
+    const double value = value_of(&rng, i % KINDS);
+    const int digits = i % 3 ? 6 : 1 + (int)(rng_next(&rng) % 17);
+    number_short(value, digits, out);
+    snprintf(expected, 32, "%.*g", digits, value == 0 ? 0.0 : value);
+    wrong += differ(value, out, expected);
+    plain += !strchr(out, 'e');
+    if (i % 8 == 0) {
+      number_exact(value, out);
+      exact_slowly(value, expected);
+      wrong += differ(value, out, expected);
+    }
+  }
+  CHECK(wrong == 0);
+  CHECK(plain > 60000 && plain < 340000); /* both ways of writing come often */
+}
+
 static void test_locale(void)
 {
   static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "de_DE"};
@@ -106,6 +181,7 @@ int main(void)
 {
   test_exact();
   test_short();
+  test_printf();
   test_locale();
   test_nearest();
   test_status();

@@ -61,26 +61,30 @@ char *arena_text(arena *self, const char *text, size_t length)
   return copy;
 }
 
-char *arena_format(arena *self, const char *format, ...)
+char *arena_print(arena *self, const char *format, va_list args)
 {
   char most[256]; /* formatting twice, to measure and to write, is what costs */
-  va_list args;
-  va_start(args, format);
+  va_list again;
+  va_copy(again, args);
   const int length = vsnprintf(most, sizeof most, format, args);
-  va_end(args);
+  char *out = NULL;
   if (length < 0) {
     self->failed = true;
-    return NULL;
+  } else if ((size_t)length < sizeof most) {
+    out = arena_text(self, most, (size_t)length);
+  } else if ((out = arena_alloc(self, (size_t)length + 1))) {
+    vsnprintf(out, (size_t)length + 1, format, again);
   }
-  if ((size_t)length < sizeof most) {
-    return arena_text(self, most, (size_t)length);
-  }
-  char *out = arena_alloc(self, (size_t)length + 1);
-  if (out) {
-    va_start(args, format);
-    vsnprintf(out, (size_t)length + 1, format, args);
-    va_end(args);
-  }
+  va_end(again);
+  return out;
+}
+
+char *arena_format(arena *self, const char *format, ...)
+{
+  va_list args;
+  va_start(args, format);
+  char *const out = arena_print(self, format, args);
+  va_end(args);
   return out;
 }
 

@@ -57,7 +57,8 @@ typedef struct arena {
 void *arena_alloc(arena *self, size_t bytes); /* zeroed, aligned to 16; NULL sets failed */
 char *arena_text(arena *self, const char *text, size_t length);
 char *arena_format(arena *self, const char *format, ...) BASE_PRINTF(2, 3);
-char *arena_indexed(arena *self, const char *name, int32_t index); /* name[index] */
+char *arena_print(arena *self, const char *format, va_list args) BASE_PRINTF(2, 0); /* args are used up */
+char *arena_indexed(arena *self, const char *name, int32_t index);                  /* name[index] */
 void arena_free(arena *self);
 
 /* --- growing text --- */
@@ -70,6 +71,7 @@ typedef struct text_buffer {
 
 void text_add(text_buffer *self, const char *format, ...) BASE_PRINTF(2, 3);
 void text_put(text_buffer *self, const char *data, size_t length);
+void text_int(text_buffer *self, int64_t value);
 void text_repeat(text_buffer *self, char c, int count);
 char *text_take(text_buffer *self); /* the owned string (never NULL unless failed); self is empty after */
 void text_clear(text_buffer *self);

@@ -131,15 +131,15 @@ void doc_string(doc_node *parent, const char *key, const char *format, ...)
   if (!node) {
     return;
   }
+  char *copy;
   va_start(args, format);
-  const int length = vsnprintf(NULL, 0, format, args);
-  va_end(args);
-  char *copy = arena_alloc(&node->doc->nodes, length < 0 ? 1 : (size_t)length + 1);
-  if (copy && length > 0) {
-    va_start(args, format);
-    vsnprintf(copy, (size_t)length + 1, format, args);
-    va_end(args);
+  if (strcmp(format, "%s") == 0) { /* most are a name as it stands, and printf has a long way to it */
+    const char *const given = va_arg(args, const char *), *const name = given ? given : "(null)";
+    copy = arena_text(&node->doc->nodes, name, strlen(name));
+  } else {
+    copy = arena_print(&node->doc->nodes, format, args);
   }
+  va_end(args);
   node->string = copy ? copy : ""; /* a string node always has a string, even when the tree failed */
 }
 

@@ -3,7 +3,6 @@
  */
 #include "doc_node.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 static void csv_text(text_buffer *out, const char *string)
@@ -22,10 +21,10 @@ static void csv_value(text_buffer *out, const doc_node *node)
   char number[32];
   switch (node->kind) {
   case DOC_BOOL:
-  case DOC_INT: text_add(out, "%" PRId64, node->integer); return;
+  case DOC_INT: text_int(out, node->integer); return;
   case DOC_NUMBER:
     number_exact(node->number, number);
-    text_add(out, "%s", number);
+    text_put(out, number, strlen(number));
     return;
   case DOC_STRING: csv_text(out, node->string); return;
   case DOC_NULL:

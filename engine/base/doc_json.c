@@ -3,7 +3,6 @@
  * Cost: O(output). */
 #include "doc_node.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -25,10 +24,26 @@ static size_t utf8_length(const unsigned char *at)
   return length;
 }
 
+/* How many characters from `at` on stand for themselves. */
+static size_t json_plain(const char *at)
+{
+  size_t length = 0;
+  while (at[length] >= 32 && at[length] < 127 && at[length] != '"' && at[length] != '\\') {
+    length++;
+  }
+  return length;
+}
+
 static void json_string(text_buffer *out, const char *string)
 {
   text_put(out, "\"", 1);
   for (const char *at = string; *at;) {
+    const size_t run = json_plain(at);
+    if (run > 0) {
+      text_put(out, at, run);
+      at += run;
+      continue;
+    }
     const unsigned char c = (unsigned char)*at;
     const size_t length = utf8_length((const unsigned char *)at);
     const char *const plain = "\"\\\n\r\t\b\f", *const escaped = "\"\\nrtbf";
@@ -57,13 +72,16 @@ static void json_line(text_buffer *out, int depth)
 static void json_value(text_buffer *out, const doc_node *node, int depth)
 {
   char number[32];
+  const size_t quotes = node->kind == DOC_NUMBER && !isfinite(node->number) ? 1 : 0;
   switch (node->kind) {
   case DOC_NULL: text_put(out, "null", 4); return;
   case DOC_BOOL: text_add(out, "%s", node->integer ? "true" : "false"); return;
-  case DOC_INT: text_add(out, "%" PRId64, node->integer); return;
+  case DOC_INT: text_int(out, node->integer); return;
   case DOC_NUMBER:
     number_exact(node->number, number);
-    text_add(out, isfinite(node->number) ? "%s" : "\"%s\"", number);
+    text_put(out, "\"", quotes);
+    text_put(out, number, strlen(number));
+    text_put(out, "\"", quotes);
     return;
   case DOC_STRING: json_string(out, node->string); return;
   case DOC_ARRAY:

@@ -3,7 +3,6 @@
  * right. Cost: O(output) and, for a table, its columns times the keys of each row. */
 #include "doc_node.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #define TEXT_DIGITS 6
@@ -25,11 +24,25 @@ static int text_columns(const char *string)
   return columns;
 }
 
+/* Whether a character is shown as it is, not as a space; the end of a string is not. */
+static bool text_shown(char c, bool key)
+{
+  return (unsigned char)c >= 32 && c != 127 && !(key && c == '_');
+}
+
 static void text_safe(text_buffer *out, const char *string, bool key)
 {
-  for (; *string; string++) {
-    const unsigned char c = (unsigned char)*string;
-    text_put(out, (c < 32 || c == 127) ? " " : key && c == '_' ? " " : string, 1);
+  for (;;) {
+    size_t length = 0;
+    while (text_shown(string[length], key)) {
+      length++;
+    }
+    text_put(out, string, length);
+    if (!string[length]) {
+      return;
+    }
+    text_put(out, " ", 1);
+    string += length + 1;
   }
 }
 
@@ -40,10 +53,10 @@ static void text_inline(text_buffer *out, const doc_node *node)
   switch (node->kind) {
   case DOC_NULL: text_put(out, "-", 1); return;
   case DOC_BOOL: text_add(out, "%s", node->integer ? "yes" : "no"); return;
-  case DOC_INT: text_add(out, "%" PRId64, node->integer); return;
+  case DOC_INT: text_int(out, node->integer); return;
   case DOC_NUMBER:
     number_short(node->number, TEXT_DIGITS, number);
-    text_add(out, "%s", number);
+    text_put(out, number, strlen(number));
     return;
   case DOC_STRING: text_safe(out, node->string, false); return;
   case DOC_ARRAY:

@@ -1,13 +1,9 @@
-/* Growing text, numbers as text, and the nearest known name. Invariant: data[length] is zero whenever data is not NULL,
- * and after a failure nothing more is added. Numbers have a decimal point in every locale. Edit distance: Damerau 1964
- * and Levenshtein 1966, as optimal string alignment. Cost: amortised O(added); a name O(its length times the word's).
- */
+/* Growing text and the nearest known name. Invariant: data[length] is zero whenever data is not NULL, and after a
+ * failure nothing more is added. Edit distance: Damerau 1964 and Levenshtein 1966, as optimal string alignment. Cost:
+ * amortised O(added); a name O(its length times the word's). */
 #include "base.h"
 
-#include <ctype.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define NAME_MAX_LENGTH 64 /* longer words are not matched */
@@ -65,6 +61,21 @@ void text_put(text_buffer *self, const char *data, size_t length)
   }
 }
 
+void text_int(text_buffer *self, int64_t value)
+{
+  char digits[24];
+  size_t first = sizeof digits;
+  uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+  do {
+    digits[--first] = (char)('0' + left % 10);
+    left /= 10;
+  } while (left > 0);
+  if (value < 0) {
+    digits[--first] = '-';
+  }
+  text_put(self, digits + first, sizeof digits - first);
+}
+
 void text_repeat(text_buffer *self, char c, int count)
 {
   if (count > 0 && text_room(self, (size_t)count)) {
@@ -89,59 +100,6 @@ void text_clear(text_buffer *self)
 {
   mem_free(self->data);
   *self = (text_buffer){0};
-}
-
-/* A locale may write another decimal point. */
-static void number_point(char *number)
-{
-  for (char *at = number; *at; at++) {
-    if (!isalnum((unsigned char)*at) && *at != '+' && *at != '-') {
-      *at = '.';
-    }
-  }
-}
-
-static bool number_special(double value, char out[32])
-{
-  if (isfinite(value)) {
-    return false;
-  }
-  snprintf(out, 32, "%s", isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
-  return true;
-}
-
-void number_exact(double value, char out[32])
-{
-  if (number_special(value, out)) {
-    return;
-  }
-  int digits = 1;
-  for (; digits < 17; digits++) {
-    snprintf(out, 32, "%.*e", digits - 1, value);
-    if (strtod(out, NULL) == value) {
-      break;
-    }
-  }
-  snprintf(out, 32, "%.*e", digits - 1, value);
-  const char *const e = strchr(out, 'e');
-  const int power = e ? (int)strtol(e + 1, NULL, 10) : 0;
-  /* The same digits without an exponent, where that is what people write. */
-  if (power >= -5 && power <= 15) {
-    snprintf(out, 32, "%.*f", digits - 1 > power ? digits - 1 - power : 0, value);
-  } else {
-    snprintf(out, 32, "%.*g", digits, value);
-  }
-  number_point(out);
-}
-
-void number_short(double value, int digits, char out[32])
-{
-  if (number_special(value, out)) {
-    return;
-  }
-  digits = digits < 1 ? 1 : digits > 17 ? 17 : digits;
-  snprintf(out, 32, "%.*g", digits, value == 0 ? 0.0 : value); /* no minus zero for people */
-  number_point(out);
 }
 
 static int32_t name_distance(const char *a, int32_t na, const char *b, int32_t nb)

@@ -350,12 +350,25 @@ static void rows_leave(const small_net *net, const states_table *states, lockste
   }
 }
 
-/* One lane: integrals, counter, and the row after the event. */
-RNG_INLINE const states_row *row_step(const states_row *rows, const states_row *row, lockstep_state *s, int lane,
-                                      double choice, double time)
+/* A number of the rows that the lanes of part k are on. */
+#if RNG_WIDTH == 8
+#define ROWS_REAL(row, k, field)                                                                                       \
+  ((rng_reals){(row)[0]->field, (row)[1]->field, (row)[2]->field, (row)[3]->field, (row)[4]->field, (row)[5]->field,   \
+               (row)[6]->field, (row)[7]->field})
+#elif RNG_WIDTH == 4
+#define ROWS_REAL(row, k, field)                                                                                       \
+  ((rng_reals){(row)[4 * (k)]->field, (row)[4 * (k) + 1]->field, (row)[4 * (k) + 2]->field, (row)[4 * (k) + 3]->field})
+#else
+#define ROWS_REAL(row, k, field) ((rng_reals){(row)[2 * (k)]->field, (row)[2 * (k) + 1]->field})
+#endif
+
+/* One lane: integrals, unless they are made for all lanes at once, counter, and the row after the event. */
+RNG_INLINE const states_row *row_step(const states_row *rows, const states_row *row, lockstep_state *s,
+                                      states_kind kind, int lane, double choice, double time)
 {
   const int32_t open = states_pick(row, choice);
-  for (int i = 0; i < STATES_FILLED; i++) {
+  if (kind == STATES_ONE) s->dwell[row->filled[0]][lane] += time;
+  for (int i = 0; kind == STATES_ANY && i < STATES_FILLED; i++) {
     const double area = row->x[i] * time;
     s->dwell[row->filled[i]][lane] += area;
     s->dwell2[row->filled[i]][lane] += row->x[i] * area;
@@ -364,7 +377,21 @@ RNG_INLINE const states_row *row_step(const states_row *rows, const states_row *
   return rows + row->next[open];
 }
 
-static int32_t loop_rows(const small_net *net, const states_table *states, lockstep_state *s, int32_t steps)
+/* Integrals of the two slots of STATES_TWO. */
+RNG_INLINE void rows_integrate(lockstep_state *s, const states_row *const *row, const rng_reals *time)
+{
+  for (int m = 0; m < STATES_FILLED; m++) {
+    EACH(k)
+    {
+      const rng_reals x = ROWS_REAL(row, k, x[m]), area = x * time[k];
+      *real_at(s->dwell[m], k) += area;
+      *real_at(s->dwell2[m], k) += x * area;
+    }
+  }
+}
+
+RNG_INLINE int32_t rows_run(const small_net *net, const states_table *states, lockstep_state *s, int32_t steps,
+                            states_kind kind)
 {
   const states_row *const rows = states->row, *row[LOCKSTEP_LANES];
   _Alignas(64) lockstep_row choices, times;
@@ -375,18 +402,7 @@ static int32_t loop_rows(const small_net *net, const states_table *states, locks
   int32_t done = 0;
   for (;; done++) {
     rng_reals total[PARTS], next[PARTS], time[PARTS], choice[PARTS];
-    EACH(k)
-    {
-#if RNG_WIDTH == 8
-      total[k] = (rng_reals){row[0]->total, row[1]->total, row[2]->total, row[3]->total,
-                             row[4]->total, row[5]->total, row[6]->total, row[7]->total};
-#elif RNG_WIDTH == 4
-      const states_row *const *const r = row + 4 * k;
-      total[k] = (rng_reals){r[0]->total, r[1]->total, r[2]->total, r[3]->total};
-#else
-      total[k] = (rng_reals){row[2 * k]->total, row[2 * k + 1]->total};
-#endif
-    }
+    EACH(k) total[k] = ROWS_REAL(row, k, total);
     if (!pace_draw(&pace, s, total, next, time, choice) || done == steps) break;
     EACH(k)
     {
@@ -394,12 +410,23 @@ static int32_t loop_rows(const small_net *net, const states_table *states, locks
       *real_at(times, k) = time[k];
       pace.t[k] = pace.since[k] = next[k];
     }
+    if (kind == STATES_TWO) rows_integrate(s, row, time);
     for (int lane = 0; lane < LOCKSTEP_LANES; lane++) {
-      row[lane] = row_step(rows, row[lane], s, lane, choices[lane], times[lane]);
+      row[lane] = row_step(rows, row[lane], s, kind, lane, choices[lane], times[lane]);
     }
   }
   for (int lane = 0; lane < LOCKSTEP_LANES; lane++) s->row[lane] = (int32_t)(row[lane] - rows);
+  if (kind == STATES_ONE) memcpy(s->dwell2, s->dwell, (size_t)net->moving * sizeof *s->dwell);
   rows_leave(net, states, s);
   pace_store(&pace, s);
   return done;
+}
+
+static int32_t loop_rows(const small_net *net, const states_table *states, lockstep_state *s, int32_t steps)
+{
+  if (states->kind == STATES_TWO) return rows_run(net, states, s, steps, STATES_TWO);
+  if (states->kind == STATES_ONE && memcmp(s->dwell, s->dwell2, (size_t)net->moving * sizeof *s->dwell) == 0) {
+    return rows_run(net, states, s, steps, STATES_ONE);
+  }
+  return rows_run(net, states, s, steps, STATES_ANY);
 }

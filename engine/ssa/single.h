@@ -21,7 +21,7 @@ typedef int64_t (*single_run)(single *self, int64_t most, double horizon, ssa_re
 
 typedef struct single_loops {
   const rng_pairs_level *pairs; /* of the same width */
-  single_run states, abreast[ABREAST_FORMS];
+  single_run states[STATES_KINDS], abreast[ABREAST_FORMS];
 } single_loops;
 
 extern const single_loops single_plain, single_avx2; /* the second on x86-64 alone */

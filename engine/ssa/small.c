@@ -176,7 +176,10 @@ static single_run work_enter(single *w, const ssa_replica *self)
   w->since = net->moving ? self->slot[net->slot[0]].since : self->t_event;
   w->entropy = self->tape_entropy;
   w->row = states_find(&w->states, net, w->n);
-  if (w->row >= 0) return w->loops->states;
+  if (w->row >= 0) {
+    const bool equal = memcmp(w->dwell, w->dwell2, (size_t)net->moving * sizeof *w->dwell) == 0;
+    return w->loops->states[equal || w->states.kind != STATES_ONE ? w->states.kind : STATES_ANY];
+  }
   if (w->rows.form >= 0) {
     abreast_load(&w->rows, net, w->n);
     return w->loops->abreast[w->rows.form];

@@ -55,6 +55,18 @@ static int64_t choice_least(double sum, double total)
   return bits;
 }
 
+/* The best of the kinds that all rows are of. */
+static states_kind kind_of(const states_table *self, const small_net *net)
+{
+  bool one = true;
+  for (int32_t i = 0; i < self->rows && one; i++) {
+    double molecules = 0;
+    for (int32_t m = 0; m < net->moving; m++) molecules += self->n[i][m];
+    one = molecules <= 1;
+  }
+  return one ? STATES_ONE : net->moving <= STATES_FILLED ? STATES_TWO : STATES_ANY;
+}
+
 /* Fills a row and finds the states after it; false when something does not fit. */
 static bool row_fill(states_table *self, const small_net *net, int32_t index)
 {
@@ -68,7 +80,7 @@ static bool row_fill(states_table *self, const small_net *net, int32_t index)
   for (int i = 0; i < STATES_FILLED; i++) row->filled[i] = SMALL_SLOTS - 1; /* where nothing moves */
   for (int32_t m = 0; m < net->moving; m++) {
     const double x = n[m];
-    if (x == 0) continue;
+    if (x == 0 && net->moving > STATES_FILLED) continue;
     if (filled == STATES_FILLED) return false;
     row->x[filled] = x;
     row->filled[filled++] = m;
@@ -96,7 +108,8 @@ void states_build(states_table *self, const small_net *net, const int64_t *start
   for (int32_t i = 0; i < net->slots; i++) n[i] = (double)start[net->slot[i]];
   n[net->slots] = 1;
   for (int32_t i = 0; i < STATES_HASH; i++) self->hash[i] = -1;
-  self->row[STATES_MOST] = (states_row){.least = {INT64_MAX, INT64_MAX, INT64_MAX}, .next = {STATES_MOST}};
+  self->row[STATES_MOST] = (states_row){
+      .least = {INT64_MAX, INT64_MAX, INT64_MAX}, .next = {STATES_MOST}, .filled = {SMALL_SLOTS - 1, SMALL_SLOTS - 1}};
   if (net->entropy) return; /* an event would need a logarithm more */
   row_of(self, net, n);
   for (int32_t i = 0; i < self->rows; i++) {
@@ -104,4 +117,5 @@ void states_build(states_table *self, const small_net *net, const int64_t *start
       self->rows = 0;
     }
   }
+  self->kind = kind_of(self, net);
 }

@@ -15,17 +15,26 @@ enum {
   STATES_HASH = 1024
 };
 
+/* What integrals take at an event, with the same bits: the last is for all. */
+typedef enum states_kind {
+  STATES_ONE, /* no more than one molecule is anywhere: both integrals of a slot are the time that it is there */
+  STATES_TWO, /* one or two slots move: x holds all their counts */
+  STATES_ANY,
+  STATES_KINDS
+} states_kind;
+
 typedef struct states_row {
   double total;                   /* the last sum */
   int64_t least[STATES_OPEN - 1]; /* for each open leaf but the last: states_pick; INT64_MAX beyond */
   int32_t next[STATES_OPEN];      /* rows after them */
   int32_t leaf[STATES_OPEN];      /* their numbers in the small network */
-  double x[STATES_FILLED];        /* counts that are not 0 */
+  double x[STATES_FILLED];        /* counts that are not 0, or of STATES_TWO */
   int32_t filled[STATES_FILLED];  /* and where they are among the moving slots */
 } states_row;
 
 typedef struct states_table {
   int32_t rows;                       /* 0: the network has too many states, or too large ones */
+  states_kind kind;                   /* STATES_ONE only from integrals on of which the two are equal */
   states_row row[STATES_MOST + 1];    /* the last: nothing is open, for ever */
   double n[STATES_MOST][SMALL_SLOTS]; /* all counts and the constant 1 */
   int32_t hash[STATES_HASH];          /* rows by their counts, -1 none */

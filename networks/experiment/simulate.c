@@ -17,18 +17,15 @@ static void simulate_pair(values *v, double (*get)(const values *, int32_t, int3
                           double *value, double *error)
 {
   const int32_t n = v->sample->batches;
-  double sum = 0, square = 0;
+  double sum = 0, square = 0, x[SSA_BATCHES];
   v->left_out = -1;
   *value = get(v, kind, id);
-  for (int pass = 0; pass < 2; pass++) {
-    for (int32_t b = 0; b < n; b++) {
-      v->left_out = b;
-      const double x = get(v, kind, id);
-      if (pass == 0) sum += x / n;
-      else square += (x - sum) * (x - sum);
-    }
+  for (v->left_out = 0; v->left_out < n; v->left_out++) {
+    x[v->left_out] = get(v, kind, id);
+    sum += x[v->left_out] / n;
   }
   v->left_out = -1;
+  for (int32_t b = 0; b < n; b++) square += (x[b] - sum) * (x[b] - sum);
   *error = n > 1 ? sqrt(square * (n - 1) / n) : NAN;
 }
 

@@ -195,6 +195,7 @@ token lexer_next(lexer *self)
   if (c == '"') return lexer_string(self, glued);
   if (c == '[') return lexer_bracket(self, glued);
   for (size_t i = 0; i < sizeof lexer_marks / sizeof *lexer_marks; i++) {
+    if (lexer_marks[i].text[0] != c) continue;
     const size_t length = strlen(lexer_marks[i].text);
     if (self->source->length - start >= length &&
         memcmp(self->source->text + start, lexer_marks[i].text, length) == 0) {

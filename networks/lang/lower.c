@@ -66,8 +66,9 @@ static void lower_term_text(text_buffer *out, const lang_model *m, const model_s
       int32_t same = 1;
       while (i + same < counts[kind] && ids[kind][i + same] == ids[kind][i]) same++;
       const char *const name = kind ? m->reservoirs[ids[kind][i]].name : m->slots[ids[kind][i]].name;
-      if (same > 1) text_add(out, any ? " + %d %s" : "%d %s", same, name);
-      else text_add(out, any ? " + %s" : "%s", name);
+      text_put(out, " + ", any ? 3 : 0);
+      if (same > 1) text_add(out, "%d ", same);
+      text_put(out, name, strlen(name));
       any = true;
       i += same;
     }
