@@ -236,6 +236,14 @@ static ness_network *net_walkers(void)
   return net_make("walkers", 3, slots, 2, steps);
 }
 
+/* One molecule of two forms: a slot may be empty in a row that lists both. */
+static ness_network *net_coin(void)
+{
+  const net_slot slots[] = {{"A", 1, 0}, {"B", 0, 0}};
+  const net_step steps[] = {{"ab", 1, 50, 1, {0}, 1, {1}}, {"ba", 3, 0.5, 1, {1}, 1, {0}}};
+  return net_make("coin", 2, slots, 2, steps);
+}
+
 /* Rates that overflow: in step as alone. */
 static void overflow(void)
 {
@@ -301,6 +309,7 @@ int main(void)
       continue;
     }
     same_bits(net_ring(), 20, STATES_ONE, (simd_level)level);
+    same_bits(net_coin(), 20, STATES_TWO, (simd_level)level);
     same_bits(net_fuel(), 10, STATES_KINDS, (simd_level)level);
     same_bits(net_switches(), 40, STATES_TWO, (simd_level)level);
     same_bits(net_pairs(), 10, STATES_KINDS, (simd_level)level);

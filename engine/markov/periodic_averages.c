@@ -102,8 +102,8 @@ static void averages_observe(const averages *self, bool still, const double *sha
 }
 
 /* Harmonic k of a piece of constant rates. */
-static void averages_resolve(averages *self, const piece *of, const double *rate, const double *start, const double *end,
-                          int32_t k, double *value)
+static void averages_resolve(averages *self, const piece *of, const double *rate, const double *start,
+                             const double *end, int32_t k, double *value)
 {
   const periodic_options *const o = self->options;
   const step *const s = self->s;
@@ -162,7 +162,7 @@ static void averages_sets(const averages *self, const double *weight, const doub
 }
 
 void averages_add(averages *self, const piece *of, const double *map, const double *rate, const double *weight,
-               const double *start, bool whole, double *end, double *value, double *scale)
+                  const double *start, bool whole, double *end, double *value, double *scale)
 {
   double share[S];
   for (int m = 0; m < S; m++) share[m] = self->s->weight[m] * of->span / self->period;

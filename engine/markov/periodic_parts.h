@@ -81,7 +81,7 @@ void averages_free(averages *self);
  * end. `map` is its matrices, rate (edges x stages) and weight (nset x edges x stages) at its nodes; the harmonics of
  * constant stretches are only added where `whole`. */
 void averages_add(averages *self, const piece *of, const double *map, const double *rate, const double *weight,
-               const double *start, bool whole, double *end, double *value, double *scale);
+                  const double *start, bool whole, double *end, double *value, double *scale);
 
 /* Distribution at `place` (0 to 1) of the moving piece that was added last. */
 void averages_between(const averages *self, const double *start, double place, double *p);

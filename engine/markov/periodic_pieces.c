@@ -145,7 +145,7 @@ void piece_add(cycle *self, const piece *of, const double *start, bool whole, do
 {
   const double *const slot = piece_slot(self, of);
   averages_add(&self->sums, of, slot, slot + self->rate_at, slot + self->weight_at, start, whole, end, sums,
-            sums + self->sums.size);
+               sums + self->sums.size);
 }
 
 /* --- the first pieces --- */

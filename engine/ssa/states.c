@@ -55,16 +55,17 @@ static int64_t choice_least(double sum, double total)
   return bits;
 }
 
-/* The best of the kinds that all rows are of. */
+/* The best of the kinds that all rows are of. Where two slots move, rows list both, also the one without a molecule. */
 static states_kind kind_of(const states_table *self, const small_net *net)
 {
+  if (net->moving <= STATES_FILLED) return STATES_TWO;
   bool one = true;
   for (int32_t i = 0; i < self->rows && one; i++) {
     double molecules = 0;
     for (int32_t m = 0; m < net->moving; m++) molecules += self->n[i][m];
     one = molecules <= 1;
   }
-  return one ? STATES_ONE : net->moving <= STATES_FILLED ? STATES_TWO : STATES_ANY;
+  return one ? STATES_ONE : STATES_ANY;
 }
 
 /* Fills a row and finds the states after it; false when something does not fit. */

@@ -102,10 +102,12 @@ static ness_status tables_refuse(const driven *self, int32_t step, const char *w
   return NESS_MODEL;
 }
 
-static ness_status tables_take(const driven *self, const ness_network *at, int32_t point, tables *out, ness_diags *diags)
+static ness_status tables_take(const driven *self, const ness_network *at, int32_t point, tables *out,
+                               ness_diags *diags)
 {
   const ness_network *const net = self->net;
-  double *const k = out->k.at + (int64_t)point * out->k.width, *const lnk = out->lnk.at + (int64_t)point * out->lnk.width;
+  double *const k = out->k.at + (int64_t)point * out->k.width, *const lnk =
+                                                                   out->lnk.at + (int64_t)point * out->lnk.width;
   double *const work = out->work.at + (int64_t)point * out->work.width;
   for (int32_t s = 0; s < net->nstep; s++) {
     for (int32_t d = 2 * s; d < 2 * s + 2; d++) {

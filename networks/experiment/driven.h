@@ -1,5 +1,5 @@
-/* A model whose input moves continuously: the network at any value of the input, as series in it, and the input's course
- * in time (driven.c); its periodic steady state (periodic.c). */
+/* A model whose input moves continuously: the network at any value of the input, as series in it, and the input's
+ * course in time (driven.c); its periodic steady state (periodic.c). */
 #ifndef NETWORKS_DRIVEN_H
 #define NETWORKS_DRIVEN_H
 
@@ -17,7 +17,8 @@ typedef struct driven {
   arena memory;
 } driven;
 
-/* The one process of the model that no grid of levels stands for, or with `ou` an Ornstein-Uhlenbeck one too; NULL none.
+/* The one process of the model that no grid of levels stands for, or with `ou` an Ornstein-Uhlenbeck one too; NULL
+ * none.
  */
 const lang_process *driven_input(const lang_model *model, bool ou);
 /* NESS_MODEL where rates cannot follow the input. Free in any case. Cost: some 5 to 65 compilations. */

@@ -124,13 +124,28 @@ typedef struct derivative_names { /* the values of a file that change a rate or 
 ness_status derivative_names_find(hook_context *c, expr *const *nodes, int32_t nnodes, derivative_names *out);
 void derivative_names_free(derivative_names *self);
 
+/* --- range.c: from : to : by, or from : to : *by --- */
+
+typedef struct scan_range {
+  quantity from;
+  double by; /* what is added, SI, or what is multiplied with */
+  bool factor;
+  int64_t count;
+} scan_range;
+
+/* The points of a range, at most `most`; without a step there are 21. False after a report. */
+bool range_find(lang_model *model, const expr *from, const expr_argument *rest, lang_place place, int64_t most,
+                ness_diags *diags, scan_range *out);
+quantity range_value(const scan_range *self, int64_t point);
+
 /* --- sample.c: a simulation, whatever moves the model --- */
 
 typedef struct sampled {
   ssa_result counts; /* under a moving input a view of `moved` */
   motion_result moved;
-  const char *input;  /* borrowed of the model; NULL: none moves continuously */
-  lang_model *still;  /* owned, with an input: the model whose network was simulated; that of the caller may have a grid */
+  const char *input; /* borrowed of the model; NULL: none moves continuously */
+  lang_model
+      *still; /* owned, with an input: the model whose network was simulated; that of the caller may have a grid */
 } sampled;
 
 /* `text` and `settings` go into the dump. Free in any case. */

@@ -423,11 +423,6 @@ static ness_status run_inner(frame *outer, const stmt *s, int32_t n, const char 
 }
 
 /* 0 fits every unit. */
-static bool run_same_unit(quantity a, quantity b)
-{
-  return unit_equal(a.unit, b.unit) || a.value == 0 || b.value == 0;
-}
-
 static ness_status run_scan(frame *f, const stmt *s)
 {
   const stmt_item *const item = s->items;
@@ -445,28 +440,16 @@ static ness_status run_scan(frame *f, const stmt *s)
     status = run_inner(f, s, 1, &name, &q);
   }
   if (item->list) return status;
-  const expr_argument *const range = item->attributes;
-  quantity from, to, by;
-  if (!range || !range->range_by) {
+  scan_range points;
+  if (!item->attributes || !item->attributes->range_by) {
     lang_error(f->r->diags, item->place, "write scan V = -100:100:5 [mV] or scan n = {5, 50, 200}",
                "a scan needs from : to : step");
     return NESS_MODEL;
   }
-  if (!lang_evaluate(f->model, range->value, NULL, NULL, f->r->diags, &from) ||
-      !lang_evaluate(f->model, range->range_to, NULL, NULL, f->r->diags, &to) ||
-      !lang_evaluate(f->model, range->range_by, NULL, NULL, f->r->diags, &by))
+  if (!range_find(f->model, item->value, item->attributes, item->place, 1000000, f->r->diags, &points))
     return NESS_MODEL;
-  if (!run_same_unit(from, to) || !run_same_unit(from, by)) {
-    lang_error(f->r->diags, item->place, "as in -100:100:5 [mV]", "the parts of this range have different units");
-    return NESS_MODEL;
-  }
-  const double count = floor((to.value - from.value) / by.value + 1e-9);
-  if (!(count >= 0 && count < 1e6)) {
-    lang_error(f->r->diags, item->place, NULL, "this range has no points, or more than a million");
-    return NESS_MODEL;
-  }
-  for (int64_t i = 0; i <= (int64_t)count && status == NESS_OK; i++) {
-    const quantity q = {from.value + (double)i * by.value, from.unit};
+  for (int64_t i = 0; i < points.count && status == NESS_OK; i++) {
+    const quantity q = range_value(&points, i);
     status = run_inner(f, s, 1, &name, &q);
   }
   return status;

@@ -5,12 +5,12 @@
 /* What a run under a moving input cannot do. */
 static ness_status sample_allowed(const lang_process *input, const ness_simulate_options *o, ness_diags *diags)
 {
-  const char *const what = o->path                       ? "write a dump (-o)"
-                           : o->events > 0               ? "stop after a number of events (--events)"
-                           : o->every > 0                ? "list counts in time (--every)"
-                           : o->method && *o->method     ? "choose a method (--method)"
-                           : !(o->time > 0)              ? "do without an end in time (--time)"
-                                                         : NULL;
+  const char *const what = o->path                   ? "write a dump (-o)"
+                           : o->events > 0           ? "stop after a number of events (--events)"
+                           : o->every > 0            ? "list counts in time (--every)"
+                           : o->method && *o->method ? "choose a method (--method)"
+                           : !(o->time > 0)          ? "do without an end in time (--time)"
+                                                     : NULL;
   if (!what) return NESS_OK;
   lang_error(diags, input->place, "telegraph and markov processes can", "a run under this process cannot %s", what);
   return NESS_USAGE;

@@ -11,8 +11,7 @@
 
 typedef struct scan_axis {
   const char *name;
-  quantity from, by;
-  int64_t count;
+  scan_range points;
 } scan_axis;
 
 typedef struct scan_cell {
@@ -31,33 +30,14 @@ static ness_status scan_axes(ness_model *self, const ness_scan_options *o, ness_
   }
   for (int32_t i = 0; i < o->nsettings; i++) {
     stmt_item *item;
-    expr_argument *range;
-    quantity to;
-    const ness_status status = lang_parse_setting(self->file, o->settings[i], diags, &item, &range);
+    expr_argument *rest;
+    const ness_status status = lang_parse_setting(self->file, o->settings[i], diags, &item, &rest);
     if (status != NESS_OK) return status;
-    if (!lang_evaluate(self->compiled, item->value, NULL, NULL, diags, &axes[i].from)) return NESS_USAGE;
     axes[i].name = setting_name(self->file, o->settings[i]);
     if (!axes[i].name) return NESS_NOMEM;
-    axes[i].count = 1;
-    axes[i].by = (quantity){0, axes[i].from.unit};
-    if (!range) continue;
-    if (!lang_evaluate(self->compiled, range->range_to, NULL, NULL, diags, &to)) return NESS_USAGE;
-    axes[i].by = (quantity){(to.value - axes[i].from.value) / 20, to.unit};
-    if (range->range_by && !lang_evaluate(self->compiled, range->range_by, NULL, NULL, diags, &axes[i].by))
+    if (!range_find(self->compiled, item->value, rest, item->place, SCAN_POINTS, diags, &axes[i].points))
       return NESS_USAGE;
-    if (!unit_equal(to.unit, axes[i].from.unit) || (axes[i].by.value != 0 && !unit_equal(axes[i].by.unit, to.unit))) {
-      diag_add(diags, NESS_ERROR, "the parts of the range of %s have different units", axes[i].name);
-      diag_hint(diags, "one unit at the end counts for all: V=-100:100:5[mV]");
-      return NESS_USAGE;
-    }
-    const double count = floor((to.value - axes[i].from.value) / axes[i].by.value + 1e-9);
-    if (!(count >= 0 && count < SCAN_POINTS)) {
-      diag_add(diags, NESS_ERROR, "the range of %s has no points, or more than %d", axes[i].name, SCAN_POINTS);
-      diag_hint(diags, "write from:to:step with a step that leads from one to the other");
-      return NESS_USAGE;
-    }
-    axes[i].count = (int64_t)count + 1;
-    *points *= axes[i].count;
+    *points *= axes[i].points.count;
     if (*points > SCAN_POINTS) {
       diag_add(diags, NESS_ERROR, "the grid has more than %d points", SCAN_POINTS);
       return NESS_USAGE;
@@ -68,9 +48,8 @@ static ness_status scan_axes(ness_model *self, const ness_scan_options *o, ness_
 
 static quantity scan_value(const scan_axis *axes, int32_t naxes, int32_t axis, int64_t point)
 {
-  for (int32_t i = naxes - 1; i > axis; i--) point /= axes[i].count;
-  return (quantity){axes[axis].from.value + (double)(point % axes[axis].count) * axes[axis].by.value,
-                    axes[axis].from.unit};
+  for (int32_t i = naxes - 1; i > axis; i--) point /= axes[i].points.count;
+  return range_value(&axes[axis].points, point % axes[axis].points.count);
 }
 
 static ness_status scan_point(const ness_model *self, const ness_scan_options *o, const question *ask,

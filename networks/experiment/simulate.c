@@ -147,8 +147,8 @@ ness_status ness_resume(const char *path, const ness_simulate_options *options, 
   *out = NULL;
   ness_status status = dump_open(path, diags, &reader);
   if (status != NESS_OK) return status;
-  status =
-      simulate_finish(dump_network(reader), "resume", path, &result, ssa_resume(path, options, diags, &result.counts), out);
+  status = simulate_finish(dump_network(reader), "resume", path, &result,
+                           ssa_resume(path, options, diags, &result.counts), out);
   sample_free(&result);
   dump_reader_free(reader);
   return status;

@@ -10,7 +10,8 @@ void solve_method(const cme_solution *s, doc_node *root);
 void solve_means(const ness_network *net, const cme_solution *s, bool spread, doc_node *root);
 void solve_steps(const ness_network *net, const cme_solution *s, doc_node *root);
 /* `input`: one that moves continuously, with its work in kT/s; NULL none. */
-void solve_sources(const ness_network *net, const cme_solution *s, const char *input, double input_work, doc_node *root);
+void solve_sources(const ness_network *net, const cme_solution *s, const char *input, double input_work,
+                   doc_node *root);
 void solve_entropy(const ness_network *net, const cme_solution *s, double input_work, doc_node *root);
 void solve_observables(ness_model *self, const cme_solution *s, ness_diags *diags, doc_node *root);
 /* solve_periodic.c */

@@ -106,7 +106,7 @@ static ness_status tilt_rows(ness_model *self, const char *tilt, const cme_solut
   }
   const double by = part[2] ? q[2].value : (q[1].value - q[0].value) / 20;
   const double count = part[1] ? floor((q[1].value - q[0].value) / by * (1 + 1e-12)) : 0;
-  if (!(count >= 0 && count < MOST)) {
+  if (!(count >= 0 && count < MOST) || (range && range->factor)) {
     diag_add(diags, NESS_ERROR, "the tilts %s have no points, or more than %d", tilt, MOST - 1);
     diag_hint(diags, "write from:to:step, as in --tilt -2:2:0.25");
     return NESS_USAGE;

@@ -97,6 +97,7 @@ typedef struct expr_argument {
   const char *name; /* NULL: positional */
   expr *value;
   expr *range_to, *range_by; /* p = a : b : c */
+  bool factor;               /* p = a : b : *c */
   lang_place place;
   struct expr_argument *next;
 } expr_argument;
@@ -226,7 +227,7 @@ typedef struct lang_process {
   process_kind kind;
   lang_place place;
   lang_unit unit;
-  int32_t id; /* as a process of the network, -1: the network has the value of the file */
+  int32_t id;                        /* as a process of the network, -1: the network has the value of the file */
   int32_t nlevel, nflip, first_slot; /* levels are slots first_slot ... first_slot + nlevel - 1 */
   const char **level_name;
   double *level; /* (nlevel) SI */

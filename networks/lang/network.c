@@ -370,7 +370,8 @@ bool network_build(lang_model *m)
     const char *const name = arena_format(&m->memory, "%s.heat", c->name);
     fine = name && builder_heat(b, name, (m->file->natural ? 1 : m->temperature) / c->tau) >= 0;
   }
-  for (int64_t i = 0; i < m->nprocess && fine; i++) fine = m->processes[i].nlevel == 0 || builder_process(b, m->processes[i].name) >= 0;
+  for (int64_t i = 0; i < m->nprocess && fine; i++)
+    fine = m->processes[i].nlevel == 0 || builder_process(b, m->processes[i].name) >= 0;
   for (int64_t i = 0; i < m->nfamily && fine; i++) fine = builder_family(b, m->families[i], m->family_copies[i]) >= 0;
   for (int64_t i = 0; i < m->nslot && fine; i++) {
     const model_slot *const s = &m->slots[i];

@@ -63,10 +63,13 @@ bool parser_setting_value(parser *self, expr_argument *argument)
   if (!(argument->value = parser_expression(self))) return false;
   if (!parser_take(self, TOKEN_COLON)) return true;
   if (!(argument->range_to = parser_expression(self))) return false;
-  if (parser_take(self, TOKEN_COLON) && !(argument->range_by = parser_expression(self))) return false;
-  /* A unit at the end counts for all parts: -100:100:5 [mV]. */
+  const bool step = parser_take(self, TOKEN_COLON);
+  argument->factor = step && parser_take(self, TOKEN_STAR);
+  if (step && !(argument->range_by = parser_expression(self))) return false;
+  /* A unit at the end counts for all parts: -100:100:5 [mV]. A factor has none of its own. */
   const expr *const last = with_unit(argument->range_by ? argument->range_by : argument->range_to);
   if (!last) return true;
+  if (argument->factor && last == argument->range_by) argument->range_by = last->a;
   expr **const others[2] = {&argument->value, argument->range_by ? &argument->range_to : NULL};
   for (int i = 0; i < 2; i++) {
     if (!others[i] || with_unit(*others[i])) continue;

@@ -418,7 +418,8 @@ static stmt *parse_process(parser *self)
   stmt_item **tail = out ? &out->items : NULL;
   stmt_item *const item = out ? parse_item_new(self, &tail) : NULL;
   if (!item || !parser_path(self, &item->path, &item->place)) return NULL;
-  if (!(out->name = parser_name(self, "of a kind of process: telegraph, markov, ou, shot, sine, square, ramp"))) return NULL;
+  if (!(out->name = parser_name(self, "of a kind of process: telegraph, markov, ou, shot, sine, square, ramp")))
+    return NULL;
   if (strcmp(out->name, "markov") == 0) return parse_levels(self, out, &tail) ? out : NULL;
   if (!parser_at(self, TOKEN_LPAREN)) {
     parser_fail(self, "write `process V telegraph(low = -60 [mV], high = 60 [mV], rate = 10 [1/s])`",

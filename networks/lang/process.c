@@ -300,7 +300,8 @@ static bool process_prescribed(lang_model *m, const lang_process *p, const stmt 
 {
   const double *const x = p->number;
   const char *why = NULL;
-  if (p->kind == PROCESS_SQUARE && !(x[3] > 0 && x[3] < 1)) why = "share, of the period that is high, lies between 0 and 1";
+  if (p->kind == PROCESS_SQUARE && !(x[3] > 0 && x[3] < 1))
+    why = "share, of the period that is high, lies between 0 and 1";
   if (p->kind == PROCESS_RAMP && !(x[2] >= 0 && x[3] > x[2])) why = "a ramp begins at 0 or later and ends after that";
   if (why) lang_error(m->diags, s->place, NULL, "%s", why);
   return !why;
