@@ -78,6 +78,8 @@ static void check_drivers(const ness_network *net, const thermo_report *r, int32
   for (int32_t h = 0; h < net->nheat; h++)
     check_driver(out, sign * thermo_cycle_work(net, r, c, net->nres + net->nvolt + h), "", 200,
                  network_source_name(net, net->nres + net->nvolt + h));
+  for (int32_t p = net->nres + net->nvolt + net->nheat; p < network_sources(net) - 1; p++)
+    check_driver(out, sign * thermo_cycle_work(net, r, c, p), "process ", 200, network_source_name(net, p));
 }
 
 /* +1 or -1: a declared cycle is shown the way it was declared. */
