@@ -17,7 +17,7 @@ const lang_process *driven_input(const lang_model *model, bool ou)
   int32_t count;
   const lang_process *const list = lang_processes(model, &count);
   for (int32_t i = 0; i < count; i++) {
-    if (lang_process_continuous(&list[i]) && (ou || list[i].kind != PROCESS_OU)) return &list[i];
+    if (lang_process_continuous(&list[i]) && (ou || list[i].nlevel == 0)) return &list[i];
   }
   return NULL;
 }
@@ -150,6 +150,14 @@ static ness_status tables_take(const driven *self, const ness_network *at, int32
   return NESS_OK;
 }
 
+static void tables_where(const driven *self, double u, ness_diags *diags)
+{
+  char unit[64] = "";
+  const double value = answer_words((quantity){u, self->input->unit}, unit);
+  lang_warning(diags, self->input->place, NULL, unit[0] ? "this was with %s at %g [%s]" : "this was with %s at %g",
+               self->input->name, value, unit);
+}
+
 static ness_status tables_fill(const driven *self, const lang_model *model, int32_t points, tables *out,
                                ness_diags *diags)
 {
@@ -166,7 +174,7 @@ static ness_status tables_fill(const driven *self, const lang_model *model, int3
     const double u = middle + half * cos(acos(-1) * (i + 0.5) / points);
     status = lang_compile_still(model, self->input, u, diags, &at);
     if (status == NESS_OK) status = tables_take(self, lang_network(at), i, out, diags);
-    else lang_warning(diags, self->input->place, NULL, "this was with %s at %g", self->input->name, u);
+    else tables_where(self, u, diags);
     lang_model_free(at);
   }
   return status;
@@ -311,6 +319,10 @@ ness_status driven_create(const lang_model *model, const lang_process *input, ne
     return NESS_MODEL;
   }
   driven_path(out);
+  if (!isfinite(out->law.u_hi - out->law.u_lo)) {
+    lang_error(diags, input->place, NULL, "the range that %s moves in has no end", input->name);
+    return NESS_MODEL;
+  }
   ness_status status = lang_compile_still(model, NULL, 0, diags, &out->still);
   if (status != NESS_OK) return status;
   out->net = lang_network(out->still);

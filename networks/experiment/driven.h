@@ -1,5 +1,5 @@
-/* A model whose input moves continuously: the network at any value of the input, as series in it, and the input's course
- * in time (driven.c); its periodic steady state (periodic.c). */
+/* A model whose input moves continuously: the network at any value of the input, as series in it, and the input's
+ * course in time (driven.c); its periodic steady state (periodic.c). */
 #ifndef NETWORKS_DRIVEN_H
 #define NETWORKS_DRIVEN_H
 
@@ -17,8 +17,7 @@ typedef struct driven {
   arena memory;
 } driven;
 
-/* The one process of the model that no grid of levels stands for, or with `ou` an Ornstein-Uhlenbeck one too; NULL none.
- */
+/* The one continuous process of the model that no grid of levels stands for, or with `ou` of any; NULL none. */
 const lang_process *driven_input(const lang_model *model, bool ou);
 /* NESS_MODEL where rates cannot follow the input. Free in any case. Cost: some 5 to 65 compilations. */
 ness_status driven_create(const lang_model *model, const lang_process *input, ness_diags *diags, driven *out);

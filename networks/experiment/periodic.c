@@ -1,7 +1,7 @@
 /* The periodic steady state of a driven model: each part of the network as a chain whose rates follow the input, solved
- * by engine/markov/periodic.h. Work and entropy are averages of flows times what the law says at the moment; the work of
- * the input is that which its departure from the value of the file does along the steps (exclusive), whose mean over a
- * period is that of moving the energies. Cost: that of the chains. */
+ * by engine/markov/periodic.h. Work and entropy are averages of flows times what the law says at the moment; the work
+ * of the input is that which its departure from the value of the file does along the steps (exclusive), whose mean over
+ * a period is that of moving the energies. Cost: that of the chains. */
 #include "engine/markov/periodic.h"
 #include "engine/rng/rng.h"
 #include "networks/experiment/driven.h"
@@ -10,8 +10,8 @@
 typedef struct wheel { /* a part of the network under the input */
   const driven *self;
   const cme_part *part;
-  int32_t *move;  /* (2 nstep) place among the directions that move, -1 */
-  double *factor; /* (nmove) */
+  int32_t *move;          /* (2 nstep) place among the directions that move, -1 */
+  double *factor;         /* (nmove) */
   double *lnk, *g, *work; /* (nstep), (nslot), (works) at the moment */
   int32_t nsource;
 } wheel;
@@ -120,8 +120,8 @@ static bool terms_find(const wheel *w, int64_t *n, terms *out)
       for (int64_t e = 0; kind != OBS_COUNT && e < edges && fine; e++) {
         const bool back = part->dir[e] % 2;
         if (part->dir[e] / 2 != id || kind == (back ? OBS_FWD : OBS_BWD)) continue;
-        fine = terms_add(out, e,
-                         net->obs_coef[k] * cme_dir_scale(net, part, part->dir[e]) * (kind == OBS_NET && back ? -1 : 1));
+        fine = terms_add(
+            out, e, net->obs_coef[k] * cme_dir_scale(net, part, part->dir[e]) * (kind == OBS_NET && back ? -1 : 1));
       }
     }
     out->start[o + 1] = out->n;
@@ -206,7 +206,8 @@ ness_status driven_rest(const driven *self, const cme_options *options, ness_dia
   w.work = mem_zero((size_t)self->law.work_start[net->nstep] + 1, sizeof *w.work);
   out->cosine = mem_zero(nobs + 1, sizeof *out->cosine);
   out->sine = mem_zero(nobs + 1, sizeof *out->sine);
-  ness_status status = n && w.move && w.factor && w.lnk && w.g && w.work && out->cosine && out->sine ? NESS_OK : NESS_NOMEM;
+  ness_status status =
+      n && w.move && w.factor && w.lnk && w.g && w.work && out->cosine && out->sine ? NESS_OK : NESS_NOMEM;
   if (status == NESS_OK) status = cme_empty(net, &out->mean);
   if (status == NESS_OK) status = cme_generator(net, options, diags, &space);
   for (int32_t d = 0; d < 2 * net->nstep && status == NESS_OK; d++) w.move[d] = -1;
@@ -214,7 +215,8 @@ ness_status driven_rest(const driven *self, const cme_options *options, ness_dia
   for (int32_t p = 0; p < space.nparts && status == NESS_OK; p++) {
     w.part = &space.parts[p];
     if (w.part->kind == CME_OPEN) {
-      diag_add(diags, NESS_ERROR, "counts that reservoirs make and remove cannot be solved under %s", self->input->name);
+      diag_add(diags, NESS_ERROR, "counts that reservoirs make and remove cannot be solved under %s",
+               self->input->name);
       diag_hint(diags, "give their species a max, or simulate: ness run");
       status = NESS_LIMIT;
     } else {

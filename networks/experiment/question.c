@@ -131,9 +131,18 @@ bool question_still(const lang_model *model, ness_diags *diags)
 {
   const lang_process *const input = driven_input(model, false);
   if (!input) return true;
-  lang_error(diags, input->place, "`solve steady` has the mean over a period of a sine or a square; a simulation has the rest",
+  lang_error(diags, input->place,
+             "`solve steady` has the mean over a period of a sine or a square; a simulation has the rest",
              "only the steady state can be solved for while %s moves like this", input->name);
   return false;
+}
+
+void question_warn(const lang_model *model, ness_diags *diags)
+{
+  const lang_process *const input = driven_input(model, false);
+  if (!input) return;
+  lang_warning(diags, input->place, "`ness solve` and `ness run` let it move",
+               "this is the network with %s at its value in the file", input->name);
 }
 
 static ness_status period_ask(const question *self, const lang_model *model, const lang_process *input,

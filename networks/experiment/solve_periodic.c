@@ -33,8 +33,8 @@ static void solve_harmonics(ness_model *self, const driven *d, const driven_stea
 }
 
 /* The mean over a period of an input that is prescribed. */
-ness_status solve_periodic(ness_model *self, const lang_process *input, const cme_options *limits,
-                                  ness_diags *diags, doc_node *root)
+ness_status solve_periodic(ness_model *self, const lang_process *input, const cme_options *limits, ness_diags *diags,
+                           doc_node *root)
 {
   driven d;
   driven_steady s = {.mean = {.one_way_running = -1}};
