@@ -54,6 +54,15 @@ CASES = [
      "process V telegraph(low = 1 [s], high = 1 [mV], up = 1 [1/s], down = 1 [1/s])\n", 3, "low is in V, this has s"),
     ("process flip", PROCESS + "process V markov {\nlevel a = 0\nlevel b = 1\na -> b @ 1\n}\n", 3, "a flip goes both ways"),
     ("process level", PROCESS + "process V markov {\nlevel a = 0\nlevel b = 1\na <-> c @ 1, 1\n}\n", 3, "c is no level of V"),
+    ("sine without end", PROCESS + "process V sine(mean = 0, amplitude = inf, frequency = 1)\n", 3, "amplitude must be finite"),
+    ("sine that rests", PROCESS + "process V sine(mean = 0, amplitude = 1, frequency = 0)\n", 3, "frequency must be positive"),
+    ("sine's number", PROCESS + "process V sine(mean = 0, amplitude = 1, frequenzy = 1)\n", 3, "did you mean frequency?"),
+    ("sine without a name", PROCESS + "process V sine(0, amplitude = 1, frequency = 1)\n", 3, "sine does not know a value without a name"),
+    ("square's share", PROCESS + "process V square(low = 0, high = 1, period = 1, share = 1)\n", 3, "share, of the period that is high"),
+    ("ramp's end", PROCESS + "process V ramp(from = 0, to = 1, begin = 2, end = 1)\n", 3, "a ramp begins at 0 or later and ends after"),
+    ("shot without a jump", PROCESS + "process V shot(base = 0, jump = 0, rate = 1, tau = 1)\n", 3, "does not move"),
+    ("ou without noise", PROCESS + "process V ou(mean = 0, sd = 0, tau = 1)\n", 3, "sd is positive"),
+    ("info under a sine", PROCESS + "process V sine(mean = 0, amplitude = 1, frequency = 1)\n", 0, "with V at its value in the file"),
     ("process grid", PROCESS + "process V ou(mean = 0, sd = 1, tau = 1, points = 5)\n", 3, "does not hold the process"),
     ("cycle does not close", HEAD + "species A = 1, B = 0\nr: A <-> B @ 1, 1\ncycle c: r\n", 3, "does not close"),
     ("assertion", HEAD + "species A = 1, B = 0\nr: A <-> B @ 1, 1\nassert 1 == 2\n", 4, "the assertion does not hold"),
@@ -77,6 +86,37 @@ def run(arguments, folder, timeout=60):
     return subprocess.run([str(program), *arguments], cwd=folder, capture_output=True, timeout=timeout)
 
 
+SINE = PROCESS + "process V sine(mean = 0, amplitude = 1, frequency = 1)\n"
+SALT = SI + "compartment o reservoir\nion Na z 1 { o = 1 [mM] }\nspecies A = 1, B = 0\nr: A + Na.o <-> B @ 1e3 [1/M/s], 1 [1/s]\n"
+RUN = ["run", "bad.ness", "--time", "1"]
+# name, text, arguments, exit code, what stderr must hold
+COMMANDS = [
+    ("below zero", SALT + "process Na.o sine(mean = 1 [mM], amplitude = 2 [mM], frequency = 1 [1/s])\n", ["solve", "bad.ness"], 3,
+     "this was with Na.o at -0.11114 [mM]"),
+    ("below zero in a run", SALT + "process Na.o ou(mean = 1 [mM], sd = 0.5 [mM], tau = 1 [s], reach = 1.5)\n", RUN, 3, "cannot be"),
+    ("range without end", PROCESS + "process V sine(mean = 1e308, amplitude = 1e308, frequency = 1)\n", ["solve", "bad.ness"], 3, "has no end"),
+    ("a dump", SINE, RUN + ["-o", "x.msgpack"], 2, "cannot write a dump (-o)"),
+    ("events", SINE, ["run", "bad.ness", "--events", "9"], 2, "stop after a number of events (--events)"),
+    ("times", SINE, RUN + ["--every", "0.1"], 2, "cannot list counts in time (--every)"),
+    ("a method", SINE, RUN + ["--method", "tau"], 2, "cannot choose a method (--method)"),
+    ("no end", SINE, ["run", "bad.ness"], 2, "--time"),
+    ("a period too short", PROCESS + "process V square(low = 0, high = 1, period = 1e-18)\n", RUN, 2, "is lost in the figures"),
+    ("states", SINE, ["solve", "bad.ness", "--states"], 2, "states are not listed while V moves"),
+    ("check under a sine", SINE, ["check", "bad.ness"], 0, "with V at its value in the file"),
+    ("convert under a sine", SINE, ["convert", "bad.ness", "-o", "x.mtx"], 0, "with V at its value in the file"),
+    ("a ramp at rest", PROCESS + "process V ramp(from = 0, to = 1, begin = 0, end = 1)\n", ["solve", "bad.ness"], 3, "does not come back"),
+    ("two that move", HEAD + "param V = 0, W = 0\nspecies A = 1, B = 0\nr: A <-> B @ exp(V + W), 1\n"
+     "process V sine(mean = 0, amplitude = 1, frequency = 1)\nprocess W ou(mean = 0, sd = 1, tau = 1)\n", ["solve", "bad.ness"], 3,
+     "make one of the two flip"),
+    ("a corner", PROCESS + "s: A <-> B @ 1 + abs(V), 1\nprocess V sine(mean = 0, amplitude = 1, frequency = 1)\n", ["solve", "bad.ness"], 3,
+     "not smooth in V"),
+    *[(what[0] + " under a sine", SINE, ["solve", "bad.ness", *what], 3, "only the steady state can be solved for while V moves")
+      for what in (["transient", "--time", "1"], ["cumulants"], ["spectrum"], ["passage", "--until", "B == 1"], ["sensitivity"], ["ode"], ["lna"])],
+    *[(what, SINE + f"experiment e {{\nsolve steady\nexpect {what} > 0\n}}\n", ["test", "bad.ness"], 3, words)
+      for what, words in (("fano(rate(r))", "fano is not known while V moves"), ("passage(B == 1)", "only the steady state"),
+                          ("growth()", "only the steady state"), ("derivative(mean(B), V)", "derivative is not known while V moves"))],
+]
+
 failures = []
 
 
@@ -91,6 +131,9 @@ with tempfile.TemporaryDirectory() as folder:
     for name, text, code, words in CASES:
         (path / "bad.ness").write_bytes(text.encode("latin-1"))
         check(name, run(["info", "bad.ness"], folder), code, words)
+    for name, text, arguments, code, words in COMMANDS:
+        (path / "bad.ness").write_text(text)
+        check(name, run(arguments, folder), code, words)
 
     (path / "a.ness").write_text('model a\nunits natural\ninclude "b.ness"\n')
     (path / "b.ness").write_text('include "a.ness"\n')
@@ -108,7 +151,7 @@ with tempfile.TemporaryDirectory() as folder:
     check("setting without a value", run(["info", "ok.ness", "kay="], folder), 2, "error")
     check("a range where one value goes", run(["info", "ok.ness", "kay=1:2:1"], folder), 2, "ness scan")
 
-print(f"{len(CASES) + 8} passed, {len(failures)} failed" if not failures else f"{len(failures)} failed")
+print(f"{len(CASES) + len(COMMANDS) + 8} passed, {len(failures)} failed" if not failures else f"{len(failures)} failed")
 for failure in failures:
     print(failure, file=sys.stderr)
 sys.exit(1 if failures else 0)

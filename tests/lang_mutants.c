@@ -2,6 +2,7 @@
  * with a place inside the text, and what loads can be asked. The quick sister of fuzz_model. */
 #include "engine/rng/rng.h"
 #include "lang_sample.h"
+#include "networks/experiment/driven.h"
 
 static const char *const seeds[] = {
     NATURAL
@@ -16,7 +17,23 @@ static const char *const seeds[] = {
        "lattice s[1..4] between o, i field linear holds Na max 1\nenergy Na.s[i] = 2 kT*exp(-(i - 3)^2)\n"
        "h: Na.s[i] <-> Na.s[i+1] @ ldb(k0 = 10 [1/s], form = scharfetter-gummel)\n"
        "g: A + ATP <-> B + ADP @ ldb(k0 = 200 [1/s], split = 0.6)\ncycle through: h[0..4]\n"
-       "observe I = current(i), N = netflux(Na.o)\n"};
+       "observe I = current(i), N = netflux(Na.o)\n",
+    SI "compartment o reservoir temperature Th\ncompartment i reservoir potential V\n"
+       "param V = -60 [mV], k = 3 [1/s], Th = 310 [K]\nion Na z 1 { o = 140 [mM]\n i = 12 [mM] }\nbath F = 2 [mM]\n"
+       "protein P copies 3 {\n state A\n state B energy = 1.5 kT charge -2\n}\nspecies X = 4\n"
+       "g: A <-> B @ ldb(k0 = 20 [1/s], split = 0.3)\nb: A + Na.o <-> B @ 1e3 [1/M/s], ldb\n"
+       "f: A + F <-> B @ ldb(k0 = 5 [1/s], form = heat-bath)\nt: X -> 0 @@ k*X/(1 + X)\n"
+       "process V sine(mean = -20 [mV], amplitude = 40 [mV], frequency = 10 [1/s], phase = 0.3)\n"
+       "process F telegraph(low = 1 [mM], high = 3 [mM], up = k, down = 2 [1/s], start = 1)\n"
+       "process Th markov {\n level a = 290 [K]\n level b = 330 [K]\n level c = 350 [K]\n"
+       " a <-> b @ 3 [1/s], 1 [1/s]\n b <-> c @ k, 2 [1/s]\n}\n",
+    NATURAL "param u = 0.3, v = 1\nspecies A = 3, B = 0\nr: A <-> B @ exp(u*v), 2\ns: A <-> B @ 1 + v, 1\n"
+            "process u square(low = -1, high = 2, period = 3, share = 0.4)\n"
+            "process v ou(mean = 2, sd = 0.1, tau = 5, points = 5, reach = 1.5)\n"
+            "process w ramp(from = 1, to = 2, begin = 0, end = 3)\nparam w = 1\nq: B -> A @ w\n",
+    NATURAL "param u = 0.3\nspecies A = 3, B = 0\nr: A <-> B @ 1 + u, 2\n"
+            "process u shot(base = 1, jump = 0.2, rate = 3, tau = 0.4)\n"};
+enum { SEEDS = sizeof seeds / sizeof *seeds };
 
 static const char *const words[] = {"\n",
                                     "[",
@@ -53,6 +70,11 @@ static const char *const words[] = {"\n",
                                     "i",
                                     "[i in 1..",
                                     "inf",
+                                    "process ",
+                                    "sine(",
+                                    "ou(",
+                                    "markov {",
+                                    "level ",
                                     ";"};
 
 static char *mutate(const char *seed, rng_stream *rng)
@@ -102,13 +124,33 @@ static char *mutate(const char *seed, rng_stream *rng)
   return out;
 }
 
+/* Rates as series in an input, where one moves; and the means over its period, where there is one and states are few.
+ */
+static void drive(const ness_model *model)
+{
+  const cme_options few = {.max_states = 30};
+  const lang_process *const input = driven_input(model->compiled, true);
+  if (!input) return;
+  ness_diags *const diags = ness_diags_create();
+  driven d;
+  driven_steady s = {0};
+  ness_status status = driven_create(model->compiled, input, diags, &d);
+  CHECK(status == NESS_OK || (status == NESS_MODEL && ness_diags_count(diags, NULL) > 0));
+  if (status == NESS_OK) CHECK(motion_law_check(d.net, &d.law, diags) == NESS_OK);
+  if (status == NESS_OK) status = driven_rest(&d, &few, diags, &s);
+  CHECK(status == NESS_OK || ness_diags_count(diags, NULL) > 0);
+  driven_steady_free(&s);
+  driven_free(&d);
+  ness_diags_free(diags);
+}
+
 int main(void)
 {
   rng_stream rng;
   rng_init(&rng, 1, 0, 9);
   int loaded = 0, refused = 0;
-  for (int i = 0; i < 600; i++) {
-    char *const text = mutate(seeds[i % 2], &rng);
+  for (int i = 0; i < 300 * SEEDS; i++) {
+    char *const text = mutate(seeds[i % SEEDS], &rng);
     const int32_t length = (int32_t)strlen(text);
     ness_diags *const diags = ness_diags_create();
     ness_model *model = NULL;
@@ -122,6 +164,7 @@ int main(void)
       CHECK(ness_info(model, diags, &info) == NESS_OK && (asked == NESS_OK || asked == NESS_EXPECT));
       ness_doc_free(info);
       ness_doc_free(check);
+      drive(model);
       loaded++;
     } else {
       const ness_diag *const d = ness_diags_get(diags, 0);

@@ -70,7 +70,8 @@ static bool step_holds(const ness_network *net, const motion_law *law, int32_t s
     sum += term;
     size += fabs(term);
   }
-  return near(fwd - bwd, lnk, size) && near(sum, lnk, size);
+  const bool flip = net->step_proc[step] >= 0; /* of an outside hand: it gives the medium nothing, whatever its rates */
+  return (flip || near(fwd - bwd, lnk, size)) && near(sum, lnk, size);
 }
 
 static bool both_ways(const ness_network *net, int32_t step)

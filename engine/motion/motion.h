@@ -42,7 +42,7 @@ typedef struct motion_law {
 } motion_law;
 
 /* Indices, domain, and whether ln k, lnk, works and energies belong together: at MOTION_PLACES places of the domain
- * f_fwd - f_bwd = lnk = -sum nu g + sum work, for every step with both ways by mass action. */
+ * f_fwd - f_bwd = lnk = -sum nu g + sum work, for every step with both ways by mass action; flips only the latter. */
 #define MOTION_PLACES 5
 ness_status motion_law_check(const ness_network *net, const motion_law *law, ness_diags *diags);
 

@@ -421,6 +421,7 @@ ness_status ness_check(ness_model *self, const ness_check_options *options, ness
     diag_hint(diags, "check its parts by themselves; cycles of that size carry no flux that could be seen");
   }
   if (status != NESS_OK) return status;
+  question_warn(self->compiled, diags);
   /* Whether the steady state can be solved decides no verdict: its diagnostics become a line of the answer. */
   ness_diags *const silent = ness_diags_create();
   ness_doc *const doc = doc_create("check");

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#define DRIVEN_POINTS 64
+#define DRIVEN_POINTS 256
 #define DRIVEN_REACH 9.0      /* standard deviations of an Ornstein-Uhlenbeck process: beyond 2e-19 of the time */
 #define DRIVEN_ROUNDING 2e-14 /* of a series, relative to its largest value */
 
@@ -17,7 +17,7 @@ const lang_process *driven_input(const lang_model *model, bool ou)
   int32_t count;
   const lang_process *const list = lang_processes(model, &count);
   for (int32_t i = 0; i < count; i++) {
-    if (lang_process_continuous(&list[i]) && (ou || list[i].kind != PROCESS_OU)) return &list[i];
+    if (lang_process_continuous(&list[i]) && (ou || list[i].nlevel == 0)) return &list[i];
   }
   return NULL;
 }
@@ -102,10 +102,43 @@ static ness_status tables_refuse(const driven *self, int32_t step, const char *w
   return NESS_MODEL;
 }
 
+<<<<<<< HEAD
+=======
+/* Flips join the steps that they move; whether they do may hang on the value of the input. */
+static bool tables_alike(const ness_network *net, const ness_network *at)
+{
+  if (at->nstep != net->nstep || at->nslot != net->nslot || network_sources(at) != network_sources(net)) return false;
+  for (int32_t s = 0; s < net->nstep; s++) {
+    if (strcmp(network_text(net, net->step_name[s]), network_text(at, at->step_name[s])) != 0) return false;
+  }
+  return true;
+}
+
+/* Whether a tape is the same at both values. */
+static bool tables_tape(const ness_network *net, const ness_network *at, int32_t dir)
+{
+  const int32_t first = net->tape_start[dir], other = at->tape_start[dir], length = net->tape_start[dir + 1] - first;
+  if (at->tape_start[dir + 1] - other != length) return false;
+  for (int32_t i = 0; i < length; i++) {
+    const tape_op *const a = &net->tape[first + i], *const b = &at->tape[other + i];
+    if (a->code != b->code || (a->code == TAPE_CONST && net->tape_const[a->a] != at->tape_const[b->a])) return false;
+  }
+  return true;
+}
+
+>>>>>>> driven
 static ness_status tables_take(const driven *self, const ness_network *at, int32_t point, tables *out,
                                ness_diags *diags)
 {
   const ness_network *const net = self->net;
+<<<<<<< HEAD
+=======
+  if (!tables_alike(net, at)) {
+    lang_error(diags, self->input->place, "give it another value in the file, at which all flips count",
+               "with %s at its value in the file the flips move other steps than in its range", self->input->name);
+    return NESS_MODEL;
+  }
+>>>>>>> driven
   double *const k = out->k.at + (int64_t)point * out->k.width, *const lnk =
                                                                    out->lnk.at + (int64_t)point * out->lnk.width;
   double *const work = out->work.at + (int64_t)point * out->work.width;
@@ -113,12 +146,7 @@ static ness_status tables_take(const driven *self, const ness_network *at, int32
     for (int32_t d = 2 * s; d < 2 * s + 2; d++) {
       if (at->dir_law[d] != net->dir_law[d]) return tables_refuse(self, s, "a rate falls to 0 in its range", diags);
       k[d] = at->dir_law[d] == LAW_MASS ? log(at->dir_k[d]) : 0;
-      const int32_t first = net->tape_start[d], length = net->tape_start[d + 1] - first;
-      for (int32_t i = 0; i < length; i++) {
-        const tape_op *const a = &net->tape[first + i], *const b = &at->tape[at->tape_start[d] + i];
-        if (a->code == TAPE_CONST && net->tape_const[a->a] != at->tape_const[b->a])
-          return tables_refuse(self, s, "its rate is an expression of counts", diags);
-      }
+      if (!tables_tape(net, at, d)) return tables_refuse(self, s, "its rate is an expression of counts", diags);
     }
     lnk[s] = at->step_lnk[s];
     for (int32_t w = at->work_start[s]; w < at->work_start[s + 1]; w++)
@@ -126,6 +154,14 @@ static ness_status tables_take(const driven *self, const ness_network *at, int32
   }
   memcpy(out->g.at + (int64_t)point * out->g.width, at->slot_g, (size_t)net->nslot * sizeof(double));
   return NESS_OK;
+}
+
+static void tables_where(const driven *self, double u, ness_diags *diags)
+{
+  char unit[64] = "";
+  const double value = answer_words((quantity){u, self->input->unit}, unit);
+  lang_warning(diags, self->input->place, NULL, unit[0] ? "this was with %s at %g [%s]" : "this was with %s at %g",
+               self->input->name, value, unit);
 }
 
 static ness_status tables_fill(const driven *self, const lang_model *model, int32_t points, tables *out,
@@ -144,7 +180,7 @@ static ness_status tables_fill(const driven *self, const lang_model *model, int3
     const double u = middle + half * cos(acos(-1) * (i + 0.5) / points);
     status = lang_compile_still(model, self->input, u, diags, &at);
     if (status == NESS_OK) status = tables_take(self, lang_network(at), i, out, diags);
-    else lang_warning(diags, self->input->place, NULL, "this was with %s at %g", self->input->name, u);
+    else tables_where(self, u, diags);
     lang_model_free(at);
   }
   return status;
@@ -152,25 +188,47 @@ static ness_status tables_fill(const driven *self, const lang_model *model, int3
 
 /* --- series --- */
 
-/* c_k of column j; whether its tail is rounding. `terms` is what is left of it, 1 for a constant. */
-static bool series_fit(const table *from, int32_t points, int32_t column, double *coef, int32_t *terms)
+typedef struct fit {
+  driven *self;
+  const tables *from;
+  double cosine[4 * DRIVEN_POINTS]; /* of pi j/(2 points) */
+  bool fine;                        /* all tails are rounding */
+  bool room;
+} fit;
+
+static void fit_begin(fit *f, const tables *from)
 {
-  double size = 0, tail = 0;
-  for (int32_t i = 0; i < points; i++) size = fmax(size, fabs(from->at[(int64_t)i * from->width + column]));
-  const double least = DRIVEN_ROUNDING * fmax(size, 1);
-  *terms = 1;
+  f->from = from;
+  f->fine = true;
+  for (int32_t j = 0; j < 4 * from->points; j++) f->cosine[j] = cos(acos(-1) * j / (2 * from->points));
+}
+
+/* c_k of a column, and what is left of them when their rounding is cut off: 1 for a constant. */
+static int32_t fit_column(fit *f, const table *from, int32_t column, double coef[DRIVEN_POINTS])
+{
+  const int32_t points = f->from->points;
+  double size = 1;
+  bool constant = true;
+  for (int32_t i = 0; i < points; i++) {
+    const double y = from->at[(int64_t)i * from->width + column];
+    size = fmax(size, fabs(y));
+    constant = constant && y == from->at[column];
+  }
+  coef[0] = from->at[column];
+  if (constant) return 1;
+  int32_t terms = 1;
   for (int32_t k = 0; k < points; k++) {
     double sum = 0;
     for (int32_t i = 0; i < points; i++)
-      sum += from->at[(int64_t)i * from->width + column] * cos(acos(-1) * k * (i + 0.5) / points);
+      sum += from->at[(int64_t)i * from->width + column] * f->cosine[k * (2 * i + 1) % (4 * points)];
     coef[k] = sum * (k ? 2 : 1) / points;
-    if (fabs(coef[k]) > least) *terms = k + 1;
-    if (k >= points - points / 4) tail = fmax(tail, fabs(coef[k]));
+    if (fabs(coef[k]) > DRIVEN_ROUNDING * size) terms = k + 1;
   }
-  return tail <= least;
+  if (terms > points - points / 4) f->fine = false;
+  return terms;
 }
 
-/* Rows for the columns of `pick` (NULL: all), series or, where constants are left out, nothing. */
+/* Rows of series, one behind the other. */
 typedef struct rows {
   int32_t *start;
   double *coef;
@@ -201,20 +259,6 @@ static bool rows_keep(driven *self, rows *from, motion_rows *to)
   mem_free(from->coef);
   *from = (rows){0};
   return start && coef;
-}
-
-typedef struct fit {
-  driven *self;
-  const tables *from;
-  bool fine; /* all tails are rounding */
-  bool room;
-} fit;
-
-static int32_t fit_column(fit *f, const table *from, int32_t column, double coef[DRIVEN_POINTS])
-{
-  int32_t terms;
-  if (!series_fit(from, f->from->points, column, coef, &terms)) f->fine = false;
-  return terms;
 }
 
 static void fit_moves(fit *f)
@@ -281,15 +325,19 @@ ness_status driven_create(const lang_model *model, const lang_process *input, ne
     return NESS_MODEL;
   }
   driven_path(out);
+  if (!isfinite(out->law.u_hi - out->law.u_lo)) {
+    lang_error(diags, input->place, NULL, "the range that %s moves in has no end", input->name);
+    return NESS_MODEL;
+  }
   ness_status status = lang_compile_still(model, NULL, 0, diags, &out->still);
   if (status != NESS_OK) return status;
   out->net = lang_network(out->still);
   fit f = {.self = out, .room = true};
-  for (int32_t points = 4; points <= DRIVEN_POINTS && status == NESS_OK && !f.fine; points *= 2) {
+  /* Of 8 the tail has an even and an odd term; one term alone is 0 by symmetry about the middle of a range. */
+  for (int32_t points = 8; points <= DRIVEN_POINTS && status == NESS_OK && !f.fine; points *= 2) {
     tables at;
     status = tables_fill(out, model, points, &at, diags);
-    f.from = &at;
-    f.fine = true;
+    fit_begin(&f, &at);
     if (status == NESS_OK) {
       fit_moves(&f);
       fit_rows(&f, &at.lnk, &out->law.lnk);
@@ -300,7 +348,7 @@ ness_status driven_create(const lang_model *model, const lang_process *input, ne
     if (!f.room) status = NESS_NOMEM;
   }
   if (status == NESS_OK && !f.fine) {
-    lang_error(diags, input->place, "a metropolis rate has a corner, and so have min, max and abs",
+    lang_error(diags, input->place, "a metropolis rate has a corner, and so have min, max and abs; or narrow the range",
                "the rates are not smooth in %s over the range that it moves in", input->name);
     status = NESS_MODEL;
   }

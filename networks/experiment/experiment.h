@@ -43,6 +43,8 @@ ness_status question_ask(const question *self, const lang_model *model, ness_dia
                          evolution *path, double *input_work);
 /* Whether the model's inputs stand or flip, as all questions but the steady state ask for; false after a report. */
 bool question_still(const lang_model *model, ness_diags *diags);
+/* Warns, where an input moves continuously without levels, that the model's network has its value in the file. */
+void question_warn(const lang_model *model, ness_diags *diags);
 
 /* --- values.c: what rate(), mean(), sigma ... are at the moment --- */
 

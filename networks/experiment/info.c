@@ -53,10 +53,10 @@ static void info_laws(const ness_network *net, doc_node *root)
 
 ness_status ness_info(const ness_model *self, ness_diags *diags, ness_doc **out)
 {
-  (void)diags;
   const ness_network *const net = lang_network(self->compiled);
   ness_doc *const doc = doc_create("info");
   doc_node *const root = doc_root(doc);
+  question_warn(self->compiled, diags);
   doc_string(root, "model", "%s", net->model_name);
   doc_number(root, "temperature_k", net->temperature);
   doc_int(root, "bytes", (int64_t)net->bytes);

@@ -137,6 +137,14 @@ bool question_still(const lang_model *model, ness_diags *diags)
   return false;
 }
 
+void question_warn(const lang_model *model, ness_diags *diags)
+{
+  const lang_process *const input = driven_input(model, false);
+  if (!input) return;
+  lang_warning(diags, input->place, "`ness solve` and `ness run` let it move",
+               "this is the network with %s at its value in the file", input->name);
+}
+
 static ness_status period_ask(const question *self, const lang_model *model, const lang_process *input,
                               ness_diags *diags, cme_solution *exact, double *input_work)
 {

@@ -2,6 +2,8 @@
  * engine/motion where one moves continuously, and one view of both for the expressions that read them. */
 #include "networks/experiment/driven.h"
 
+#define PERIOD_LEAST 1e-13 /* of the time of a run */
+
 /* What a run under a moving input cannot do. */
 static ness_status sample_allowed(const lang_process *input, const ness_simulate_options *o, ness_diags *diags)
 {
@@ -30,6 +32,11 @@ static ness_status sample_moved(const lang_model *model, const lang_process *inp
   ness_status status = sample_allowed(input, o, diags);
   if (status != NESS_OK) return status;
   status = driven_create(model, input, diags, &d);
+  if (status == NESS_OK && d.period > 0 && d.period < PERIOD_LEAST * o->time) {
+    lang_error(diags, input->place, "`ness solve` has its mean over a period",
+               "a period of %s is lost in the figures of a run of %g s", input->name, o->time);
+    status = NESS_USAGE;
+  }
   if (status == NESS_OK) status = motion_run(d.net, &d.law, &d.path, &options, diags, &out->moved);
   out->still = d.still;
   d.still = NULL;

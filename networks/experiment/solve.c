@@ -175,6 +175,11 @@ static ness_status solve_steady(ness_model *self, const ness_solve_options *o, c
 {
   const ness_network *const net = lang_network(self->compiled);
   const lang_process *const input = driven_input(self->compiled, false);
+  if (input && (o->states || o->max_cycles)) {
+    lang_error(diags, input->place, "a telegraph has them", "%s are not listed while %s moves like this",
+               o->states ? "states" : "cycles", input->name);
+    return NESS_USAGE;
+  }
   if (input) return solve_periodic(self, input, limits, diags, root);
   cme_solution s;
   ness_status status = cme_steady(net, limits, diags, &s);

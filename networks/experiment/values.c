@@ -115,7 +115,10 @@ double values_work(const values *self, int32_t source)
 bool values_need(values *self, const expr *node, ness_diags *diags, bool exact, bool *ok)
 {
   *ok = exact ? self->exact && self->exact->parts : (self->exact || self->sample);
-  if (!*ok && exact && (self->sample || self->exact))
+  if (!*ok && exact && self->exact && self->input)
+    lang_error(diags, node->place, "flows, means, work and sigma are, over a period", "%s is not known while %s moves",
+               node->name ? node->name : "this", self->input);
+  else if (!*ok && exact && (self->sample || self->exact))
     lang_error(diags, node->place, "put it behind `solve steady`", "%s is known from the master equation only",
                node->name ? node->name : "this");
   else if (!*ok && self->path)

@@ -230,7 +230,9 @@ static bool call_passage(hook_context *c, const expr *node, quantity *out)
   }
   if (by && !lang_evaluate(c->v->model, b->value, NULL, NULL, c->diags, &t)) return false;
   if (by) options.times = &t.value, options.ntimes = 1;
-  if (passage_of(c, a->value, first ? b->value : NULL, &options, &p) != NESS_OK) return false;
+  if (!question_still(c->v->model, c->diags) ||
+      passage_of(c, a->value, first ? b->value : NULL, &options, &p) != NESS_OK)
+    return false;
   *out = first                                   ? (quantity){p.first, UNIT_NONE}
          : by                                    ? (quantity){p.by[0], UNIT_NONE}
          : strcmp(node->name, "passage_sd") == 0 ? (quantity){sqrt(p.variance), time_unit(c)}
@@ -282,6 +284,7 @@ static bool call_growth(hook_context *c, quantity *out)
 {
   const ness_network *const net = lang_network(c->v->model);
   ode_system *system = NULL;
+  if (!question_still(c->v->model, c->diags)) return false;
   double *const x = mem_zero((size_t)net->nslot + 1, sizeof *x), re = 0;
   for (int32_t i = 0; x && i < net->nslot; i++) x[i] = (double)net->slot_start[i];
   const bool fine =

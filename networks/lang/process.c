@@ -13,6 +13,7 @@
 #define LEVELS_MAX 4000
 #define OU_POINTS 41
 #define OU_REACH 4.5
+#define SHARE_LEAST 1e-9
 
 typedef struct number { /* of a process, by name */
   const char *name;
@@ -300,8 +301,9 @@ static bool process_prescribed(lang_model *m, const lang_process *p, const stmt 
 {
   const double *const x = p->number;
   const char *why = NULL;
-  if (p->kind == PROCESS_SQUARE && !(x[3] > 0 && x[3] < 1))
-    why = "share, of the period that is high, lies between 0 and 1";
+  if (p->kind == PROCESS_SHOT && x[1] == 0) why = "shot noise without a jump does not move";
+  if (p->kind == PROCESS_SQUARE && !(x[3] >= SHARE_LEAST && x[3] <= 1 - SHARE_LEAST))
+    why = "share, of the period that is high, lies between 0 and 1, not closer to either than 1e-9";
   if (p->kind == PROCESS_RAMP && !(x[2] >= 0 && x[3] > x[2])) why = "a ramp begins at 0 or later and ends after that";
   if (why) lang_error(m->diags, s->place, NULL, "%s", why);
   return !why;
