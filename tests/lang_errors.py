@@ -52,6 +52,10 @@ CASES = [
      "down = 1)\n", 3, "this was at the level F.low"),
     ("process unit", SI + "param V = 0 [mV]\nspecies A = 1, B = 0\nr: A <-> B @ exp(V/1 [mV])*1 [1/s], 1 [1/s]\n"
      "process V telegraph(low = 1 [s], high = 1 [mV], up = 1 [1/s], down = 1 [1/s])\n", 3, "low is in V, this has s"),
+    ("protocol without order", PROCESS + "process V steps {\n0 = 1\n2 = 3\n1 = 4\n}\n", 3, "the times of a protocol ascend"),
+    ("protocol of one point", PROCESS + "process V line {\n0 = 1\n}\n", 3, "two points or more"),
+    ("protocol beyond its period", PROCESS + "process V steps {\n0 = 1\n2 = 3\nperiod 2\n}\n", 3, "before the period"),
+    ("protocol without a value", PROCESS + "process V steps {\n0 = 1\n2\n}\n", 3, "the value from this time on"),
     ("process flip", PROCESS + "process V markov {\nlevel a = 0\nlevel b = 1\na -> b @ 1\n}\n", 3, "a flip goes both ways"),
     ("process level", PROCESS + "process V markov {\nlevel a = 0\nlevel b = 1\na <-> c @ 1, 1\n}\n", 3, "c is no level of V"),
     ("sine without end", PROCESS + "process V sine(mean = 0, amplitude = inf, frequency = 1)\n", 3, "amplitude must be finite"),

@@ -55,6 +55,17 @@ static void driven_path(driven *self)
     self->period = x[2];
     *p = (path_spec){.kind = PATH_STEPS, .points = 2, .time = self->points, .value = self->values, .period = x[2]};
     break;
+  case PROCESS_STEPS:
+  case PROCESS_LINE:
+    *p = (path_spec){.kind = self->input->kind == PROCESS_STEPS ? PATH_STEPS : PATH_LINEAR,
+                     .points = self->input->npoint,
+                     .time = self->input->time,
+                     .value = self->input->value,
+                     .period = self->input->period};
+    self->period = p->period;
+    low = high = p->value[0];
+    for (int32_t i = 1; i < p->points; i++) low = fmin(low, p->value[i]), high = fmax(high, p->value[i]);
+    break;
   default: /* PROCESS_RAMP */
     self->points[0] = x[2];
     self->points[1] = x[3];
@@ -102,8 +113,6 @@ static ness_status tables_refuse(const driven *self, int32_t step, const char *w
   return NESS_MODEL;
 }
 
-<<<<<<< HEAD
-=======
 /* Flips join the steps that they move; whether they do may hang on the value of the input. */
 static bool tables_alike(const ness_network *net, const ness_network *at)
 {
@@ -126,19 +135,15 @@ static bool tables_tape(const ness_network *net, const ness_network *at, int32_t
   return true;
 }
 
->>>>>>> driven
 static ness_status tables_take(const driven *self, const ness_network *at, int32_t point, tables *out,
                                ness_diags *diags)
 {
   const ness_network *const net = self->net;
-<<<<<<< HEAD
-=======
   if (!tables_alike(net, at)) {
     lang_error(diags, self->input->place, "give it another value in the file, at which all flips count",
                "with %s at its value in the file the flips move other steps than in its range", self->input->name);
     return NESS_MODEL;
   }
->>>>>>> driven
   double *const k = out->k.at + (int64_t)point * out->k.width, *const lnk =
                                                                    out->lnk.at + (int64_t)point * out->lnk.width;
   double *const work = out->work.at + (int64_t)point * out->work.width;

@@ -21,7 +21,12 @@ static double wheel_input(const driven *self, double t)
   const path_spec *const p = &self->path;
   if (p->kind == PATH_SINE) return p->mean + p->amplitude * sin(2 * acos(-1) * p->frequency * t + p->phase);
   const double at = fmod(t, p->period);
-  return at < p->time[1] ? p->value[0] : p->value[1];
+  int32_t i = p->points - 1;
+  while (p->time[i] > at) i--;
+  if (p->kind == PATH_STEPS) return p->value[i];
+  const bool last = i + 1 == p->points;
+  const double end = last ? p->period : p->time[i + 1], next = p->value[last ? 0 : i + 1];
+  return p->value[i] + (next - p->value[i]) * (at - p->time[i]) / (end - p->time[i]);
 }
 
 static double wheel_place(const driven *self, double t)
@@ -168,10 +173,10 @@ static ness_status rest_part(wheel *w, int64_t *n, ness_diags *diags, driven_ste
                                     .nset = w->nsource + 2,
                                     .weights = wheel_weights,
                                     .weights_context = w};
-  const int32_t breaks = self->path.kind == PATH_STEPS;
+  const bool points = self->path.kind != PATH_SINE; /* the first stands at 0 */
   if (status == NESS_OK)
-    status = periodic_steady(&w->part->q, wheel_rates, w, self->period, self->points + 1, breaks, &options, p, &answer,
-                             &report);
+    status = periodic_steady(&w->part->q, wheel_rates, w, self->period, points ? self->path.time + 1 : NULL,
+                             points ? self->path.points - 1 : 0, &options, p, &answer, &report);
   if (status == NESS_OK) rest_add(w, &answer, n, out);
   else if (status == NESS_USAGE || status == NESS_NUMERIC)
     diag_add(diags, NESS_ERROR, "%s: no periodic steady state could be found (%s)", self->net->model_name,
@@ -192,7 +197,7 @@ ness_status driven_rest(const driven *self, const cme_options *options, ness_dia
   const size_t nobs = (size_t)net->nobs * DRIVEN_HARMONICS;
   *out = (driven_steady){.mean = {.one_way_running = -1}};
   if (!(self->period > 0)) {
-    lang_error(diags, self->input->place, "`ness run` follows it in time; sine and square come back to where they were",
+    lang_error(diags, self->input->place, "`ness run` follows it in time; what has a period comes back to where it was",
                "%s does not come back, so there is no steady state to solve for", self->input->name);
     return NESS_MODEL;
   }

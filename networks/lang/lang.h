@@ -219,7 +219,9 @@ typedef enum process_kind {
   PROCESS_SHOT,      /* jumps at random times, each decaying */
   PROCESS_SINE,      /* prescribed, as those below */
   PROCESS_SQUARE,
-  PROCESS_RAMP
+  PROCESS_RAMP,
+  PROCESS_STEPS, /* by points: each value holds until the next time */
+  PROCESS_LINE   /* straight between them */
 } process_kind;
 
 typedef struct lang_process {
@@ -238,6 +240,9 @@ typedef struct lang_process {
   /* SI; ou: mean, sd, tau; shot: base, jump, rate, tau; sine: mean, amplitude, frequency, phase (radians); square: low,
    * high, period, share of it that is high; ramp: from, to, begin, end */
   double number[4];
+  int32_t npoint;             /* steps, line */
+  const double *time, *value; /* (npoint) s, ascending; SI */
+  double period;              /* s; 0: once */
 } lang_process;
 
 /* Whether it moves between levels of any value, not between a few. */

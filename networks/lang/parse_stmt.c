@@ -411,6 +411,29 @@ static bool parse_levels(parser *self, stmt *out, stmt_item ***tail)
   return true;
 }
 
+/* The points of a protocol: TIME = VALUE, and `period TIME` where it comes again. */
+static bool parse_points(parser *self, stmt *out)
+{
+  expr_argument **tail = &out->arguments;
+  if (!parser_expect(self, TOKEN_LBRACE, "before the points")) return false;
+  for (parser_skip_newlines(self); !parser_at(self, TOKEN_RBRACE); parser_skip_newlines(self)) {
+    expr_argument *const point = parser_node(self, sizeof *point);
+    if (!point) return false;
+    point->place = self->cur.place;
+    const bool period = parser_take_word(self, "period");
+    if (period) point->name = "period";
+    if (!(point->value = parser_sum(self))) return false;
+    if (!period && (!parser_expect(self, TOKEN_ASSIGN, "and the value from this time on, as in 2 [ms] = 20 [mV]") ||
+                    !(point->range_to = parser_sum(self))))
+      return false;
+    *tail = point;
+    tail = &point->next;
+    parser_take(self, TOKEN_COMMA);
+  }
+  parser_advance(self);
+  return true;
+}
+
 /* process V telegraph(low = -60 [mV], high = 60 [mV], up = 10 [1/s], down = 10 [1/s]); process V markov { ... } */
 static stmt *parse_process(parser *self)
 {
@@ -418,8 +441,10 @@ static stmt *parse_process(parser *self)
   stmt_item **tail = out ? &out->items : NULL;
   stmt_item *const item = out ? parse_item_new(self, &tail) : NULL;
   if (!item || !parser_path(self, &item->path, &item->place)) return NULL;
-  if (!(out->name = parser_name(self, "of a kind of process: telegraph, markov, ou, shot, sine, square, ramp")))
+  if (!(out->name =
+            parser_name(self, "of a kind of process: telegraph, markov, ou, shot, sine, square, ramp, steps, line")))
     return NULL;
+  if (strcmp(out->name, "steps") == 0 || strcmp(out->name, "line") == 0) return parse_points(self, out) ? out : NULL;
   if (strcmp(out->name, "markov") == 0) return parse_levels(self, out, &tail) ? out : NULL;
   if (!parser_at(self, TOKEN_LPAREN)) {
     parser_fail(self, "write `process V telegraph(low = -60 [mV], high = 60 [mV], rate = 10 [1/s])`",

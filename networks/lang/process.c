@@ -54,6 +54,8 @@ static const kind kinds[] = {
     {"sine", PROCESS_SINE, {VALUE("mean"), VALUE("amplitude"), RATE("frequency"), MAY("phase", 0)}},
     {"square", PROCESS_SQUARE, {VALUE("low"), VALUE("high"), TIME("period"), MAY("share", 0.5)}},
     {"ramp", PROCESS_RAMP, {VALUE("from"), VALUE("to"), TIME("begin"), TIME("end")}},
+    {"steps", PROCESS_STEPS, {{0}}},
+    {"line", PROCESS_LINE, {{0}}},
 };
 #define KINDS ((int32_t)(sizeof kinds / sizeof *kinds))
 
@@ -309,6 +311,37 @@ static bool process_prescribed(lang_model *m, const lang_process *p, const stmt 
   return !why;
 }
 
+/* Points of a protocol. */
+static bool process_points_of(lang_model *m, lang_process *p, const stmt *s)
+{
+  int32_t count = 0;
+  const expr_argument *period = NULL;
+  for (const expr_argument *a = s->arguments; a; a = a->next) count += a->name == NULL;
+  double *const time = arena_alloc(&m->memory, ((size_t)count + 1) * sizeof *time);
+  double *const value = arena_alloc(&m->memory, ((size_t)count + 1) * sizeof *value);
+  if (!time || !value) return false;
+  for (const expr_argument *a = s->arguments; a; a = a->next) {
+    double slope;
+    if (a->name) period = a;
+    if (a->name ? !process_value(m, a->value, UNIT_SECOND, "the period", &p->period, &slope)
+                : !process_value(m, a->value, UNIT_SECOND, "a time", &time[p->npoint], &slope))
+      return false;
+    if (!slope_flat(m, a->place, slope, "the course of a process")) return false;
+    if (!a->name && !process_level(m, a->range_to, p->unit, "a value", &value[p->npoint++])) return false;
+  }
+  p->time = time;
+  p->value = value;
+  const char *why = count < 2 ? "a protocol has two points or more, as in 0 [s] = -60 [mV]" : NULL;
+  for (int32_t i = 1; i < count && !why; i++) {
+    if (!(time[i] > time[i - 1])) why = "the times of a protocol ascend";
+  }
+  if (!why && !(time[0] >= 0)) why = "a protocol begins at 0 or later";
+  if (!why && period && !(time[0] == 0 && p->period > time[count - 1]))
+    why = "a protocol with a period begins at 0 and has all its times before the period";
+  if (why) lang_error(m->diags, s->place, NULL, "%s", why);
+  return !why;
+}
+
 static const kind *process_kind_of(lang_model *m, const stmt *s)
 {
   const char *names[KINDS];
@@ -318,7 +351,8 @@ static const kind *process_kind_of(lang_model *m, const stmt *s)
   }
   const char *const near = name_nearest(s->name, names, KINDS);
   char *const hint = near ? arena_format(&m->memory, "did you mean %s?", near) : NULL;
-  lang_error(m->diags, s->place, hint ? hint : "the kinds are telegraph, markov, ou, shot, sine, square, ramp",
+  lang_error(m->diags, s->place,
+             hint ? hint : "the kinds are telegraph, markov, ou, shot, sine, square, ramp, steps, line",
              "no kind of process has the name %s", s->name);
   return NULL;
 }
@@ -331,7 +365,8 @@ static bool process_add(lang_model *m, const stmt *s)
   double x[7] = {0}, slope[7] = {0};
   if (!name || !process_target(m, s->items, name, &p.unit) || !process_fresh(m, s->items, name)) return false;
   p.kind = k->kind;
-  if (k->kind != PROCESS_MARKOV && !process_numbers(m, k, s, p.unit, x, slope)) return false;
+  const bool points = k->kind == PROCESS_STEPS || k->kind == PROCESS_LINE;
+  if (k->kind != PROCESS_MARKOV && !points && !process_numbers(m, k, s, p.unit, x, slope)) return false;
   bool fine = true;
   if (k->kind == PROCESS_TELEGRAPH) fine = process_telegraph(m, &p, x, slope);
   if (k->kind == PROCESS_MARKOV) fine = process_markov(m, &p, s);
@@ -340,7 +375,8 @@ static bool process_add(lang_model *m, const stmt *s)
     if (lang_process_continuous(&p)) fine = fine && slope_flat(m, s->place, slope[i], "the course of a process");
   }
   if (k->kind == PROCESS_OU && !m->still) fine = fine && process_ou(m, &p, s, x);
-  if (k->kind > PROCESS_OU) fine = fine && process_prescribed(m, &p, s);
+  if (points) fine = fine && process_points_of(m, &p, s);
+  else if (k->kind > PROCESS_OU) fine = fine && process_prescribed(m, &p, s);
   if (!fine) return false;
   if (m->nprocess >= PROCESS_MAX) {
     lang_error(m->diags, s->place, NULL, "a model has at most %d processes", PROCESS_MAX);
