@@ -11,6 +11,7 @@
 #include "analysis/loops.h"
 #include "analysis/memory.h"
 #include "analysis/statistics.h"
+#include "analysis/trace.h"
 #include "analysis/waits.h"
 #include "engine/cme/cme.h"
 #include "engine/dump/dump.h"
@@ -41,6 +42,7 @@ typedef struct tally_plan {
   unsigned char *slot_law;  /* (nslot) 1 changed by mass action, 2 by a tape */
   int32_t nareaslot, narea; /* narea = pairs */
   int32_t area_slot[ANALYSIS_AREA_SLOTS];
+  trace *kept; /* borrowed: where the first events go as they are, NULL nowhere */
 } tally_plan;
 
 enum { TALLY_TIME, TALLY_EVENTS, TALLY_TAPE, TALLY_ENERGY, TALLY_FACTORIAL, TALLY_HEAD };
@@ -124,6 +126,7 @@ typedef struct analysis { /* everything the chapters read */
   const waits *waited;         /* NULL: not one molecule that wanders */
   const counting *counted;     /* NULL: no windows, and why in `uncounted` */
   const char *uncounted;
+  const char *visible; /* steps that are seen, as asked for; NULL: all */
   ness_diags *diags;
   double level;
   int64_t max_cycles;
@@ -246,7 +249,10 @@ void sequences_doc(const analysis *all, doc_node *parent); /* sequences.c */
 /* --- noise.c, uncertainty.c, fluctuation.c: what windows of time say --- */
 
 ness_status noise_doc(const analysis *all, doc_node *root);
+const char *noise_name(const ness_network *net, const counting_current *at);
 ness_status uncertainty_doc(const analysis *all, doc_node *parent);
+ness_status spectra_doc(const analysis *all, doc_node *root); /* spectra.c */
+ness_status hidden_doc(const analysis *all, doc_node *root);  /* hidden.c */
 /* Reads a dump of level flux once more; nothing for others. */
 ness_status fluctuation_doc(const analysis *all, doc_node *parent);
 

@@ -15,6 +15,7 @@ typedef struct whole { /* everything that has to be freed */
   memory_result past_result;
   waits *waited;
   counting *counted;
+  trace *kept;
   loops *loop;
   cme_solution solution;
   cme_cycles solution_cycles;
@@ -119,7 +120,9 @@ static ness_status write_doc(whole *self, const char *unsolved, ness_doc **out)
   fluxes_doc(&self->all, root);
   waits_doc(&self->all, root);
   if (!status) status = noise_doc(&self->all, root);
+  if (!status) status = spectra_doc(&self->all, root);
   if (!status) status = entropy_doc(&self->all, &self->cycles, &self->test, root);
+  if (!status) status = hidden_doc(&self->all, root);
   if (!status) status = transduction_doc(&self->all, &self->cycles, root);
   conventions_doc(root);
   const ness_status finished = doc_finish(doc);
@@ -143,6 +146,8 @@ static ness_status analyze_stream(whole *self, const char *path, const ness_anal
     if (!(self->loop = loops_create(net, from->plan.batches))) return NESS_NOMEM;
     const double step = from->measured.sampled ? from->measured.step : from->measured.tick;
     status = memory_create(net, run->replicas, step, &self->past);
+    if (!status) status = trace_create(net, run, &self->kept);
+    from->plan.kept = self->kept;
   }
   if (!status) status = counting_create(&from->plan, &self->counted, &unwatched);
   if (!status && self->past) status = waits_create(net, run->replicas, &self->waited);
@@ -161,6 +166,7 @@ static ness_status analyze_stream(whole *self, const char *path, const ness_anal
                          .waited = self->waited,
                          .counted = self->counted,
                          .uncounted = unwatched,
+                         .visible = options->visible,
                          .diags = diags,
                          .level = options->level,
                          .max_cycles = options->max_cycles};
@@ -204,6 +210,7 @@ ness_status ness_analyze(const char *path, const ness_analyze_options *given, ne
   memory_free(self.past);
   waits_free(self.waited);
   counting_free(self.counted);
+  trace_free(self.kept);
   mem_free(self.all.scratch);
   source_free(&self.from);
   ness_diags_free(self.quiet);

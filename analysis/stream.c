@@ -41,6 +41,7 @@ typedef struct job {
   bool first;    /* of its replica in the window */
   bool remember; /* goes to the tests of memory_counts */
   bool watch;    /* its windows are counted */
+  bool keep;     /* its events are kept */
   ness_status status;
 } job;
 
@@ -98,8 +99,8 @@ static void window_read(stream *self, window *out)
 static void job_count(const stream *self, job *at)
 {
   if (at->status) return;
-  const unsigned followed = at->walker || at->remember ? DUMP_N0 | DUMP_ROW_DIR_STORED : 0;
-  const unsigned timed = at->remember ? DUMP_ROW_TIME : 0;
+  const unsigned followed = at->walker || at->remember || at->keep ? DUMP_N0 | DUMP_ROW_DIR_STORED : 0;
+  const unsigned timed = at->remember || at->keep ? DUMP_ROW_TIME : 0;
   const unsigned watched = at->watch ? counting_wanted(self->counted) : 0;
   const unsigned wanted = followed | timed | watched | tally_wanted(self->plan, &at->from->scalars, at->done);
   at->status = dump_decode(self->reader, &at->from->frame, &at->buffer, wanted, &at->chunk);
@@ -144,6 +145,7 @@ static ness_status window_group(stream *self, const window *now)
     at->walker = NULL;
     at->remember = !at->status && self->past && self->events < MEMORY_EVENTS && chunk->rows == chunk->events;
     at->watch = !at->status && self->counted && (plan->run->level == DUMP_FLUX || self->events < COUNTING_EVENTS);
+    at->keep = !at->status && plan->kept && !plan->kept->full;
     if (at->status) continue;
     if (self->done && chunk->replica < plan->run->replicas) {
       at->done = self->done[chunk->replica];
@@ -193,6 +195,10 @@ static ness_status window_fold(stream *self, const window *now)
     if (at->remember) {
       ness_status status = memory_follow(self->past, &at->chunk);
       if (!status && self->waited) status = waits_follow(self->waited, &at->chunk);
+      if (status) return status;
+    }
+    if (at->keep) {
+      const ness_status status = trace_follow(plan->kept, &at->chunk);
       if (status) return status;
     }
     if (at->watch) {

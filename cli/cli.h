@@ -30,7 +30,7 @@ typedef struct cli_values {
   cli_list words; /* what is no option, in order */
   cli_list columns, equal, fix;
   const char *color, *output, *level, *method, *experiment, *csv, *format, *completion, *tilt, *until, *unless,
-      *frequency, *layout, *of_columns, *map;
+      *frequency, *visible, *layout, *of_columns, *map;
   double time, warmup, window, every, step; /* s */
   double epsilon;                           /* of run: relative */
   double tolerance;                         /* of check: kT; of solve: relative */

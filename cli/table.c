@@ -83,6 +83,8 @@ const cli_option cli_options[] = {
     {"map", 0, CLI_TEXT, CLI_ANALYZE | CLI_FIT | CLI_REPORT, PLACE(map), "MAP", NULL,
      "of a measured sequence: states put together, as 'open=O1,O2 shut=C1' or a file of rows state,class", true},
     {"output", 'o', CLI_TEXT, CLI_FIT, PLACE(output), "FILE", NULL, "the model file to write", false},
+    {"visible", 0, CLI_TEXT, CLI_ANALYZE, PLACE(visible), "STEPS", NULL,
+     "the steps that are seen, as bind,flip: what they alone say of entropy production (all)", true},
     {"balance", 0, CLI_FLAG, CLI_FIT, PLACE(balance), NULL, NULL, "the model holds detailed balance, with energies",
      true},
     {"equal", 0, CLI_LIST, CLI_FIT, PLACE(equal), "RATES", NULL,
