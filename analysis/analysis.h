@@ -128,6 +128,7 @@ typedef struct analysis { /* everything the chapters read */
   const char *uncounted;
   const char *visible; /* steps that are seen, as asked for; NULL: all */
   ness_diags *diags;
+  int32_t threads;
   double level;
   int64_t max_cycles;
   double time;     /* all counted time, s */

@@ -4,6 +4,7 @@
 #include "analysis/source.h"
 
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 
 #define ANALYZE_LEVEL 0.95
@@ -167,6 +168,7 @@ static ness_status analyze_stream(whole *self, const char *path, const ness_anal
                          .counted = self->counted,
                          .uncounted = unwatched,
                          .visible = options->visible,
+                         .threads = options->threads > 0 ? options->threads : omp_get_max_threads(),
                          .diags = diags,
                          .level = options->level,
                          .max_cycles = options->max_cycles};

@@ -396,8 +396,8 @@ ness_status spectra_doc(const analysis *all, doc_node *root)
   double *line = NULL;
   ness_status status = watched_find(&self) && octaves_find(&self) ? NESS_OK : NESS_NOMEM;
   if (!status && self.octaves > 0) {
-    const int32_t octaves = self.octaves;
-#pragma omp parallel for schedule(dynamic) default(none) shared(self) firstprivate(octaves)
+    const int32_t octaves = self.octaves, threads = all->threads;
+#pragma omp parallel for num_threads(threads) schedule(dynamic) default(none) shared(self) firstprivate(octaves)
     for (int32_t o = 0; o < octaves; o++) octave_sum(&self, &self.octave[o]);
     line = mem_zero((size_t)self.watched * (size_t)octaves * SPECTRA_LINES + 1, sizeof *line);
     status = line ? exact_lines(&self, line) : NESS_NOMEM;
