@@ -246,7 +246,7 @@ static void answer_phases(cycle *self, double *phase)
     for (bool first = true; next < phases; next++, first = false) {
       const double t = self->period * next / phases;
       if (t >= of->from + of->span && k + 1 < self->count) break;
-      if (!of->still) tally_between(&self->sums, self->from, (t - of->from) / of->span, along);
+      if (!of->still) period_tally_between(&self->sums, self->from, (t - of->from) / of->span, along);
       else answer_onward(self, of, &span, first ? t - of->from : self->period / phases, along);
       answer_place(self, along, phase + (size_t)next * (size_t)n);
     }

@@ -62,7 +62,7 @@ typedef struct piece { /* of the period */
   bool still, open;    /* constant rates; the error is not known to be small enough */
 } piece;
 
-typedef struct tally { /* means over the period of a vector of numbers, and of their terms without signs */
+typedef struct period_tally { /* means over the period of a vector of numbers, and of their terms without signs */
   const step *s;
   const periodic_options *options;
   double period;
@@ -72,19 +72,19 @@ typedef struct tally { /* means over the period of a vector of numbers, and of t
   double *flow;             /* (edges x stages) */
   double *trig;             /* (harmonics x 2 x stages) */
   double complex *y, *work; /* (n); (n^2 + 2 n) */
-} tally;
+} period_tally;
 
-ness_status tally_create(const step *s, const periodic_options *options, double period, tally *out);
-void tally_free(tally *self);
+ness_status period_tally_create(const step *s, const periodic_options *options, double period, period_tally *out);
+void period_tally_free(period_tally *self);
 
 /* Adds what a piece gives to value and scale (size each), from the distribution at its start; `end` (n) is that at its
  * end. `map` is its matrices, rate (edges x stages) and weight (nset x edges x stages) at its nodes; the harmonics of
  * constant stretches are only added where `whole`. */
-void tally_add(tally *self, const piece *of, const double *map, const double *rate, const double *weight,
-               const double *start, bool whole, double *end, double *value, double *scale);
+void period_tally_add(period_tally *self, const piece *of, const double *map, const double *rate, const double *weight,
+                      const double *start, bool whole, double *end, double *value, double *scale);
 
 /* Distribution at `place` (0 to 1) of the moving piece that was added last. */
-void tally_between(const tally *self, const double *start, double place, double *p);
+void period_tally_between(const period_tally *self, const double *start, double place, double *p);
 
 /* --- the period --- */
 
@@ -95,7 +95,7 @@ typedef struct cycle {
   const periodic_options *options;
   double period, tolerance;
   step s;
-  tally sums;
+  period_tally sums;
   piece *now, *next; /* pieces in order; the list that is being made */
   int64_t count, room, next_count, next_room;
   double **lot; /* slots of LOT pieces each */
@@ -127,7 +127,7 @@ ness_status piece_make(cycle *self, const piece *like, piece **out);
 void piece_drop(cycle *self, const piece *of);
 double *piece_slot(const cycle *self, const piece *of);
 
-/* tally_add to sums (2 size). */
+/* period_tally_add to sums (2 size). */
 void piece_add(cycle *self, const piece *of, const double *start, bool whole, double *end, double *sums);
 
 /* The transitions whose rate is positive. chain_free is due in every case; NESS_USAGE: states do not all lead to each

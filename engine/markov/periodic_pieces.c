@@ -15,7 +15,7 @@ enum { S = STEP_STAGES, LOT = 16, LOOKS = 16, FIRST = 6 };
 ness_status pieces_create(cycle *self)
 {
   ness_status status = step_create(self->q, &self->s);
-  if (status == NESS_OK) status = tally_create(&self->s, self->options, self->period, &self->sums);
+  if (status == NESS_OK) status = period_tally_create(&self->s, self->options, self->period, &self->sums);
   if (status) return status;
   const size_t n = (size_t)self->s.n, edges = (size_t)self->s.edges, sets = (size_t)self->options->nset;
   const size_t size = 2 * (size_t)self->sums.size + 1;
@@ -64,7 +64,7 @@ void pieces_free(cycle *self)
   mem_free(self->work);
   mem_free(self->p);
   mem_free(self->total);
-  tally_free(&self->sums);
+  period_tally_free(&self->sums);
   step_free(&self->s);
 }
 
@@ -144,8 +144,8 @@ ness_status piece_make(cycle *self, const piece *like, piece **out)
 void piece_add(cycle *self, const piece *of, const double *start, bool whole, double *end, double *sums)
 {
   const double *const slot = piece_slot(self, of);
-  tally_add(&self->sums, of, slot, slot + self->rate_at, slot + self->weight_at, start, whole, end, sums,
-            sums + self->sums.size);
+  period_tally_add(&self->sums, of, slot, slot + self->rate_at, slot + self->weight_at, start, whole, end, sums,
+                   sums + self->sums.size);
 }
 
 /* --- the first pieces --- */

@@ -12,10 +12,10 @@
 
 enum { S = STEP_STAGES };
 
-ness_status tally_create(const step *s, const periodic_options *options, double period, tally *out)
+ness_status period_tally_create(const step *s, const periodic_options *options, double period, period_tally *out)
 {
   const size_t n = (size_t)s->n, edges = (size_t)s->edges;
-  *out = (tally){.s = s, .options = options, .period = period};
+  *out = (period_tally){.s = s, .options = options, .period = period};
   out->set = s->edges + s->n;
   out->obs = out->set + options->nset;
   out->size = out->obs + (int64_t)options->nobs * (1 + 2 * (int64_t)options->harmonics);
@@ -27,18 +27,18 @@ ness_status tally_create(const step *s, const periodic_options *options, double 
   return out->stage && out->flow && out->trig && out->y && (out->work || !options->harmonics) ? NESS_OK : NESS_NOMEM;
 }
 
-void tally_free(tally *self)
+void period_tally_free(period_tally *self)
 {
   mem_free(self->stage);
   mem_free(self->flow);
   mem_free(self->trig);
   mem_free(self->y);
   mem_free(self->work);
-  *self = (tally){0};
+  *self = (period_tally){0};
 }
 
 /* The distribution at the nodes and at the end; at the nodes of a piece of constant rates stands the mean. */
-static void tally_go(tally *self, const piece *of, const double *map, const double *start, double *end)
+static void tally_go(period_tally *self, const piece *of, const double *map, const double *start, double *end)
 {
   const int32_t n = self->s->n;
   for (int32_t j = 0; j < n; j++) {
@@ -63,7 +63,7 @@ static void tally_go(tally *self, const piece *of, const double *map, const doub
 
 /* --- observables --- */
 
-static void tally_trig(tally *self, const piece *of, const double *share)
+static void tally_trig(period_tally *self, const piece *of, const double *share)
 {
   const double pi = acos(-1);
   for (int32_t k = 0; k < self->options->harmonics; k++) {
@@ -75,7 +75,7 @@ static void tally_trig(tally *self, const piece *of, const double *share)
   }
 }
 
-static void tally_observe(const tally *self, bool still, const double *share, double *value, double *scale)
+static void tally_observe(const period_tally *self, bool still, const double *share, double *value, double *scale)
 {
   const periodic_options *const o = self->options;
   const int32_t each = 1 + 2 * o->harmonics;
@@ -102,8 +102,8 @@ static void tally_observe(const tally *self, bool still, const double *share, do
 }
 
 /* Harmonic k of a piece of constant rates. */
-static void tally_resolve(tally *self, const piece *of, const double *rate, const double *start, const double *end,
-                          int32_t k, double *value)
+static void tally_resolve(period_tally *self, const piece *of, const double *rate, const double *start,
+                          const double *end, int32_t k, double *value)
 {
   const periodic_options *const o = self->options;
   const step *const s = self->s;
@@ -128,7 +128,7 @@ static void tally_resolve(tally *self, const piece *of, const double *rate, cons
 
 /* --- sums --- */
 
-static void tally_flows(tally *self, const double *rate, const double *share, double *value, double *scale)
+static void tally_flows(period_tally *self, const double *rate, const double *share, double *value, double *scale)
 {
   const step *const s = self->s;
   for (int64_t e = 0; e < s->edges; e++) {
@@ -149,7 +149,8 @@ static void tally_flows(tally *self, const double *rate, const double *share, do
   }
 }
 
-static void tally_sets(const tally *self, const double *weight, const double *share, double *value, double *scale)
+static void tally_sets(const period_tally *self, const double *weight, const double *share, double *value,
+                       double *scale)
 {
   const int64_t all = self->s->edges * S;
   for (int32_t k = 0; k < self->options->nset; k++) {
@@ -161,8 +162,8 @@ static void tally_sets(const tally *self, const double *weight, const double *sh
   }
 }
 
-void tally_add(tally *self, const piece *of, const double *map, const double *rate, const double *weight,
-               const double *start, bool whole, double *end, double *value, double *scale)
+void period_tally_add(period_tally *self, const piece *of, const double *map, const double *rate, const double *weight,
+                      const double *start, bool whole, double *end, double *value, double *scale)
 {
   double share[S];
   for (int m = 0; m < S; m++) share[m] = self->s->weight[m] * of->span / self->period;
@@ -176,7 +177,7 @@ void tally_add(tally *self, const piece *of, const double *map, const double *ra
     tally_resolve(self, of, rate, start, end, k, value + self->obs);
 }
 
-void tally_between(const tally *self, const double *start, double place, double *p)
+void period_tally_between(const period_tally *self, const double *start, double place, double *p)
 {
   const double *const node = self->s->node;
   double share[S + 1]; /* Lagrange polynomials on the start and the nodes */
