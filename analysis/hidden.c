@@ -265,9 +265,9 @@ static void hidden_rows(const hidden *self, double p, doc_node *root)
 {
   const analysis *const all = self->all;
   const ness_network *const net = self->from->net;
-  double whole, mirrors, order, unused, without[HIDDEN_BLOCKS], orders[HIDDEN_BLOCKS], time = 0;
+  double whole, mirrors, order, unused[2], without[HIDDEN_BLOCKS], orders[HIDDEN_BLOCKS], time = 0;
   const double raw = divergence_of(self, -1, &order, &whole, &mirrors), tail = 0.5 * (1 - all->level);
-  for (int32_t b = 0; b < HIDDEN_BLOCKS; b++) without[b] = divergence_of(self, b, &orders[b], &unused, &unused);
+  for (int32_t b = 0; b < HIDDEN_BLOCKS; b++) without[b] = divergence_of(self, b, &orders[b], &unused[0], &unused[1]);
   for (int64_t i = 0; i < self->from->pieces; i++) {
     double t0, t1;
     trace_span(self->from, i, &t0, &t1);
