@@ -60,6 +60,28 @@ static void exact(void)
   CHECK(points > 300 && (double)inside > 0.86 * (double)points);
 }
 
+/* Three copies that stop by events, in replicas of many chunks and of one, where nobody else asks for the times of
+ * events: all of them are kept. */
+static void by_events(void)
+{
+  int64_t points = 0, inside = 0;
+  ness_network *net = ring(4, 3, 1, 3);
+  for (int k = 0; k < 2; k++) {
+    const ness_simulate_options options = {.struct_size = sizeof options,
+                                           .level = "events",
+                                           .replicas = k ? 64 : 2,
+                                           .events = k ? 3000 : 110000,
+                                           .seed = 4,
+                                           .path = path,
+                                           .overwrite = 1};
+    ness_doc *doc = run_and_analyze(net, &options, NULL);
+    CHECK(ness_doc_number(doc, "spectra.events") == (double)(options.replicas * options.events));
+    beside_exact(doc, &points, &inside);
+    ness_doc_free(doc);
+  }
+  network_free(net);
+}
+
 /* Two states: S = 2 p q k / (k^2 + omega^2), and the corner is at k / 2 pi. */
 static void corner(void)
 {
@@ -136,6 +158,7 @@ int main(void)
 {
   test_path(path, "analysis_spectra");
   exact();
+  by_events();
   corner();
   record();
   threads();
