@@ -12,6 +12,7 @@
 #include "analysis/loops.h"
 #include "analysis/memory.h"
 #include "analysis/statistics.h"
+#include "analysis/trace.h"
 #include "analysis/waits.h"
 #include "analysis/windows.h"
 #include "engine/cme/cme.h"
@@ -44,6 +45,7 @@ typedef struct tally_plan {
   factorials factorials;
   int32_t nareaslot, narea; /* narea = pairs */
   int32_t area_slot[ANALYSIS_AREA_SLOTS];
+  trace *kept; /* borrowed: where the first events go as they are, NULL nowhere */
 } tally_plan;
 
 enum { TALLY_TIME, TALLY_EVENTS, TALLY_TAPE, TALLY_ENERGY, TALLY_FACTORIAL, TALLY_HEAD };
@@ -130,10 +132,11 @@ typedef struct analysis { /* everything the chapters read */
   const counting *counted;     /* NULL: no windows, and why in `uncounted` */
   const char *uncounted;
   const windows *entropy; /* NULL: entropy was not followed window by window */
+  const char *visible;    /* steps that are seen, as asked for; NULL: all */
   ness_diags *diags;
+  int32_t threads;
   double level;
   int64_t max_cycles;
-  int32_t threads;
   double time;     /* all counted time, s */
   double *scratch; /* (batches) */
 } analysis;
@@ -253,9 +256,12 @@ void sequences_doc(const analysis *all, doc_node *parent); /* sequences.c */
 /* --- noise.c, uncertainty.c, fluctuation.c: what windows of time say --- */
 
 ness_status noise_doc(const analysis *all, doc_node *root);
+const char *noise_name(const ness_network *net, const counting_current *at);
 ness_status uncertainty_doc(const analysis *all, doc_node *parent);
 /* Of dumps of level flux; nothing for others. */
 void fluctuation_doc(const analysis *all, doc_node *parent);
+ness_status spectra_doc(const analysis *all, doc_node *root); /* spectra.c */
+ness_status hidden_doc(const analysis *all, doc_node *root);  /* hidden.c */
 
 ness_status cycles_doc(const analysis *all, const basis *cycles, const balance *test, doc_node *root);
 

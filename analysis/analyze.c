@@ -19,6 +19,7 @@ typedef struct whole { /* everything that has to be freed */
   counting *counted;
   windows entropy;
   windows_pass *pass;
+  trace *kept;
   loops *loop;
   cme_solution solution;
   cme_cycles solution_cycles;
@@ -125,7 +126,9 @@ static ness_status write_doc(whole *self, ness_doc **out)
   fluxes_doc(&self->all, root);
   waits_doc(&self->all, root);
   if (!status) status = noise_doc(&self->all, root);
+  if (!status) status = spectra_doc(&self->all, root);
   if (!status) status = entropy_doc(&self->all, &self->cycles, &self->test, root);
+  if (!status) status = hidden_doc(&self->all, root);
   if (!status) status = transduction_doc(&self->all, &self->cycles, root);
   conventions_doc(root);
   const ness_status finished = doc_finish(doc);
@@ -149,6 +152,8 @@ static ness_status analyze_stream(whole *self, const char *path, const ness_anal
     if (!(self->loop = loops_create(net, from->plan.batches))) return NESS_NOMEM;
     const double step = from->measured.sampled ? from->measured.step : from->measured.tick;
     status = memory_create(net, run->replicas, step, &self->past);
+    if (!status) status = trace_create(net, run, &self->kept);
+    from->plan.kept = self->kept;
   }
   if (!status) status = counting_create(&from->plan, &self->counted, &unwatched);
   if (!status && self->past) status = waits_create(net, run->replicas, &self->waited);
@@ -174,6 +179,7 @@ static ness_status analyze_stream(whole *self, const char *path, const ness_anal
                          .uncounted = unwatched,
                          .exact = self->unsolved ? NULL : &self->solution,
                          .entropy = run->level == DUMP_FLUX ? &self->entropy : NULL,
+                         .visible = options->visible,
                          .threads = options->threads > 0 ? options->threads : omp_get_max_threads(),
                          .diags = diags,
                          .level = options->level,
@@ -218,6 +224,7 @@ ness_status ness_analyze(const char *path, const ness_analyze_options *given, ne
   waits_free(self.waited);
   counting_free(self.counted);
   windows_free(&self.entropy);
+  trace_free(self.kept);
   mem_free(self.all.scratch);
   source_free(&self.from);
   ness_diags_free(self.quiet);

@@ -156,7 +156,7 @@ static const char *current_kind(counting_kind kind)
   return names[kind];
 }
 
-static const char *current_name(const ness_network *net, const counting_current *at)
+const char *noise_name(const ness_network *net, const counting_current *at)
 {
   switch (at->kind) {
   case COUNTING_STEP: return network_text(net, net->step_name[at->id]);
@@ -228,7 +228,7 @@ static void current_doc(spread *self, const counting_current *at, int32_t from, 
   const estimate fano = fano_of(self, rates, variance / fabs(mean));
   doc_node *const row = doc_object(list, NULL);
   doc_string(row, "kind", "%s", current_kind(at->kind));
-  doc_string(row, "current", "%s", current_name(self->all->net, at));
+  doc_string(row, "current", "%s", noise_name(self->all->net, at));
   estimate_doc(row, &value);
   estimate_put(row, "fano", &fano);
   doc_number(row, "window", ldexp(self->all->counted->window, level));
@@ -248,7 +248,7 @@ static void windows_doc(spread *self, const counting_current *at, double mean, d
     const estimate value = estimate_jackknife(all, rate[batches], rate, variance, &bias);
     const estimate fano = fano_of(self, rate, variance / fabs(mean));
     doc_node *const row = doc_object(list, NULL);
-    doc_string(row, "current", "%s", current_name(all->net, at));
+    doc_string(row, "current", "%s", noise_name(all->net, at));
     doc_number(row, "window", ldexp(all->counted->window, level));
     doc_int(row, "windows", (int64_t)seen);
     number_or_null(row, "variance_rate", value.value);

@@ -4,11 +4,12 @@
  * where states hide others (data processing); D_n - D_(n-1) comes to its limit sooner but is an estimate only. What
  * waiting times tell is not in it. Invariant: counts are whole numbers, added in the order of the file.
  * Counts by SEQUENCE_BLOCKS stripes of jumps give jackknife error and bias; next to equilibrium N D_n / 2 is about
- * chi-square with a degree for each pair, and the low end is the smaller of both. A row never seen in reverse counts as
- * half a time there. Cost: 2 ns a jump, with more than SEQUENCE_FEW states three look-ups; memory by different rows,
- * SEQUENCE_ROWS at most. */
+ * chi-square with a degree for each pair, which the low end minds as well (divergence.h). A row never seen in reverse
+ * counts as half a time there. Cost: 2 ns a jump, with more than SEQUENCE_FEW states three look-ups; memory by
+ * different rows, SEQUENCE_ROWS at most. */
 #include "analysis/sequences.h"
 #include "analysis/analysis.h"
+#include "analysis/divergence.h"
 #include "analysis/loops_inside.h"
 
 #include <math.h>
@@ -160,36 +161,13 @@ static double divergence(const sequences *self, int32_t n, int32_t without, doub
   return *rows > 0 ? sum / *rows : 0;
 }
 
-typedef struct sequence_bound {
-  double value, error, low, increment; /* k_B a jump */
-  double pairs;
-} sequence_bound;
-
-static sequence_bound bound_of(const analysis *all, const sequences *self, int32_t n)
+/* D_n freed of its bias, k_B a row of n states, and the pairs of rows that it comes from. */
+static divergence_bound bound_of(const analysis *all, const sequences *self, int32_t n, double *pairs)
 {
-  double without[SEQUENCE_BLOCKS], shorter[SEQUENCE_BLOCKS], pairs, rows, unused, mean = 0, less = 0, square = 0;
-  const double raw = divergence(self, n, -1, &pairs, &rows);
-  const double before = n > 2 ? divergence(self, n - 1, -1, &unused, &unused) : 0;
-  const double blocks = SEQUENCE_BLOCKS, tail = 0.5 * (1 - all->level);
-  for (int32_t b = 0; b < SEQUENCE_BLOCKS; b++) {
-    double other;
-    mean += (without[b] = divergence(self, n, b, &unused, &other)) / blocks;
-    less += (shorter[b] = n > 2 ? divergence(self, n - 1, b, &unused, &other) : 0) / blocks;
-  }
-  for (int32_t b = 0; b < SEQUENCE_BLOCKS; b++) square += (without[b] - mean) * (without[b] - mean);
-  const double value = blocks * raw - (blocks - 1) * mean, previous = blocks * before - (blocks - 1) * less;
-  const double error = sqrt(square * (blocks - 1) / blocks);
-  const double student = value - stat_student_quantile(1 - tail, blocks - 1) * error;
-  const double chi = raw * rows / 2;
-  const bool far = chi > BOUND_FAR + 20 * pairs; /* the jackknife alone holds there */
-  const double square_low = far         ? INFINITY
-                            : pairs > 0 ? 2 * stat_f_lambda(chi / pairs, 1 - tail, pairs, INFINITY) / rows
-                                        : 0;
-  return (sequence_bound){.value = value / (n - 1),
-                          .error = error / (n - 1),
-                          .low = fmax(0, fmin(student, square_low)) / (n - 1),
-                          .increment = value - previous,
-                          .pairs = pairs};
+  double without[SEQUENCE_BLOCKS], rows, unused[2];
+  const double raw = divergence(self, n, -1, pairs, &rows);
+  for (int32_t b = 0; b < SEQUENCE_BLOCKS; b++) without[b] = divergence(self, n, b, &unused[0], &unused[1]);
+  return divergence_bound_of(raw, rows, *pairs, without, SEQUENCE_BLOCKS, 0.5 * (1 - all->level));
 }
 
 void sequences_doc(const analysis *all, doc_node *parent)
@@ -205,14 +183,17 @@ void sequences_doc(const analysis *all, doc_node *parent)
              "states in a row against their reverse, jackknife over stripes; increment: an estimate that converges "
              "sooner; waiting times are not in it");
   doc_node *const list = doc_array(section, "by_order");
+  double shorter = 0;
   for (int32_t n = 2; n <= SEQUENCE_MOST; n++) {
-    const sequence_bound at = bound_of(all, self, n);
+    double pairs;
+    const divergence_bound at = bound_of(all, self, n, &pairs);
     doc_node *const row = doc_object(list, NULL);
     doc_int(row, "order", n - 1);
-    doc_int(row, "pairs", (int64_t)at.pairs);
-    doc_number(row, "bound", rate * at.value);
-    doc_number(row, "error", rate * at.error);
-    doc_number(row, "low", rate * at.low);
-    doc_number(row, "increment", rate * at.increment);
+    doc_int(row, "pairs", (int64_t)pairs);
+    doc_number(row, "bound", rate * (at.value / (n - 1)));
+    doc_number(row, "error", rate * (at.error / (n - 1)));
+    doc_number(row, "low", rate * (at.low / (n - 1)));
+    doc_number(row, "increment", rate * (at.value - shorter));
+    shorter = at.value;
   }
 }

@@ -1,10 +1,10 @@
 /* From the file to the sums, in one pass and in bounded memory.
  * Invariant: three windows of frames are under way. One is read by one thread; of the one before, chunks are decoded
  * and counted, each by any thread; of the first, trajectories are followed: loops of each replica, memory and waits,
- * each through its chunks in their order by one thread. Then the first is folded in the order of the file. So each sum
- * has the same bits for any number of threads, and no thread waits for what must go one after another.
- * Of a chunk only the columns that its sums need are decoded. Cost: the frames of three windows, rows and sums of two.
- */
+ * each through its chunks in their order by one thread. Then the first is folded in the order of the file, and its
+ * events are kept until there are enough (trace.h). So each sum has the same bits for any number of threads, and no
+ * thread waits for what must go one after another. Of a chunk only the columns that its sums need are decoded. Cost:
+ * the frames of three windows, rows and sums of two. */
 #include "analysis/analysis.h"
 
 #include <omp.h>
@@ -48,6 +48,7 @@ typedef struct job {
   bool alive;    /* its loops are followed, if there is something to follow yet */
   bool remember; /* goes to the tests of memory_counts */
   bool watch;    /* its windows are counted */
+  bool keep;     /* its events are kept */
   ness_status status;
 } job;
 
@@ -107,8 +108,8 @@ static void window_read(stream *self, window *out)
 static void job_count(const stream *self, job *at)
 {
   if (at->status) return;
-  const unsigned followed = at->alive || at->remember ? DUMP_N0 | DUMP_ROW_DIR_STORED : 0;
-  const unsigned timed = at->remember ? DUMP_ROW_TIME : 0;
+  const unsigned followed = at->alive || at->remember || at->keep ? DUMP_N0 | DUMP_ROW_DIR_STORED : 0;
+  const unsigned timed = at->remember || at->keep ? DUMP_ROW_TIME : 0;
   const unsigned watched = at->watch ? counting_wanted(self->counted) : 0;
   const unsigned priced = self->entropy ? windows_wanted(self->entropy) : 0;
   const unsigned wanted = followed | timed | watched | priced | tally_wanted(self->plan, &at->from->scalars, at->done);
@@ -170,6 +171,7 @@ static void window_jobs(stream *self, window *now)
     at->alive = !at->status && alive && chunk->rows == chunk->events;
     at->remember = !at->status && self->past && events < MEMORY_EVENTS && chunk->rows == chunk->events;
     at->watch = !at->status && self->counted && (plan->run->level == DUMP_FLUX || events < COUNTING_EVENTS);
+    at->keep = !at->status && plan->kept && !plan->kept->full;
     if (at->status) continue;
     self->events += chunk->events;
     if (self->done && chunk->replica < plan->run->replicas) {
@@ -221,6 +223,7 @@ static ness_status job_fold(stream *self, job *at)
   }
   stream_add(out, self->plan, &at->sums);
   ness_status status = at->watch ? counting_fold(self->counted, &at->chunk, &at->windows) : NESS_OK;
+  if (!status && at->keep) status = trace_follow(self->plan->kept, &at->chunk);
   if (self->entropy) windows_fold(self->entropy, &at->chunk, &at->entropy);
   if (status || !at->walker) return status;
   status = loops_fold(self->loop, &at->loops);

@@ -17,6 +17,7 @@ int cli_analyze(cli *self)
       .threads = (int32_t)given->threads,
       .columns = given->of_columns,
       .map = given->map,
+      .visible = given->visible,
       .step = given->step,
       .progress = cli_progress_call,
       .progress_context = &progress,

@@ -29,8 +29,8 @@ typedef struct cli_list {
 typedef struct cli_values {
   cli_list words; /* what is no option, in order */
   cli_list columns, equal, fix;
-  const char *color, *output, *level, *method, *experiment, *csv, *format, *completion, *tilt, *until, *unless, *layout,
-      *of_columns, *map;
+  const char *color, *output, *level, *method, *experiment, *csv, *format, *completion, *tilt, *until, *unless,
+      *frequency, *visible, *layout, *of_columns, *map;
   double time, warmup, window, every, step; /* s */
   double epsilon;                           /* of run: relative */
   double tolerance;                         /* of check: kT; of solve: relative */
@@ -162,6 +162,13 @@ void cli_put_indented(FILE *out, const char *text, int indent, bool first);
 /* What every command ends with: shows `diags`, prints `doc` (either may be NULL), frees both, and says what went wrong
  * with `subject` when no diagnostic does. Returns the exit code. */
 int cli_end(const cli *self, ness_status status, const char *subject, ness_diags *diags, ness_doc *doc);
+
+/* --- csv.c --- */
+
+/* Where --csv wants its table, stdout for -; NULL without it, or after saying why in *code, which is 0 before. */
+FILE *cli_csv_open(const cli *self, int *code);
+/* The end of a command that may have been given --csv: the table into out (NULL: none), and what cli_end does. */
+int cli_csv_end(const cli *self, FILE *out, ness_status status, ness_diags *diags, ness_doc *doc);
 /* Flushes stdout and finds out whether everything arrived; `code` or the exit code for lost output. */
 int cli_close_stdout(const cli *self, int code);
 

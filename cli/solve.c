@@ -21,7 +21,12 @@ int cli_solve(cli *self)
     ness_diags_free(diags);
     code = cli_error(self, NESS_USAGE, "ask for one thing at a time", "'%s' stands beside the question '%s'",
                      asked.item[1], asked.item[0]);
+  } else if (!code && self->given.csv && (asked.count == 0 || strcmp(asked.item[0], "noise") != 0)) {
+    ness_diags_free(diags);
+    code = cli_error(self, NESS_USAGE, "it belongs to noise", "--csv means nothing for %s",
+                     asked.count > 0 ? asked.item[0] : "steady");
   } else if (!code) {
+    FILE *const out = cli_csv_open(self, &code);
     const ness_solve_options options = {.struct_size = sizeof options,
                                         .what = asked.count > 0 ? asked.item[0] : NULL,
                                         .max_states = given->max_states,
@@ -35,12 +40,17 @@ int cli_solve(cli *self)
                                         .of = given->columns.item,
                                         .nof = given->columns.count,
                                         .tilt = given->tilt,
+                                        .frequency = given->frequency,
                                         .until = given->until,
                                         .unless = given->unless,
                                         .from_steady = given->from_steady,
                                         .modes = (int32_t)given->modes};
-    const ness_status status = ness_solve(model, &options, diags, &doc);
-    code = cli_end(self, status, self->given.words.item[0], diags, doc);
+    if (code) {
+      ness_diags_free(diags);
+    } else {
+      const ness_status status = ness_solve(model, &options, diags, &doc);
+      code = cli_csv_end(self, out, status, diags, doc);
+    }
   }
   free(asked.item);
   ness_model_free(model);

@@ -41,9 +41,11 @@ const cli_option cli_options[] = {
     {"every", 0, CLI_TIME, CLI_SOLVE | CLI_SCAN, PLACE(every), "T", NULL,
      "transient, ode, lna: distance of the times (a hundredth of --time)", true},
     {"of", 0, CLI_LIST, CLI_SOLVE, PLACE(columns), "EXPR", NULL,
-     "cumulants, sensitivity: of this expression; may be given again (the observables, else every step)", true},
+     "cumulants, sensitivity, noise: of this expression; may be given again (the observables, else every step)", true},
     {"tilt", 0, CLI_TEXT, CLI_SOLVE, PLACE(tilt), "A:B:BY", NULL,
      "cumulants: the generating function of the first current at these s", true},
+    {"frequency", 0, CLI_TEXT, CLI_SOLVE, PLACE(frequency), "A:B", NULL,
+     "noise: at these frequencies, as 1:1000 or 1:50[kHz] (from the slowest to the fastest of the model)", true},
     {"until", 0, CLI_TEXT, CLI_SOLVE, PLACE(until), "CONDITION", NULL, "passage: what ends it, as 'A == 0'", true},
     {"unless", 0, CLI_TEXT, CLI_SOLVE, PLACE(unless), "CONDITION", NULL, "passage: a second end that may come first",
      true},
@@ -62,8 +64,8 @@ const cli_option cli_options[] = {
     {"column", 0, CLI_LIST, CLI_SCAN, PLACE(columns), "EXPR", NULL,
      "a column of the table, as current(in); may be given again (the observables of the file and sigma)", true},
     {"simulate", 0, CLI_FLAG, CLI_SCAN, PLACE(simulate), NULL, NULL, "simulate each point instead of solving it", true},
-    {"csv", 0, CLI_TEXT, CLI_SCAN, PLACE(csv), "FILE", NULL, "write the table as CSV too; - prints it in place of text",
-     false},
+    {"csv", 0, CLI_TEXT, CLI_SCAN | CLI_SOLVE, PLACE(csv), "FILE", NULL,
+     "write the table (of solve: of noise) as CSV too; - prints it in place of text", false},
     {"level", 0, CLI_SHARE, CLI_ANALYZE | CLI_REPORT, PLACE(confidence), "P", NULL,
      "confidence of the intervals (0.95)", true},
     {"max-cycles", 0, CLI_COUNT, CLI_ANALYZE, PLACE(max_cycles), "N", NULL, "cycles listed (50)", true},
@@ -81,6 +83,8 @@ const cli_option cli_options[] = {
     {"map", 0, CLI_TEXT, CLI_ANALYZE | CLI_FIT | CLI_REPORT, PLACE(map), "MAP", NULL,
      "of a measured sequence: states put together, as 'open=O1,O2 shut=C1' or a file of rows state,class", true},
     {"output", 'o', CLI_TEXT, CLI_FIT, PLACE(output), "FILE", NULL, "the model file to write", false},
+    {"visible", 0, CLI_TEXT, CLI_ANALYZE, PLACE(visible), "STEPS", NULL,
+     "the steps that are seen, as bind,flip: what they alone say of entropy production (all)", true},
     {"balance", 0, CLI_FLAG, CLI_FIT, PLACE(balance), NULL, NULL, "the model holds detailed balance, with energies",
      true},
     {"equal", 0, CLI_LIST, CLI_FIT, PLACE(equal), "RATES", NULL,
@@ -102,8 +106,8 @@ const cli_option cli_options[] = {
      false},
     {"rows", 0, CLI_FLAG, CLI_DUMP, PLACE(rows), NULL, NULL, "cat shows events, times and windows too", false},
     {"limit", 0, CLI_COUNT, CLI_DUMP, PLACE(limit), "N", NULL, "frames that ls lists (1000); totals cover all", false},
-    {"force", 0, CLI_FLAG, CLI_RUN | CLI_SCAN | CLI_DUMP | CLI_CONVERT | CLI_REPORT | CLI_FIT, PLACE(force), NULL, NULL,
-     "replace a file that exists", false},
+    {"force", 0, CLI_FLAG, CLI_RUN | CLI_SOLVE | CLI_SCAN | CLI_DUMP | CLI_CONVERT | CLI_REPORT | CLI_FIT, PLACE(force),
+     NULL, NULL, "replace a file that exists", false},
     {"threads", 'j', CLI_FEW, CLI_RUN | CLI_RESUME | CLI_SCAN | CLI_ANALYZE | CLI_REPORT | CLI_FIT | CLI_BENCH,
      PLACE(threads), "N", NULL, "threads (all); the results do not depend on it", false},
     {"man", 0, CLI_FLAG, CLI_HELP, PLACE(man), NULL, NULL, "the page as a manual page in roff", false},
@@ -152,10 +156,12 @@ const cli_command cli_commands[] = {
      "cumulants: how noisy currents are: variance, higher cumulants, covariances, large deviations (--of, --tilt);\n"
      "sensitivity: which step changes what: control coefficients (--of);\n"
      "passage: how long until a condition on counts is met, and which of two first (--until, --unless);\n"
+     "noise: power spectra of currents and counts (--of, --frequency, --csv);\n"
      "spectrum: relaxation times;\n"
      "ode, lna: the rate equations and the linear noise around them, at rest or in time.",
      "solve fuel.ness A=20\nsolve sglt.ness steady --states --json\nsolve fuel.ness transient --time 5\n"
-     "solve fuel.ness cumulants --of 'rate(r1)' --tilt -4:0:0.5\nsolve fuel.ness passage --until 'B == 0'",
+     "solve fuel.ness cumulants --of 'rate(r1)' --tilt -4:0:0.5\nsolve fuel.ness passage --until 'B == 0'\n"
+     "solve fuel.ness noise --of 'rate(r1)' --csv noise.csv",
      cli_solve},
     {"scan", CLI_SCAN, 2, -1, "a model file or a range",
      "scan MODEL [QUESTION] NAME=FROM:TO:BY[UNIT]... [NAME=VALUE...] [OPTION...]",

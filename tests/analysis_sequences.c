@@ -50,6 +50,8 @@ static void whole(void)
   for (int32_t k = 0; k < 3; k++) {
     near(doc, k, log(2));
     CHECK(fabs(order(doc, k, "increment") - log(2)) < 0.06);
+    const double shorter = k > 0 ? k * order(doc, k - 1, "bound") : 0; /* D of one state less */
+    CHECK_REL(order(doc, k, "increment"), (k + 1) * order(doc, k, "bound") - shorter, 1e-12);
   }
   ness_doc_free(doc);
 }

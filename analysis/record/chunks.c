@@ -67,6 +67,7 @@ static ness_status job_fold(chunks *self, job *at)
   if (at->walker && at->chunk.last) loops_walker_end(self->loop, at->chunk.replica);
   if (!status && self->past) status = memory_follow(self->past, &at->chunk);
   if (!status && self->waited) status = waits_follow(self->waited, &at->chunk);
+  if (!status && self->plan->kept) status = trace_follow(self->plan->kept, &at->chunk);
   if (!status && self->counted) status = counting_fold(self->counted, &at->chunk, &at->windows);
   return status;
 }

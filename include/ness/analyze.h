@@ -28,6 +28,8 @@ typedef struct ness_analyze_options {
   const char *columns; /* "time,state,replica": what the columns are, of time, dwell, state, replica and - */
   const char *map;     /* states put together: "open=O1,O2 shut=C1", or a file of rows state,class */
   double step;         /* s: rows are states at equal steps */
+  /* "bind,flip": steps that are seen, for the bound on entropy production from transitions; NULL: all */
+  const char *visible;
 } ness_analyze_options;
 
 /* Reads a dump, or a measured sequence: a table of text or a .npy with rows (time, state), (dwell, state) or (state)

@@ -43,8 +43,8 @@ NESS_API ness_status ness_check(ness_model *self, const ness_check_options *opti
 
 typedef struct ness_solve_options {
   size_t struct_size; /* sizeof(ness_solve_options) */
-  /* NULL: "steady"; "transient", "cumulants", "spectrum", "passage", "sensitivity" of the master equation; "ode", "lna"
-   */
+  /* NULL: "steady"; "transient", "cumulants", "spectrum", "passage", "sensitivity", "noise" of the master equation;
+   * "ode", "lna" */
   const char *what;
   int64_t max_states; /* 0: 20,000,000 */
   int64_t max_cycles; /* 0: 100000 */
@@ -54,13 +54,15 @@ typedef struct ness_solve_options {
   int32_t dry_run;    /* 1: only how many states and bytes it would take */
   double time, every; /* s: end and distance of times; ode and lna: 0 asks for the state at rest */
   const char *const
-      *of; /* cumulants, sensitivity: of these expressions; none: the file's observables, else all steps */
+      *of; /* cumulants, sensitivity, noise: of these expressions; none: the file's observables, else all steps */
   int32_t nof;
   const char *tilt;    /* cumulants: "-2:2:0.25", where the generating function of the first current is asked for */
   const char *until;   /* passage: a condition on counts, "A == 0" */
   const char *unless;  /* passage: a second one that may come first; NULL none */
   int32_t from_steady; /* passage: 1: start from the steady state */
   int32_t modes;       /* spectrum: 0: 10 */
+  /* noise: "1:1000[Hz]", where power spectra are asked for, eight frequencies a decade; NULL: where they bend */
+  const char *frequency;
 } ness_solve_options;
 
 /* The exact answer to one question, with the method and a bound on its error. NESS_USAGE when an option is given that

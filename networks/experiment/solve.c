@@ -227,22 +227,32 @@ static ness_status solve_limits(const ness_solve_options *o, bool in_time, cme_o
   return NESS_OK;
 }
 
-static const char *const questions[] = {"steady",  "transient",   "cumulants", "spectrum",
-                                        "passage", "sensitivity", "ode",       "lna"};
+static const char *const questions[] = {"steady",      "transient", "cumulants", "spectrum", "passage",
+                                        "sensitivity", "ode",       "lna",       "noise"};
 enum { ASKED = sizeof questions / sizeof *questions };
 
 /* Refuses what the call says that means nothing for this question. `to` is a bit for each of the questions. */
 static ness_status solve_belongs(const ness_solve_options *o, int32_t which, ness_diags *diags)
 {
-  enum { STEADY = 1, TRANSIENT = 2, CUMULANTS = 4, SPECTRUM = 8, PASSAGE = 16, SENSITIVITY = 32, RATES = 64 | 128 };
+  enum {
+    STEADY = 1,
+    TRANSIENT = 2,
+    CUMULANTS = 4,
+    SPECTRUM = 8,
+    PASSAGE = 16,
+    SENSITIVITY = 32,
+    RATES = 64 | 128,
+    NOISE = 256
+  };
   const struct {
     const char *name;
     bool given;
     unsigned to;
   } options[] = {{"time", o->time != 0, TRANSIENT | RATES | PASSAGE},
                  {"every", o->every != 0, TRANSIENT | RATES},
-                 {"of", o->nof > 0, CUMULANTS | SENSITIVITY},
+                 {"of", o->nof > 0, CUMULANTS | SENSITIVITY | NOISE},
                  {"tilt", o->tilt != NULL, CUMULANTS},
+                 {"frequency", o->frequency != NULL, NOISE},
                  {"until", o->until != NULL, PASSAGE},
                  {"unless", o->unless != NULL, PASSAGE},
                  {"from-steady", o->from_steady != 0, PASSAGE},
@@ -280,7 +290,7 @@ ness_status ness_solve(ness_model *self, const ness_solve_options *options, ness
     const char *const near = name_nearest(what, questions, ASKED);
     diag_add(diags, NESS_ERROR, "cannot solve for %s", what);
     if (near) diag_hint(diags, "did you mean %s?", near);
-    else diag_hint(diags, "steady, transient, cumulants, spectrum, passage, sensitivity, ode or lna");
+    else diag_hint(diags, "steady, transient, cumulants, spectrum, passage, sensitivity, ode, lna or noise");
     return NESS_USAGE;
   }
   cme_options limits;
@@ -299,6 +309,7 @@ ness_status ness_solve(ness_model *self, const ness_solve_options *options, ness
   else if (which == 3) status = solve_spectrum(self, &o, &limits, diags, root);
   else if (which == 4) status = solve_passage(self, &o, &limits, diags, root);
   else if (which == 5) status = solve_sensitivity(self, &o, &limits, diags, root);
+  else if (which == 8) status = solve_noise(self, &o, &limits, diags, root);
   else {
     const question asked = {.kind = which == 1   ? QUESTION_TRANSIENT
                                     : which == 6 ? QUESTION_ODE

@@ -24,6 +24,9 @@ ness_status solve_cumulants(ness_model *self, const ness_solve_options *o, const
                             doc_node *root);
 ness_status solve_sensitivity(ness_model *self, const ness_solve_options *o, const cme_options *limits,
                               ness_diags *diags, doc_node *root);
+/* solve_spectra.c: power spectra */
+ness_status solve_noise(ness_model *self, const ness_solve_options *o, const cme_options *limits, ness_diags *diags,
+                        doc_node *root);
 /* solve_states.c: sizes, spectrum, first passages */
 ness_status solve_size(ness_model *self, const cme_options *limits, ness_diags *diags, doc_node *root);
 /* The slowest modes of a part: of its counts, of one copy, or of a copy inside before it leaves. */

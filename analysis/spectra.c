@@ -1,0 +1,450 @@
+/* Power spectra of currents and counts from the events themselves, on a ladder of octaves: Welch's method (IEEE Trans.
+ * Audio 15, 70 (1967)) with Hann's taper, each octave with segments half as long as those of the octave below.
+ *
+ * Of a segment of length T the lines k/T, k = 16 ... 31, are taken. A current's Fourier integral is a sum over its
+ * events of exp(-i omega t); a count's is that of its jumps, less its change over the segment, over i omega. So nothing
+ * is sampled and nothing folded back. Half segments are summed and joined, which overlaps segments by half at no cost.
+ * Averages of 8 lines over segments are about chi-square; degrees of freedom are those of a Gaussian process (with what
+ * taper and overlap correlate), or fewer where the scatter of SPECTRA_BLOCKS stripes of time says so, as it does at
+ * high frequencies where a segment has few events. Invariant: every octave is summed by one thread in the order of
+ * time. What the taper mixes is in the exact values beside the estimates. A corner is that of the one Lorentzian that
+ * fits a count within its errors; where none does, none is told. Cost: about 0.06 us an event and octave for up to
+ * SPECTRA_SEGMENTS segments, in parallel. */
+#include "analysis/record/record.h"
+#include "engine/cme/spectral.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SPECTRA_OCTAVES 40
+#define SPECTRA_LINES 18 /* k = 15 ... 32: 16 ... 31 and what the taper takes from both sides */
+#define SPECTRA_FIRST 15
+#define SPECTRA_CHAINS 4
+#define SPECTRA_POINTS 2 /* averages an octave */
+#define SPECTRA_LEAST 8  /* segments of the lowest octave */
+#define SPECTRA_SEGMENTS 4096
+#define SPECTRA_BLOCKS 32
+#define SPECTRA_CURRENTS 2
+#define SPECTRA_SLOTS 4
+#define SPECTRA_WATCHED (SPECTRA_CURRENTS + SPECTRA_SLOTS)
+#define SPECTRA_SHOWN 1        /* of each kind, point by point */
+#define SPECTRA_GAPS 4096      /* between events, that tell how fast they come */
+#define SPECTRA_FREEDOM 8.79   /* of a mean of 8 lines with Hann's taper */
+#define SPECTRA_OVERLAP 1.0556 /* what segments that overlap by half lose */
+#define SPECTRA_TURN 6.283185307179586
+
+typedef struct spectra_sums { /* of half a segment */
+  double re[SPECTRA_WATCHED][SPECTRA_LINES], im[SPECTRA_WATCHED][SPECTRA_LINES];
+  double change[SPECTRA_WATCHED]; /* of the count */
+} spectra_sums;
+
+typedef struct spectra_octave {
+  double length; /* s */
+  int64_t segments, stride;
+  double power[SPECTRA_WATCHED][SPECTRA_POINTS][SPECTRA_BLOCKS]; /* sums over the segments of a block */
+  int64_t block[SPECTRA_BLOCKS];                                 /* segments */
+} spectra_octave;
+
+typedef struct spectra {
+  const analysis *all;
+  const trace *from;
+  int32_t watched, currents, octaves;
+  int32_t id[SPECTRA_WATCHED]; /* of the current among those counted, or the slot */
+  double *jump;                /* (2 nstep x watched) what an event adds */
+  spectra_octave *octave;      /* (octaves) */
+} spectra;
+
+/* --- what is watched, and where --- */
+
+static bool watched_find(spectra *self)
+{
+  const ness_network *const net = self->from->net;
+  const counting *const counted = self->all->counted;
+  for (int32_t c = 0; counted && c < counted->currents && self->watched < SPECTRA_CURRENTS; c++)
+    self->id[self->watched++] = c;
+  self->currents = self->watched;
+  for (int32_t i = 0; i < net->nslot && self->watched < self->currents + SPECTRA_SLOTS; i++)
+    self->id[self->watched++] = i;
+  self->jump = mem_zero(2 * (size_t)net->nstep * (size_t)self->watched + 1, sizeof *self->jump);
+  for (int32_t d = 0; self->jump && d < 2 * net->nstep; d++) {
+    double *const row = self->jump + (int64_t)d * self->watched;
+    for (int32_t w = 0; w < self->currents; w++)
+      row[w] = (d % 2 ? -1 : 1) * counting_weight(counted, &counted->current[self->id[w]], d / 2);
+    for (int32_t e = net->change_start[d / 2]; e < net->change_start[d / 2 + 1]; e++)
+      for (int32_t w = self->currents; w < self->watched; w++)
+        if (net->change_slot[e] == self->id[w]) row[w] += (d % 2 ? -1.0 : 1.0) * net->change_by[e];
+  }
+  return self->jump != NULL;
+}
+
+static int64_t segments_of(const trace *from, double length)
+{
+  int64_t segments = 0;
+  for (int64_t p = 0; p < from->pieces; p++) {
+    double t0, t1;
+    trace_span(from, p, &t0, &t1);
+    const double halves = floor(2 * (t1 - t0) / length * (1 + 1e-12));
+    segments += halves > 1 ? (int64_t)halves - 1 : 0;
+  }
+  return segments;
+}
+
+static int gap_compare(const void *x, const void *y)
+{
+  const double a = *(const double *)x, b = *(const double *)y;
+  return (a > b) - (a < b);
+}
+
+/* One over the time that a quarter of the gaps between events are shorter than, Hz: bursts are seen as well. */
+static double fastest(const trace *from)
+{
+  double gap[SPECTRA_GAPS], before, t;
+  int64_t gaps = 0;
+  int32_t dir;
+  for (int64_t p = 0; p < from->pieces && gaps < SPECTRA_GAPS; p++) {
+    trace_cursor at = trace_begin(from, p);
+    if (!trace_next(&at, &before, &dir)) continue;
+    for (; gaps < SPECTRA_GAPS && trace_next(&at, &t, &dir); before = t) gap[gaps++] = t - before;
+  }
+  if (gaps == 0) return 0;
+  qsort(gap, (size_t)gaps, sizeof *gap, gap_compare);
+  return gap[gaps / 4] > 0 ? 1 / gap[gaps / 4] : 0;
+}
+
+/* From the longest segments of which there are enough to what events, or the steps of a sampled record, resolve. */
+static bool octaves_find(spectra *self)
+{
+  const trace *const from = self->from;
+  const record *const measured = self->all->measured;
+  double longest = 0;
+  for (int64_t p = 0; p < from->pieces; p++) {
+    double t0, t1;
+    trace_span(from, p, &t0, &t1);
+    longest = fmax(longest, t1 - t0);
+  }
+  double highest = fastest(from);
+  const double step = !measured ? 0 : measured->sampled ? measured->step : measured->tick;
+  if (step > 0) highest = fmin(highest, 1 / (16 * step));
+  double length = longest;
+  while (length * highest > 1 && segments_of(from, length) < SPECTRA_LEAST) length /= 2;
+  for (double at = length; self->octaves < SPECTRA_OCTAVES && 2 * (SPECTRA_FIRST + 1) / at <= highest; at /= 2)
+    self->octaves++;
+  self->octave = mem_zero((size_t)self->octaves + 1, sizeof *self->octave);
+  for (int32_t o = 0; self->octave && o < self->octaves; o++, length /= 2) {
+    spectra_octave *const at = &self->octave[o];
+    const int64_t all = segments_of(from, length);
+    at->length = length;
+    at->stride = (all + SPECTRA_SEGMENTS - 1) / SPECTRA_SEGMENTS;
+    at->segments = all / at->stride; /* the first is number 0 */
+  }
+  return self->octave != NULL;
+}
+
+/* --- sums --- */
+
+typedef struct spectra_walk { /* along a piece */
+  trace_cursor at;
+  double t; /* of the event to come */
+  int32_t dir;
+  bool more;
+} spectra_walk;
+
+typedef struct spectra_number {
+  double re, im;
+} spectra_number;
+
+static spectra_number number_times(spectra_number a, spectra_number b)
+{
+  return (spectra_number){a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
+}
+
+/* exp(-i k angle) of all lines, and of those that fill the last round: powers in chains side by side, 2e-15 off. */
+static void lines_of(double angle, double *restrict re, double *restrict im)
+{
+  const spectra_number z = {cos(angle), -sin(angle)}, z2 = number_times(z, z), z4 = number_times(z2, z2);
+  const spectra_number z8 = number_times(z4, z4), z12 = number_times(z8, z4), z14 = number_times(z12, z2);
+  const spectra_number first[SPECTRA_CHAINS] = {number_times(z14, z), number_times(z8, z8),
+                                                number_times(number_times(z8, z8), z), number_times(z14, z4)};
+  for (int k = 0; k < SPECTRA_CHAINS; k++) re[k] = first[k].re, im[k] = first[k].im;
+  for (int from = 0; from + SPECTRA_CHAINS < SPECTRA_LINES; from += SPECTRA_CHAINS) {
+    for (int k = from; k < from + SPECTRA_CHAINS; k++) {
+      re[k + SPECTRA_CHAINS] = re[k] * z4.re - im[k] * z4.im;
+      im[k + SPECTRA_CHAINS] = re[k] * z4.im + im[k] * z4.re;
+    }
+  }
+}
+
+/* Adds the events up to `start` + `half`; those before `start` are passed over. */
+static void half_sum(const spectra *self, spectra_walk *walk, double start, double half, spectra_sums *restrict out)
+{
+  memset(out, 0, sizeof *out);
+  for (; walk->more && walk->t <= start + half; walk->more = trace_next(&walk->at, &walk->t, &walk->dir)) {
+    if (walk->t <= start) continue;
+    const double *const jump = self->jump + (int64_t)walk->dir * self->watched;
+    double re[SPECTRA_LINES + SPECTRA_CHAINS], im[SPECTRA_LINES + SPECTRA_CHAINS];
+    bool known = false; /* re and im; not needed where an event changes nothing that is watched */
+    for (int32_t w = 0; w < self->watched; w++) {
+      if (jump[w] == 0) continue;
+      if (!known) lines_of(SPECTRA_TURN * (walk->t - start) / (2 * half), re, im);
+      known = true;
+      out->change[w] += jump[w];
+      for (int k = 0; k < SPECTRA_LINES; k++) {
+        out->re[w][k] += jump[w] * re[k];
+        out->im[w][k] += jump[w] * im[k];
+      }
+    }
+  }
+}
+
+/* The power of a segment, from its halves, to its block. */
+static void segment_add(const spectra *self, spectra_octave *to, int64_t segment, const spectra_sums *one,
+                        const spectra_sums *two)
+{
+  const int64_t block = segment * SPECTRA_BLOCKS / to->segments;
+  to->block[block]++;
+  for (int32_t w = 0; w < self->watched; w++) {
+    double re[SPECTRA_LINES], im[SPECTRA_LINES];
+    for (int k = 0; k < SPECTRA_LINES; k++) {
+      const double sign = (SPECTRA_FIRST + k) % 2 ? -1 : 1, omega = SPECTRA_TURN * (SPECTRA_FIRST + k) / to->length;
+      const double x = one->re[w][k] + sign * two->re[w][k], y = one->im[w][k] + sign * two->im[w][k];
+      const bool count = w >= self->currents;
+      re[k] = count ? y / omega : x;
+      im[k] = count ? -(x - one->change[w] - two->change[w]) / omega : y;
+    }
+    for (int k = 1; k < SPECTRA_LINES - 1; k++) {
+      const double x = 0.5 * re[k] - 0.25 * (re[k - 1] + re[k + 1]), y = 0.5 * im[k] - 0.25 * (im[k - 1] + im[k + 1]);
+      const int point = (k - 1) / ((SPECTRA_LINES - 2) / SPECTRA_POINTS);
+      to->power[w][point][block] += (x * x + y * y) / (0.375 * to->length) / ((SPECTRA_LINES - 2) / SPECTRA_POINTS);
+    }
+  }
+}
+
+static void octave_sum(const spectra *self, spectra_octave *to)
+{
+  const trace *const from = self->from;
+  const double half = to->length / 2;
+  int64_t number = 0, taken = 0; /* of the next segment; those taken */
+  for (int64_t p = 0; p < from->pieces && taken < to->segments; p++) {
+    double t0, t1;
+    trace_span(from, p, &t0, &t1);
+    const int64_t halves = (int64_t)floor((t1 - t0) / half * (1 + 1e-12));
+    spectra_walk walk = {.at = trace_begin(from, p)};
+    spectra_sums sums[2];
+    int64_t held = -1; /* the half in sums[held % 2] */
+    walk.more = trace_next(&walk.at, &walk.t, &walk.dir);
+    for (int64_t h = 0; h + 1 < halves && taken < to->segments; h++, number++) {
+      if (number % to->stride) continue;
+      if (held != h) half_sum(self, &walk, t0 + (double)h * half, half, &sums[h % 2]);
+      half_sum(self, &walk, t0 + (double)(h + 1) * half, half, &sums[(h + 1) % 2]);
+      held = h + 1;
+      segment_add(self, to, taken++, &sums[h % 2], &sums[(h + 1) % 2]);
+    }
+  }
+}
+
+/* --- estimates --- */
+
+typedef struct spectra_point {
+  double f, freedom;
+  estimate density;
+} spectra_point;
+
+static spectra_point point_of(const spectra *self, int32_t octave, int32_t watched, int32_t point, double exact)
+{
+  const spectra_octave *const at = &self->octave[octave];
+  const double n = (double)at->segments, tail = 0.5 * (1 - self->all->level);
+  double sum = 0, square = 0;
+  for (int b = 0; b < SPECTRA_BLOCKS; b++) sum += at->power[watched][point][b];
+  const double mean = sum / n, lines = (SPECTRA_LINES - 2) / SPECTRA_POINTS;
+  for (int b = 0; b < SPECTRA_BLOCKS; b++) {
+    const double off = at->power[watched][point][b] - mean * (double)at->block[b];
+    square += off * off;
+  }
+  double freedom = SPECTRA_FREEDOM * n / (at->stride == 1 ? SPECTRA_OVERLAP : 1);
+  const double scatter = square / (n * n) * SPECTRA_BLOCKS / (SPECTRA_BLOCKS - 1);
+  if (n >= 2 * SPECTRA_BLOCKS && scatter > 0) freedom = fmin(freedom, 2 * mean * mean / scatter);
+  const double k = SPECTRA_FIRST + 1 + lines * point + (lines - 1) / 2;
+  spectra_point out = {.f = k / at->length, .freedom = freedom};
+  out.density = (estimate){mean, mean * sqrt(2 / freedom), mean / stat_f_critical(tail, freedom, INFINITY),
+                           mean / stat_f_critical(1 - tail, freedom, INFINITY), exact};
+  return out;
+}
+
+/* The exact density of every line of every octave, (watched x octaves x lines); NaN where there is none. */
+static ness_status exact_lines(const spectra *self, double *out)
+{
+  const analysis *const all = self->all;
+  const ness_network *const net = all->net;
+  const int32_t nf = self->octaves * SPECTRA_LINES;
+  for (int64_t k = 0; k < (int64_t)self->watched * nf; k++) out[k] = (double)NAN;
+  if (!all->exact) return NESS_OK;
+  const size_t ndir = 2 * (size_t)net->nstep, nslot = (size_t)net->nslot;
+  double *const f = mem_zero((size_t)nf + 1, sizeof *f);
+  double *const weight = mem_zero(SPECTRA_CURRENTS * ndir + 1, sizeof *weight);
+  double *const count = mem_zero(SPECTRA_SLOTS * nslot + 1, sizeof *count);
+  ness_diags *const quiet = ness_diags_create();
+  ness_status status = f && weight && count && quiet ? NESS_OK : NESS_NOMEM;
+  spectral_observable of[SPECTRA_WATCHED] = {{NULL, NULL}};
+  spectral found = {0};
+  for (int32_t w = 0; !status && w < self->watched; w++) {
+    const bool current = w < self->currents;
+    if (current) of[w].weight = weight + (size_t)w * ndir;
+    else of[w].count = count + (size_t)(w - self->currents) * nslot;
+    for (size_t d = 0; current && d < ndir; d++)
+      weight[(size_t)w * ndir + d] = self->jump[d * (size_t)self->watched + (size_t)w];
+    if (!current) count[(size_t)(w - self->currents) * nslot + (size_t)self->id[w]] = 1;
+  }
+  for (int32_t k = 0; !status && k < nf; k++)
+    f[k] = (SPECTRA_FIRST + k % SPECTRA_LINES) / self->octave[k / SPECTRA_LINES].length;
+  if (!status) status = spectral_find(net, all->exact, self->watched, of, nf, f, all->threads, quiet, &found);
+  if (!status) memcpy(out, found.density, (size_t)self->watched * (size_t)nf * sizeof *out);
+  spectral_free(&found);
+  ness_diags_free(quiet);
+  mem_free(f);
+  mem_free(weight);
+  mem_free(count);
+  return status == NESS_NUMERIC || status == NESS_LIMIT ? NESS_OK : status;
+}
+
+/* What is expected of a point: the mean of its lines, each with its neighbours as Hann's taper mixes them. */
+static double exact_point(const spectra *self, const double *line, int32_t octave, int32_t watched, int32_t point)
+{
+  const int lines = (SPECTRA_LINES - 2) / SPECTRA_POINTS;
+  const double *const s = line + ((int64_t)watched * self->octaves + octave) * SPECTRA_LINES + lines * point;
+  double sum = 0;
+  for (int k = 1; k <= lines; k++) sum += (s[k - 1] + 4 * s[k] + s[k + 1]) / 6;
+  return sum / lines;
+}
+
+/* --- the corner --- */
+
+typedef struct corner {
+  double f, error; /* Hz; NaN none */
+} corner;
+
+/* ln S = a - ln(1 + (f/fc)^2) by Gauss and Newton, weights from the degrees of freedom. */
+static corner corner_of(const spectra *self, int32_t watched, double tail)
+{
+  const corner none = {(double)NAN, (double)NAN};
+  const int32_t n = self->octaves * SPECTRA_POINTS;
+  spectra_point points[SPECTRA_OCTAVES * SPECTRA_POINTS];
+  for (int32_t i = 0; i < n; i++) {
+    points[i] = point_of(self, i / SPECTRA_POINTS, watched, i % SPECTRA_POINTS, 0);
+    if (!(points[i].density.value > 0)) return none;
+  }
+  const double lowest = points[0].f, highest = points[n - 1].f;
+  double level = 0, place = log(sqrt(lowest * highest)), spread = 0, misfit = 0;
+  for (int round = 0; round < 60; round++) {
+    double m[3] = {0}, r[2] = {0};
+    misfit = 0;
+    for (int32_t i = 0; i < n; i++) {
+      const spectra_point at = points[i];
+      const double x = exp(2 * (log(at.f) - place)), slope = 2 * x / (1 + x), w = at.freedom / 2;
+      const double off = log(at.density.value) + 1 / at.freedom - (level - log1p(x)); /* the mean of ln chi-square */
+      m[0] += w;
+      m[1] += w * slope;
+      m[2] += w * slope * slope;
+      r[0] += w * off;
+      r[1] += w * slope * off;
+      misfit += w * off * off;
+    }
+    const double size = m[0] * m[2] - m[1] * m[1];
+    if (!(size > 1e-12 * m[0] * m[2])) return none;
+    const double by = (m[0] * r[1] - m[1] * r[0]) / size;
+    level += (m[2] * r[0] - m[1] * r[1]) / size;
+    place += fmax(-1, fmin(1, by));
+    spread = m[0] / size;
+    if (fabs(by) < 1e-10) break;
+  }
+  const double f = exp(place);
+  const bool within = f > 1.5 * lowest && f<highest / 1.5, fits = stat_gamma_tail((n - 2) / 2.0, misfit / 2)> tail;
+  return within && fits ? (corner){f, f * sqrt(spread)} : none;
+}
+
+/* --- the chapter --- */
+
+static void watched_name(const spectra *self, int32_t watched, doc_node *row)
+{
+  const analysis *const all = self->all;
+  const bool current = watched < self->currents;
+  doc_string(row, "of", "%s",
+             current ? noise_name(all->net, &all->counted->current[self->id[watched]])
+                     : network_text(all->net, all->net->slot_name[self->id[watched]]));
+  doc_string(row, "kind", "%s", current ? "current" : "count");
+}
+
+static bool watched_moves(const spectra *self, int32_t watched)
+{
+  double power = 0;
+  for (int b = 0; b < SPECTRA_BLOCKS; b++) power += self->octave[0].power[watched][0][b];
+  return power > 0;
+}
+
+static void spectra_rows(const spectra *self, const double *line, doc_node *chapter)
+{
+  doc_node *const rows = doc_array(chapter, "watched"), *points = NULL;
+  int32_t shown[2] = {0, 0};
+  for (int32_t w = 0; w < self->watched; w++) {
+    if (!watched_moves(self, w)) continue;
+    const int32_t last = self->octaves - 1;
+    const spectra_point low = point_of(self, 0, w, 0, 0), high = point_of(self, last, w, SPECTRA_POINTS - 1, 0);
+    doc_node *const row = doc_object(rows, NULL);
+    watched_name(self, w, row);
+    doc_number(row, "lowest", low.density.value);
+    doc_number(row, "highest", high.density.value);
+    const corner at = w < self->currents ? (corner){(double)NAN, (double)NAN} : corner_of(self, w, 0.01);
+    number_or_null(row, "corner_hz", at.f);
+    number_or_null(row, "corner_error", at.error);
+  }
+  for (int32_t w = 0; w < self->watched; w++) {
+    if (!watched_moves(self, w) || shown[w < self->currents]++ >= SPECTRA_SHOWN) continue;
+    if (!points) points = doc_array(chapter, "points");
+    for (int32_t i = 0; i < self->octaves * SPECTRA_POINTS; i++) {
+      const int32_t octave = i / SPECTRA_POINTS, point = i % SPECTRA_POINTS;
+      const spectra_point at = point_of(self, octave, w, point, exact_point(self, line, octave, w, point));
+      doc_node *const row = doc_object(points, NULL);
+      watched_name(self, w, row);
+      doc_number(row, "f_hz", at.f);
+      estimate_doc(row, &at.density);
+    }
+  }
+}
+
+static bool any_moves(const spectra *self)
+{
+  bool moves = false;
+  for (int32_t w = 0; w < self->watched; w++) moves = moves || watched_moves(self, w);
+  return moves;
+}
+
+ness_status spectra_doc(const analysis *all, doc_node *root)
+{
+  const trace *const from = all->plan->kept;
+  if (!from || from->events == 0) return NESS_OK;
+  spectra self = {.all = all, .from = from};
+  double *line = NULL;
+  ness_status status = watched_find(&self) && octaves_find(&self) ? NESS_OK : NESS_NOMEM;
+  if (!status && self.octaves > 0) {
+    const int32_t octaves = self.octaves, threads = all->threads;
+#pragma omp parallel for num_threads(threads) schedule(dynamic) default(none) shared(self) firstprivate(octaves)
+    for (int32_t o = 0; o < octaves; o++) octave_sum(&self, &self.octave[o]);
+  }
+  if (!status && self.octaves > 0 && any_moves(&self)) {
+    line = mem_zero((size_t)self.watched * (size_t)self.octaves * SPECTRA_LINES + 1, sizeof *line);
+    status = line ? exact_lines(&self, line) : NESS_NOMEM;
+    if (!status) {
+      doc_node *const chapter = doc_object(root, "spectra");
+      doc_string(chapter, "method", "%s",
+                 "two-sided power spectra of events, Welch with Hann's taper on octaves; chi-square intervals. At low "
+                 "frequencies a current has its variance rate, at high ones its events per s");
+      doc_int(chapter, "events", from->events);
+      spectra_rows(&self, line, chapter);
+    }
+  }
+  mem_free(line);
+  mem_free(self.octave);
+  mem_free(self.jump);
+  return status;
+}
