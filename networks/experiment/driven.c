@@ -102,8 +102,6 @@ static ness_status tables_refuse(const driven *self, int32_t step, const char *w
   return NESS_MODEL;
 }
 
-<<<<<<< HEAD
-=======
 /* Flips join the steps that they move; whether they do may hang on the value of the input. */
 static bool tables_alike(const ness_network *net, const ness_network *at)
 {
@@ -126,19 +124,15 @@ static bool tables_tape(const ness_network *net, const ness_network *at, int32_t
   return true;
 }
 
->>>>>>> driven
 static ness_status tables_take(const driven *self, const ness_network *at, int32_t point, tables *out,
                                ness_diags *diags)
 {
   const ness_network *const net = self->net;
-<<<<<<< HEAD
-=======
   if (!tables_alike(net, at)) {
     lang_error(diags, self->input->place, "give it another value in the file, at which all flips count",
                "with %s at its value in the file the flips move other steps than in its range", self->input->name);
     return NESS_MODEL;
   }
->>>>>>> driven
   double *const k = out->k.at + (int64_t)point * out->k.width, *const lnk =
                                                                    out->lnk.at + (int64_t)point * out->lnk.width;
   double *const work = out->work.at + (int64_t)point * out->work.width;
