@@ -19,7 +19,8 @@ typedef struct driven {
 
 /* The one continuous process of the model that no grid of levels stands for, or with `ou` of any; NULL none. */
 const lang_process *driven_input(const lang_model *model, bool ou);
-/* NESS_MODEL where rates cannot follow the input. Free in any case. Cost: some 5 to 65 compilations. */
+/* NESS_MODEL where rates cannot follow the input. Free in any case. Cost: 10 to 500 compilations, the most where rates
+ * bend sharply. */
 ness_status driven_create(const lang_model *model, const lang_process *input, ness_diags *diags, driven *out);
 void driven_free(driven *self);
 
