@@ -98,7 +98,7 @@ static ness_status range_read(ness_model *self, const char *given, ness_diags *d
 }
 
 /* From the slowest relaxation to the fastest rate out of a state. */
-static ness_status range_find(const cme_solution *s, double *from, double *to)
+static ness_status band_find(const cme_solution *s, double *from, double *to)
 {
   double slow = INFINITY, fast = 0;
   for (int32_t p = 0; p < s->nparts; p++) {
@@ -126,7 +126,7 @@ static ness_status frequencies_find(ness_model *self, const char *given, const c
                                     frequencies *out)
 {
   double from = 0, to = 0;
-  const ness_status status = given ? range_read(self, given, diags, &from, &to) : range_find(s, &from, &to);
+  const ness_status status = given ? range_read(self, given, diags, &from, &to) : band_find(s, &from, &to);
   if (status) return status;
   const double steps = ceil(log10(to / from) * SPECTRA_STEPS - 1e-9);
   if (steps > SPECTRA_MOST) {
