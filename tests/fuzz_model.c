@@ -1,4 +1,5 @@
-/* Fuzz target: any bytes as model text, read, compiled and, when that worked, asked for its check and its info. */
+/* Fuzz target: any bytes as model text, read, compiled and, when that worked, asked for its check, its info and, where
+ * its states are few, for its steady state, which is a mean over a period where an input moves. */
 #include <ness/ness.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -21,6 +22,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ness_doc_free(doc);
     doc = NULL;
     ness_check(model, &options, diags, &doc);
+    ness_doc_free(doc);
+    doc = NULL;
+    const ness_solve_options few = {.struct_size = sizeof few, .max_states = 12};
+    ness_solve(model, &few, diags, &doc);
     ness_doc_free(doc);
   }
   char *const shown = ness_diags_render(diags, 1);

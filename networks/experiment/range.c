@@ -35,7 +35,7 @@ bool range_find(lang_model *model, const expr *from, const expr_argument *rest, 
     return false;
   }
   out->count = (int64_t)floor(steps + 1e-9) + 1;
-  if (!out->from.value && out->from.unit.m == 0) out->from.unit = to.unit; /* a plain 0 */
+  if (out->from.value == 0 && out->from.unit.m == 0) out->from.unit = to.unit; /* a plain 0 */
   return true;
 }
 
