@@ -108,6 +108,8 @@ COMMANDS = [
     ("states", SINE, ["solve", "bad.ness", "--states"], 2, "states are not listed while V moves"),
     ("check under a sine", SINE, ["check", "bad.ness"], 0, "with V at its value in the file"),
     ("convert under a sine", SINE, ["convert", "bad.ness", "-o", "x.mtx"], 0, "with V at its value in the file"),
+    ("half a period", SINE, ["run", "bad.ness", "--time", "5", "--warmup", "0.5"], 0, "4.5 periods of V are counted"),
+    ("an end for good", SINE + "species X = 1, Y = 0\nd: X -> Y @ 1\n", ["solve", "bad.ness"], 3, "leave out steps that end for good"),
     ("a ramp at rest", PROCESS + "process V ramp(from = 0, to = 1, begin = 0, end = 1)\n", ["solve", "bad.ness"], 3, "does not come back"),
     ("two that move", HEAD + "param V = 0, W = 0\nspecies A = 1, B = 0\nr: A <-> B @ exp(V + W), 1\n"
      "process V sine(mean = 0, amplitude = 1, frequency = 1)\nprocess W ou(mean = 0, sd = 1, tau = 1)\n", ["solve", "bad.ness"], 3,

@@ -178,9 +178,12 @@ static ness_status rest_part(wheel *w, int64_t *n, ness_diags *diags, driven_ste
     status = periodic_steady(&w->part->q, wheel_rates, w, self->period, points ? self->path.time + 1 : NULL,
                              points ? self->path.points - 1 : 0, &options, p, &answer, &report);
   if (status == NESS_OK) rest_add(w, &answer, n, out);
-  else if (status == NESS_USAGE || status == NESS_NUMERIC)
+  else if (status == NESS_USAGE || status == NESS_NUMERIC) {
     diag_add(diags, NESS_ERROR, "%s: no periodic steady state could be found (%s)", self->net->model_name,
              status == NESS_USAGE ? "its states do not all lead to each other" : "rates out of range");
+    if (status == NESS_USAGE) diag_hint(diags, "leave out steps that end for good, or simulate: ness run");
+    status = status == NESS_USAGE ? NESS_MODEL : status;
+  }
   out->error = fmax(out->error, report.error);
   out->states += w->part->q.n;
   periodic_free(&answer);

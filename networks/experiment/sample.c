@@ -1,8 +1,10 @@
 /* A simulation of a model, whatever moves it: the ensemble of engine/ssa where inputs stand or flip, that of
  * engine/motion where one moves continuously, and one view of both for the expressions that read them. */
 #include "networks/experiment/driven.h"
+#include <math.h>
 
 #define PERIOD_LEAST 1e-13 /* of the time of a run */
+#define PERIODS_MANY 1000
 
 /* What a run under a moving input cannot do. */
 static ness_status sample_allowed(const lang_process *input, const ness_simulate_options *o, ness_diags *diags)
@@ -16,6 +18,15 @@ static ness_status sample_allowed(const lang_process *input, const ness_simulate
   if (!what) return NESS_OK;
   lang_error(diags, input->place, "telegraph and markov processes can", "a run under this process cannot %s", what);
   return NESS_USAGE;
+}
+
+/* A part of a period counts for more than noise does where periods are few. */
+static void sample_periods(const driven *d, double counted, ness_diags *diags)
+{
+  const double periods = counted / d->period;
+  if (!(periods < PERIODS_MANY) || fabs(periods - floor(periods + 0.5)) < 1e-6 * (1 + periods)) return;
+  lang_warning(diags, d->input->place, "make time - warmup a multiple of the period",
+               "%g periods of %s are counted: the part of one weighs on the means", periods, d->input->name);
 }
 
 static ness_status sample_moved(const lang_model *model, const lang_process *input, const ness_simulate_options *o,
@@ -37,6 +48,7 @@ static ness_status sample_moved(const lang_model *model, const lang_process *inp
                "a period of %s is lost in the figures of a run of %g s", input->name, o->time);
     status = NESS_USAGE;
   }
+  if (status == NESS_OK && d.period > 0) sample_periods(&d, o->time - o->warmup, diags);
   if (status == NESS_OK) status = motion_run(d.net, &d.law, &d.path, &options, diags, &out->moved);
   out->still = d.still;
   d.still = NULL;
