@@ -1,24 +1,13 @@
-/* ness scan: a table of values against parameters, as text, JSON or CSV. Invariant: the CSV file is created before the
- * scan, so that an hour's work is not lost to a name that cannot be written, and taken away again when there is no
- * table. */
+/* ness scan: a table of values against parameters, as text, JSON or CSV. */
 #include "cli.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-/* NAME=FROM:TO:BY */
-static bool is_range(const char *word)
-{
-  return cli_is_setting(word) && strchr(strchr(word, '='), ':');
-}
 
 /* A range, or what is asked at every point. */
 static bool is_other(const char *word)
 {
-  return is_range(word) || !strchr(word, '=');
+  return cli_is_range(word) || !strchr(word, '=');
 }
 
 /* Checks the command line; *what is the question, NULL none. */
@@ -29,7 +18,7 @@ static int check_usage(const cli *self, const char **what)
   *what = NULL;
   for (int32_t i = 1; i < given->words.count; i++) {
     const char *const word = given->words.item[i];
-    ranges += is_range(word);
+    ranges += cli_is_range(word);
     if (strchr(word, '=')) continue;
     if (*what) {
       return cli_error(self, NESS_USAGE, "one question a scan; settings look like V=-50[mV]", "'%s' stands beside '%s'",
@@ -40,61 +29,12 @@ static int check_usage(const cli *self, const char **what)
   if (ranges == 0) {
     return cli_error(self, NESS_USAGE, "a range looks like V=-100:100:5[mV]", "a range is missing");
   }
-  if (given->simulate && !(given->time > 0) && given->events == 0) {
-    return cli_error(self, NESS_USAGE, "--time or --events say when a replica ends", "a simulated scan needs an end");
-  }
   const bool in_time = *what && strcmp(*what, "steady") != 0;
   if (given->every > 0 && !in_time && !given->simulate) {
     return cli_error(self, NESS_USAGE, "it belongs to transient, ode, lna and --simulate",
                      "--every means nothing for a scan of steady states");
   }
-  const bool simulated = (given->time > 0 && !in_time) || given->events || given->replicas || given->warmup > 0 ||
-                         given->method || given->epsilon > 0;
-  if (!given->simulate && simulated) {
-    return cli_error(self, NESS_USAGE, "--simulate simulates each point; without it all is exact",
-                     "options of a simulation without --simulate");
-  }
-  return 0;
-}
-
-/* The file of --csv; NULL after saying why. */
-static FILE *csv_open(const cli *self, int *code)
-{
-  const char *const path = self->given.csv;
-  const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (self->given.force ? O_TRUNC : O_EXCL), 0666);
-  FILE *const out = fd < 0 ? NULL : fdopen(fd, "w");
-  if (!out) {
-    const int error = errno;
-    *code = cli_error(self, NESS_IO, error == EEXIST ? "--force replaces it" : NULL, "cannot create '%s': %s", path,
-                      strerror(error));
-    if (fd >= 0) close(fd);
-  }
-  return out;
-}
-
-static int csv_put(const cli *self, const ness_doc *doc, FILE *out)
-{
-  char *const table = ness_doc_csv(doc, "table");
-  const char *const conventions = ness_doc_string(doc, "conventions");
-  fprintf(out, "# ness %s: %s\n", ness_version_text(), self->line);
-  if (conventions) fprintf(out, "# %s\n", conventions);
-  if (table) fputs(table, out);
-  ness_text_free(table);
-  return table ? 0 : cli_error(self, NESS_NOMEM, NULL, "%s", ness_status_text(NESS_NOMEM));
-}
-
-/* Closes the file; what is half written is removed. */
-static int csv_close(const cli *self, FILE *out, int code)
-{
-  const char *const path = self->given.csv;
-  const bool failed = ferror(out) != 0;
-  errno = 0;
-  if ((fclose(out) != 0 || failed) && !code) {
-    code =
-        cli_error(self, NESS_IO, NULL, "cannot write '%s'%s%s", path, errno ? ": " : "", errno ? strerror(errno) : "");
-  }
-  if (code) unlink(path);
-  return code;
+  return cli_check_simulation(self, in_time);
 }
 
 static ness_status scan_model(cli *self, ness_model *model, const cli_list *ranges, const char *what, ness_diags *diags,
@@ -127,35 +67,26 @@ static void ranges_only(cli_list *self)
 {
   int32_t kept = 0;
   for (int32_t i = 0; i < self->count; i++) {
-    if (is_range(self->item[i])) self->item[kept++] = self->item[i];
+    if (cli_is_range(self->item[i])) self->item[kept++] = self->item[i];
   }
   self->count = kept;
 }
 
 int cli_scan(cli *self)
 {
-  const char *const csv = self->given.csv;
-  const bool to_stdout = csv && strcmp(csv, "-") == 0;
   ness_model *model = NULL;
   ness_doc *doc = NULL;
   cli_list ranges = {0};
+  cli_csv csv = {0};
   const char *what = NULL;
   int code = check_usage(self, &what);
   if (code) return code;
   ness_diags *diags = ness_diags_create();
   code = cli_load(self, is_other, &ranges, diags, &model);
   ranges_only(&ranges);
-  FILE *const out = code || !csv ? NULL : to_stdout ? stdout : csv_open(self, &code);
-  if (!code) {
+  if (!code && !(code = cli_csv_open(&csv, self))) {
     const ness_status status = scan_model(self, model, &ranges, what, diags, &doc);
-    const int written = out && doc && !status ? csv_put(self, doc, out) : 0;
-    if (to_stdout && !status) {
-      ness_doc_free(doc);
-      doc = NULL;
-    }
-    code = cli_end(self, status, self->given.words.item[0], diags, doc);
-    code = code ? code : written;
-    if (out && !to_stdout) code = csv_close(self, out, code);
+    code = cli_csv_end(&csv, self, status, diags, doc);
   } else if (model) {
     ness_diags_free(diags);
   }
