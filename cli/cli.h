@@ -38,7 +38,7 @@ typedef struct cli_values {
   int64_t replicas, events, max_states, max_cycles, limit, threads, jobs, modes;
   uint64_t seed;
   bool json, quiet, verbose, help, force, record, states, simulate, exact_only, no_exact, rows, man, dry_run,
-      from_steady, balance;
+      from_steady, balance, minimal;
 } cli_values;
 
 /* --- the tables: one for parser, help, manual and completion --- */
@@ -73,7 +73,10 @@ enum {
   CLI_CONVERT = 1u << 12,
   CLI_REPORT = 1u << 13,
   CLI_FIT = 1u << 14,
-  CLI_ALL = (1u << 15) - 1
+  CLI_STALL = 1u << 15,
+  CLI_IV = 1u << 16,
+  CLI_OPTIMUM = 1u << 17,
+  CLI_ALL = (1u << 18) - 1
 };
 
 typedef struct cli_option {
@@ -132,6 +135,9 @@ int cli_run(cli *self);
 int cli_resume(cli *self);
 int cli_solve(cli *self);
 int cli_scan(cli *self);
+int cli_stall(cli *self);
+int cli_iv(cli *self);
+int cli_optimum(cli *self);
 int cli_analyze(cli *self);
 int cli_report(cli *self);
 int cli_fit(cli *self);
@@ -163,12 +169,6 @@ void cli_put_indented(FILE *out, const char *text, int indent, bool first);
  * with `subject` when no diagnostic does. Returns the exit code. */
 int cli_end(const cli *self, ness_status status, const char *subject, ness_diags *diags, ness_doc *doc);
 
-/* --- csv.c --- */
-
-/* Where --csv wants its table, stdout for -; NULL without it, or after saying why in *code, which is 0 before. */
-FILE *cli_csv_open(const cli *self, int *code);
-/* The end of a command that may have been given --csv: the table into out (NULL: none), and what cli_end does. */
-int cli_csv_end(const cli *self, FILE *out, ness_status status, ness_diags *diags, ness_doc *doc);
 /* Flushes stdout and finds out whether everything arrived; `code` or the exit code for lost output. */
 int cli_close_stdout(const cli *self, int code);
 
@@ -216,7 +216,24 @@ int32_t cli_threads(void); /* that OpenMP will use by default */
  * else they are errors. Returns the exit code after saying why; *model is owned by the caller. */
 int cli_load(cli *self, bool (*is_other)(const char *word), cli_list *others, ness_diags *diags, ness_model **model);
 bool cli_is_setting(const char *word);
+bool cli_is_range(const char *word); /* NAME=FROM:TO */
 /* The simulation that the options describe. */
 ness_simulate_options cli_simulation(cli *self, cli_progress *progress);
+/* Whether the options of a simulation of many points fit together; `in_time`: --time means something without one. The
+ * exit code after saying what does not. */
+int cli_check_simulation(const cli *self, bool in_time);
+
+/* --- csv.c: a table that goes to the file of --csv too, or in place of the text to stdout --- */
+
+typedef struct cli_csv {
+  FILE *out; /* NULL: none is asked for */
+  bool to_stdout;
+} cli_csv;
+
+/* Creates the file before the work that fills it. Exit code after saying why not. */
+int cli_csv_open(cli_csv *self, const cli *command);
+/* Writes the table of `doc`, ends the command as cli_end does, and takes a file away again that did not become whole.
+ */
+int cli_csv_end(cli_csv *self, const cli *command, ness_status status, ness_diags *diags, ness_doc *doc);
 
 #endif

@@ -11,6 +11,11 @@ bool cli_is_setting(const char *word)
   return equals && equals > word && equals[1];
 }
 
+bool cli_is_range(const char *word)
+{
+  return cli_is_setting(word) && strchr(strchr(word, '='), ':');
+}
+
 int cli_load(cli *self, bool (*is_other)(const char *word), cli_list *others, ness_diags *diags, ness_model **model)
 {
   const cli_list *const words = &self->given.words;
@@ -57,4 +62,20 @@ ness_simulate_options cli_simulation(cli *self, cli_progress *progress)
       .progress_context = progress,
       .epsilon = given->epsilon,
   };
+}
+
+int cli_check_simulation(const cli *self, bool in_time)
+{
+  const cli_values *const given = &self->given;
+  const bool simulated = (given->time > 0 && !in_time) || given->events || given->replicas || given->warmup > 0 ||
+                         given->method || given->epsilon > 0;
+  if (given->simulate && !(given->time > 0) && given->events == 0) {
+    return cli_error(self, NESS_USAGE, "--time or --events say when a replica ends", "a simulated %s needs an end",
+                     self->command->name);
+  }
+  if (!given->simulate && simulated) {
+    return cli_error(self, NESS_USAGE, "--simulate simulates each point; without it all is exact",
+                     "options of a simulation without --simulate");
+  }
+  return 0;
 }

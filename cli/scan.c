@@ -4,16 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* NAME=FROM:TO:BY */
-static bool is_range(const char *word)
-{
-  return cli_is_setting(word) && strchr(strchr(word, '='), ':');
-}
-
 /* A range, or what is asked at every point. */
 static bool is_other(const char *word)
 {
-  return is_range(word) || !strchr(word, '=');
+  return cli_is_range(word) || !strchr(word, '=');
 }
 
 /* Checks the command line; *what is the question, NULL none. */
@@ -24,7 +18,7 @@ static int check_usage(const cli *self, const char **what)
   *what = NULL;
   for (int32_t i = 1; i < given->words.count; i++) {
     const char *const word = given->words.item[i];
-    ranges += is_range(word);
+    ranges += cli_is_range(word);
     if (strchr(word, '=')) continue;
     if (*what) {
       return cli_error(self, NESS_USAGE, "one question a scan; settings look like V=-50[mV]", "'%s' stands beside '%s'",
@@ -35,21 +29,12 @@ static int check_usage(const cli *self, const char **what)
   if (ranges == 0) {
     return cli_error(self, NESS_USAGE, "a range looks like V=-100:100:5[mV]", "a range is missing");
   }
-  if (given->simulate && !(given->time > 0) && given->events == 0) {
-    return cli_error(self, NESS_USAGE, "--time or --events say when a replica ends", "a simulated scan needs an end");
-  }
   const bool in_time = *what && strcmp(*what, "steady") != 0;
   if (given->every > 0 && !in_time && !given->simulate) {
     return cli_error(self, NESS_USAGE, "it belongs to transient, ode, lna and --simulate",
                      "--every means nothing for a scan of steady states");
   }
-  const bool simulated = (given->time > 0 && !in_time) || given->events || given->replicas || given->warmup > 0 ||
-                         given->method || given->epsilon > 0;
-  if (!given->simulate && simulated) {
-    return cli_error(self, NESS_USAGE, "--simulate simulates each point; without it all is exact",
-                     "options of a simulation without --simulate");
-  }
-  return 0;
+  return cli_check_simulation(self, in_time);
 }
 
 static ness_status scan_model(cli *self, ness_model *model, const cli_list *ranges, const char *what, ness_diags *diags,
@@ -82,7 +67,7 @@ static void ranges_only(cli_list *self)
 {
   int32_t kept = 0;
   for (int32_t i = 0; i < self->count; i++) {
-    if (is_range(self->item[i])) self->item[kept++] = self->item[i];
+    if (cli_is_range(self->item[i])) self->item[kept++] = self->item[i];
   }
   self->count = kept;
 }
@@ -92,16 +77,16 @@ int cli_scan(cli *self)
   ness_model *model = NULL;
   ness_doc *doc = NULL;
   cli_list ranges = {0};
+  cli_csv csv = {0};
   const char *what = NULL;
   int code = check_usage(self, &what);
   if (code) return code;
   ness_diags *diags = ness_diags_create();
   code = cli_load(self, is_other, &ranges, diags, &model);
   ranges_only(&ranges);
-  FILE *const out = cli_csv_open(self, &code);
-  if (!code) {
+  if (!code && !(code = cli_csv_open(&csv, self))) {
     const ness_status status = scan_model(self, model, &ranges, what, diags, &doc);
-    code = cli_csv_end(self, out, status, diags, doc);
+    code = cli_csv_end(&csv, self, status, diags, doc);
   } else if (model) {
     ness_diags_free(diags);
   }

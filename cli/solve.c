@@ -26,7 +26,8 @@ int cli_solve(cli *self)
     code = cli_error(self, NESS_USAGE, "it belongs to noise", "--csv means nothing for %s",
                      asked.count > 0 ? asked.item[0] : "steady");
   } else if (!code) {
-    FILE *const out = cli_csv_open(self, &code);
+    cli_csv csv = {0};
+    code = cli_csv_open(&csv, self);
     const ness_solve_options options = {.struct_size = sizeof options,
                                         .what = asked.count > 0 ? asked.item[0] : NULL,
                                         .max_states = given->max_states,
@@ -49,7 +50,7 @@ int cli_solve(cli *self)
       ness_diags_free(diags);
     } else {
       const ness_status status = ness_solve(model, &options, diags, &doc);
-      code = cli_csv_end(self, out, status, diags, doc);
+      code = cli_csv_end(&csv, self, status, diags, doc);
     }
   }
   free(asked.item);

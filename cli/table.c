@@ -6,7 +6,8 @@
 #include <string.h>
 
 #define PLACE(member) offsetof(cli_values, member)
-#define SIMULATION (CLI_RUN | CLI_SCAN)
+#define SIMULATION (CLI_RUN | CLI_SCAN | CLI_IV)
+#define STUDY (CLI_STALL | CLI_IV | CLI_OPTIMUM)
 
 const cli_option cli_options[] = {
     {"output", 'o', CLI_TEXT, CLI_RUN, PLACE(output), "FILE", NULL,
@@ -42,6 +43,13 @@ const cli_option cli_options[] = {
      "transient, ode, lna: distance of the times (a hundredth of --time)", true},
     {"of", 0, CLI_LIST, CLI_SOLVE, PLACE(columns), "EXPR", NULL,
      "cumulants, sensitivity, noise: of this expression; may be given again (the observables, else every step)", true},
+    {"of", 0, CLI_LIST, CLI_STALL, PLACE(columns), "EXPR", NULL, "what is to be zero (the only observable of the file)",
+     true},
+    {"of", 0, CLI_LIST, CLI_OPTIMUM, PLACE(columns), "EXPR", NULL,
+     "what is to be largest, as current(in) or a ratio (the only observable of the file)", true},
+    {"of", 0, CLI_LIST, CLI_IV, PLACE(columns), "EXPR", NULL,
+     "a current; may be given again (observables that are currents, else that of the compartment)", true},
+    {"minimal", 0, CLI_FLAG, CLI_OPTIMUM, PLACE(minimal), NULL, NULL, "the smallest value, not the largest", true},
     {"tilt", 0, CLI_TEXT, CLI_SOLVE, PLACE(tilt), "A:B:BY", NULL,
      "cumulants: the generating function of the first current at these s", true},
     {"frequency", 0, CLI_TEXT, CLI_SOLVE, PLACE(frequency), "A:B", NULL,
@@ -57,14 +65,15 @@ const cli_option cli_options[] = {
     {"states", 0, CLI_FLAG, CLI_SOLVE, PLACE(states), NULL, NULL, "list every state with its probability", true},
     {"max-states", 0, CLI_COUNT, CLI_CHECK, PLACE(max_states), "N", NULL,
      "states up to which the steady state is solved as well (5000)", true},
-    {"max-states", 0, CLI_COUNT, CLI_SOLVE | CLI_SCAN | CLI_CONVERT, PLACE(max_states), "N", NULL,
+    {"max-states", 0, CLI_COUNT, CLI_SOLVE | CLI_SCAN | CLI_CONVERT | STUDY, PLACE(max_states), "N", NULL,
      "states that may be enumerated (20 million)", true},
     {"max-cycles", 0, CLI_COUNT, CLI_SOLVE, PLACE(max_cycles), "N", NULL, "cycles that may be enumerated (100000)",
      true},
     {"column", 0, CLI_LIST, CLI_SCAN, PLACE(columns), "EXPR", NULL,
      "a column of the table, as current(in); may be given again (the observables of the file and sigma)", true},
-    {"simulate", 0, CLI_FLAG, CLI_SCAN, PLACE(simulate), NULL, NULL, "simulate each point instead of solving it", true},
-    {"csv", 0, CLI_TEXT, CLI_SCAN | CLI_SOLVE, PLACE(csv), "FILE", NULL,
+    {"simulate", 0, CLI_FLAG, CLI_SCAN | CLI_IV, PLACE(simulate), NULL, NULL,
+     "simulate each point instead of solving it", true},
+    {"csv", 0, CLI_TEXT, CLI_SCAN | CLI_SOLVE | STUDY, PLACE(csv), "FILE", NULL,
      "write the table (of solve: of noise) as CSV too; - prints it in place of text", false},
     {"level", 0, CLI_SHARE, CLI_ANALYZE | CLI_REPORT, PLACE(confidence), "P", NULL,
      "confidence of the intervals (0.95)", true},
@@ -106,7 +115,7 @@ const cli_option cli_options[] = {
      false},
     {"rows", 0, CLI_FLAG, CLI_DUMP, PLACE(rows), NULL, NULL, "cat shows events, times and windows too", false},
     {"limit", 0, CLI_COUNT, CLI_DUMP, PLACE(limit), "N", NULL, "frames that ls lists (1000); totals cover all", false},
-    {"force", 0, CLI_FLAG, CLI_RUN | CLI_SOLVE | CLI_SCAN | CLI_DUMP | CLI_CONVERT | CLI_REPORT | CLI_FIT, PLACE(force),
+    {"force", 0, CLI_FLAG, CLI_RUN | CLI_SOLVE | CLI_SCAN | STUDY | CLI_DUMP | CLI_CONVERT | CLI_REPORT | CLI_FIT, PLACE(force),
      NULL, NULL, "replace a file that exists", false},
     {"threads", 'j', CLI_FEW, CLI_RUN | CLI_RESUME | CLI_SCAN | CLI_ANALYZE | CLI_REPORT | CLI_FIT | CLI_BENCH,
      PLACE(threads), "N", NULL, "threads (all); the results do not depend on it", false},
@@ -174,6 +183,29 @@ const cli_command cli_commands[] = {
      "scan sglt.ness V=-100:100:50[mV] Na.out=10:140:10[mM] --column 'current(in)' --csv iv.csv\n"
      "scan fuel.ness F=1e-4:5e-3:5e-4 --column 'fano(rate(r1))'",
      cli_scan},
+    {"stall", CLI_STALL, 2, -1, "a model file or a range", "stall MODEL NAME=FROM:TO[UNIT] [NAME=VALUE...] [OPTION...]",
+     "The value at which a current stops.",
+     "Finds the value of a parameter, a bath or a concentration at which an exact steady value passes through zero, "
+     "with "
+     "the rates, the work by source and the entropy production there: what stalls may still burn. The value has to "
+     "have "
+     "different signs at the two ends of the range.",
+     "stall ratchet.ness --of JS S.in=1:8[mM]\nstall sglt.ness --of 'netflux(S.in)' V=-150:100[mV] --json", cli_stall},
+    {"iv", CLI_IV, 2, -1, "a model file or a range", "iv MODEL V=FROM:TO:BY[UNIT] [NAME=VALUE...] [OPTION...]",
+     "Currents against a voltage, and where they turn round.",
+     "A table of currents and entropy production against a voltage, exactly or by simulation with errors (--simulate, "
+     "which needs --time or --events), and each reversal voltage in it with the conductance there: exactly by a search "
+     "for the root, from a simulation by interpolation, with an interval of 95 %.",
+     "iv sglt.ness V=-100:100:5[mV]\niv ghk.ness V=-100:40:10[mV] --of I_K --of I_Na --csv iv.csv", cli_iv},
+    {"optimum", CLI_OPTIMUM, 2, -1, "a model file or a range",
+     "optimum MODEL NAME=FROM:TO[UNIT]... [NAME=VALUE...] [OPTION...]", "The values at which a current is largest.",
+     "Finds where in one to four ranges an exact steady value is largest (--minimal: smallest), how flat it is around "
+     "there, whether it lies on a border, and the rates, the work by source and the entropy production. A range is "
+     "searched on a logarithmic scale where its ends are positive and more than 20-fold apart. A peak much narrower "
+     "than a range may be missed.",
+     "optimum flicker.ness --of 'abs(J)' gamma=0.01:1000\n"
+     "optimum ratchet.ness --of 'JS*ln(S.in/S.out)/(work(V) + work(in))' amplitude=10:200[mV]",
+     cli_optimum},
     {"analyze", CLI_ANALYZE, 1, 1, "a dump or a table of states",
      "analyze DUMP [OPTION...]\nanalyze STATES [OPTION...]", "What flows, what breaks balance and what it costs.",
      "Reads a dump once and estimates fluxes, cycles, the test for detailed balance and entropy production, each "

@@ -11,6 +11,7 @@
 #include <ness/report.h>
 #include <ness/simulate.h>
 #include <ness/status.h>
+#include <ness/study.h>
 #include <ness/version.h>
 
 #endif

@@ -2,6 +2,7 @@
  * what was last solved or simulated with it. Scans, random draws and root searches compile the model anew with other
  * values. Each `expect` becomes one row, however many points a scan tried: how many, and the worst of them. */
 #include "networks/experiment/driven.h"
+#include "networks/experiment/root.h"
 #include <math.h>
 #include <string.h>
 
@@ -204,6 +205,27 @@ static ness_status run_simulate(frame *f, const stmt *s, bool *skipped)
 
 /* --- reversal(expr, V = a : b): where an exact value passes through zero --- */
 
+typedef struct reversal_job {
+  frame *inner;
+  const expr *what;
+  const char *name;
+  lang_unit unit;
+  const stmt *solve;
+} reversal_job;
+
+static ness_status run_reversal_value(void *context, double x, double *y)
+{
+  const reversal_job *const job = context;
+  frame *const f = job->inner;
+  estimate e;
+  ness_status status = frame_set(f, job->name, (quantity){x, job->unit});
+  if (status == NESS_OK) status = frame_compile(f);
+  if (status == NESS_OK) status = run_solve(f, job->solve);
+  if (status == NESS_OK && !values_estimate(&f->v, job->what, f->r->diags, &e)) status = NESS_MODEL;
+  if (status == NESS_OK) *y = e.value.value;
+  return status;
+}
+
 static ness_status run_reversal(frame *f, const expr *node, quantity *out)
 {
   run *const r = f->r;
@@ -228,47 +250,16 @@ static ness_status run_reversal(frame *f, const expr *node, quantity *out)
   if (f->noverrides) memcpy(copy, f->overrides, (size_t)f->noverrides * sizeof *copy);
   inner.overrides = copy;
   const stmt solve = {.kind = STMT_SOLVE, .name = "steady", .place = node->place};
-  double x[3] = {ends[0].value, ends[1].value, 0}, y[3] = {0};
-  ness_status status = NESS_OK;
-  int side = 0;
-  /* Illinois variant of regula falsi: keeps the bracket, converges superlinearly (Dowell and Jarratt 1971). */
-  for (int i = 0; i < 200 && status == NESS_OK; i++) {
-    const int at = i < 2 ? i : 2;
-    if (at == 2) {
-      x[2] = (x[0] * y[1] - x[1] * y[0]) / (y[1] - y[0]);
-      if (!(x[2] > fmin(x[0], x[1]) && x[2] < fmax(x[0], x[1]))) x[2] = 0.5 * (x[0] + x[1]);
-    }
-    estimate e;
-    status = frame_set(&inner, where->name, (quantity){x[at], ends[0].unit});
-    if (status == NESS_OK) status = frame_compile(&inner);
-    if (status == NESS_OK) status = run_solve(&inner, &solve);
-    if (status == NESS_OK && !values_estimate(&inner.v, what->value, r->diags, &e)) status = NESS_MODEL;
-    if (status != NESS_OK) break;
-    y[at] = e.value.value;
-    if (y[at] == 0) {
-      x[2] = x[at];
-      break;
-    }
-    if (at == 1 && (y[0] > 0) == (y[1] > 0)) {
-      lang_error(r->diags, where->place, "widen the range", "the value has the same sign at both ends: %g and %g", y[0],
-                 y[1]);
-      status = NESS_MODEL;
-    }
-    if (at < 2) continue;
-    const double before = fabs(x[1] - x[0]);
-    if ((y[2] > 0) == (y[1] > 0)) {
-      x[1] = x[2], y[1] = y[2];
-      if (side == 1) y[0] *= 0.5;
-      side = 1;
-    } else {
-      x[0] = x[2], y[0] = y[2];
-      if (side == 2) y[1] *= 0.5;
-      side = 2;
-    }
-    if (fabs(x[1] - x[0]) <= 1e-15 * (fabs(x[0]) + fabs(x[1])) || fabs(x[1] - x[0]) == before) break;
+  reversal_job job = {&inner, what->value, where->name, ends[0].unit, &solve};
+  root_found found;
+  ness_status status = root_find(run_reversal_value, &job, ends[0].value, ends[1].value, &found);
+  if (status == NESS_OK && !found.crosses) {
+    lang_error(r->diags, where->place, "widen the range", "the value has the same sign at both ends: %g and %g",
+               found.from_y, found.to_y);
+    status = NESS_MODEL;
   }
   frame_free(&inner);
-  *out = (quantity){x[2], ends[0].unit};
+  *out = (quantity){found.x, ends[0].unit};
   return status;
 }
 

@@ -1,42 +1,35 @@
 /* ness scan: values against parameters, exact or sampled, points in parallel. Each point compiles its own model from
  * the shared file and keeps its own diagnostics; rows stand in the order of the grid, whatever thread made them. */
-#include "networks/experiment/driven.h"
+#include "networks/experiment/scan.h"
 #include <math.h>
 #include <omp.h>
 #include <string.h>
 
-#define SCAN_AXES 4
 #define SCAN_BLOCK 16 /* points that start from one another */
 #define SCAN_POINTS 1000000
 
-typedef struct scan_axis {
-  const char *name;
-  scan_range points;
-} scan_axis;
-
-typedef struct scan_cell {
-  double value, error;
-  lang_unit unit;
-} scan_cell;
-
-static ness_status scan_axes(ness_model *self, const ness_scan_options *o, ness_diags *diags, scan_axis *axes,
-                             int64_t *points)
+ness_status scan_axes(ness_model *self, const char *const *settings, int32_t n, ness_diags *diags, scan_axis *axes,
+                      int64_t *points)
 {
   *points = 1;
-  if (o->nsettings < 1 || o->nsettings > SCAN_AXES) {
+  if (n < 1 || n > SCAN_AXES) {
     diag_add(diags, NESS_ERROR, "a scan runs over one to %d parameters", SCAN_AXES);
     diag_hint(diags, "write V=-100:100:5[mV]");
     return NESS_USAGE;
   }
-  for (int32_t i = 0; i < o->nsettings; i++) {
+  for (int32_t i = 0; i < n; i++) {
     stmt_item *item;
     expr_argument *rest;
-    const ness_status status = lang_parse_setting(self->file, o->settings[i], diags, &item, &rest);
+    const ness_status status = lang_parse_setting(self->file, settings[i], diags, &item, &rest);
     if (status != NESS_OK) return status;
-    axes[i].name = setting_name(self->file, o->settings[i]);
+    axes[i] = (scan_axis){.path = item->path, .name = setting_name(self->file, settings[i])};
     if (!axes[i].name) return NESS_NOMEM;
     if (!range_find(self->compiled, item->value, rest, item->place, SCAN_POINTS, diags, &axes[i].points))
       return NESS_USAGE;
+    axes[i].from = axes[i].to = axes[i].points.from;
+    axes[i].range = rest != NULL;
+    axes[i].stepped = rest && rest->range_by;
+    if (rest && !lang_evaluate(self->compiled, rest->range_to, NULL, NULL, diags, &axes[i].to)) return NESS_USAGE;
     *points *= axes[i].points.count;
     if (*points > SCAN_POINTS) {
       diag_add(diags, NESS_ERROR, "the grid has more than %d points", SCAN_POINTS);
@@ -46,62 +39,41 @@ static ness_status scan_axes(ness_model *self, const ness_scan_options *o, ness_
   return NESS_OK;
 }
 
-static quantity scan_value(const scan_axis *axes, int32_t naxes, int32_t axis, int64_t point)
+quantity scan_value(const scan_table *self, int32_t axis, int64_t index)
 {
-  for (int32_t i = naxes - 1; i > axis; i--) point /= axes[i].points.count;
-  return range_value(&axes[axis].points, point % axes[axis].points.count);
+  const scan_axis *const a = &self->axes[axis];
+  for (int32_t i = self->naxes - 1; i > axis; i--) index /= self->axes[i].points.count;
+  return range_value(&a->points, index % a->points.count);
 }
 
-static ness_status scan_point(const ness_model *self, const ness_scan_options *o, const question *ask,
-                              const scan_axis *axes, int64_t point, expr *const *columns, int32_t ncolumns,
-                              cme_solution *like, ness_diags *diags, scan_cell *cells)
+static void scan_values(const scan_table *self, int64_t index, double x[SCAN_AXES])
 {
-  const int32_t n = self->noverrides + o->nsettings;
-  lang_override *const overrides = mem_zero((size_t)n + 1, sizeof *overrides);
-  if (!overrides) return NESS_NOMEM;
-  for (int32_t i = 0; i < self->noverrides; i++) overrides[i] = self->overrides[i];
-  for (int32_t i = 0; i < o->nsettings; i++)
-    overrides[self->noverrides + i] =
-        (lang_override){.name = axes[i].name, .value = scan_value(axes, o->nsettings, i, point)};
-  lang_model *model = NULL;
-  cme_solution exact = {0};
-  evolution path = {0};
-  sampled sample = {0};
-  ness_status status = lang_compile(self->file, overrides, n, diags, &model);
-  values v = {.model = model, .left_out = -1};
-  if (status == NESS_OK && o->simulate) {
-    ness_simulate_options s = o->simulation;
-    s.struct_size = sizeof s;
-    s.path = NULL;
-    s.threads = 1; /* the points are what runs in parallel */
-    s.progress = NULL;
-    status = sample_run(model, &s, "", "", diags, &sample);
-    sample_view(&sample, &v);
-  } else if (status == NESS_OK) {
-    question asked = *ask;
-    asked.limits.like = like->parts ? like : NULL;
-    status = question_ask(&asked, model, diags, &exact, &path, &v.input_work);
-    const lang_process *const input = driven_input(model, false);
-    v.input = input ? input->name : NULL;
-    v.exact = path.ntimes ? NULL : &exact;
-    v.path = path.ntimes ? &path : NULL;
-  }
-  for (int32_t c = 0; c < ncolumns && status == NESS_OK; c++) {
+  for (int32_t a = 0; a < self->naxes; a++) x[a] = scan_value(self, a, index).value;
+}
+
+static ness_status scan_point(const ness_model *self, const ness_scan_options *o, scan_table *table, int64_t index,
+                              cme_solution *like, ness_diags *diags)
+{
+  double x[SCAN_AXES];
+  point p;
+  question ask = table->ask;
+  ask.limits.like = like->parts ? like : NULL;
+  scan_values(table, index, x);
+  ness_status status =
+      point_ask(self, table->axes, x, table->naxes, &ask, o->simulate ? &o->simulation : NULL, diags, &p);
+  for (int32_t c = 0; c < table->ncolumns && status == NESS_OK; c++) {
     estimate e;
-    if (!values_estimate(&v, columns[c], diags, &e)) {
+    if (!values_estimate(&p.v, table->columns[c], diags, &e)) {
       status = NESS_USAGE;
       break;
     }
-    cells[c] = (scan_cell){e.value.value, e.error, e.value.unit};
+    table->cells[index * table->ncolumns + c] = (scan_cell){e.value.value, e.error, e.value.unit};
     estimate_free(&e);
   }
-  values_free(&v);
   cme_solution_free(like); /* the next point starts from here */
-  *like = exact;
-  evolve_free(&path);
-  sample_free(&sample);
-  lang_model_free(model);
-  mem_free(overrides);
+  *like = p.exact;
+  p.exact = (cme_solution){0};
+  point_free(&p);
   return status;
 }
 
@@ -144,48 +116,32 @@ static ness_status scan_question(const ness_scan_options *o, question *ask, ness
   return question_times(ask, diags);
 }
 
-ness_status ness_scan(ness_model *self, const ness_scan_options *options, ness_diags *diags, ness_doc **out)
+/* All points; `first_bad` is the first that failed, with its status, or the number of points. Neighbours in a block
+ * start from each other; blocks, and so all results, do not depend on the threads. */
+static ness_status scan_points(const ness_model *self, const ness_scan_options *options, scan_table *table,
+                               int64_t *first_bad)
 {
-  scan_axis axes[SCAN_AXES];
-  int64_t points = 0;
-  expr **columns = NULL;
-  const char **titles = NULL;
-  int32_t ncolumns = 0;
-  *out = NULL;
-  if (self->imported) {
-    diag_add(diags, NESS_ERROR, "a file of rates has no parameters to scan");
-    return NESS_USAGE;
-  }
-  ness_status status = scan_axes(self, options, diags, axes, &points);
-  if (status == NESS_OK) status = scan_columns(self, options, diags, &columns, &titles, &ncolumns);
-  scan_cell *const cells = status == NESS_OK ? mem_zero((size_t)points * (size_t)ncolumns + 1, sizeof *cells) : NULL;
-  if (status == NESS_OK && !cells) status = NESS_NOMEM;
-  question ask = {.limits.max_states = options->max_states, .time = options->simulation.time, .every = options->every};
-  if (status == NESS_OK) status = scan_question(options, &ask, diags);
-  int64_t done = 0, first_bad = points;
+  const int64_t points = table->points, blocks = (points + SCAN_BLOCK - 1) / SCAN_BLOCK;
+  int64_t done = 0, worst = points;
   ness_status bad = NESS_OK;
   const double start = omp_get_wtime();
   double shown = start;
-  /* Neighbours in a block start from each other; blocks, and so all results, do not depend on the threads. */
-  const int64_t blocks = status == NESS_OK ? (points + SCAN_BLOCK - 1) / SCAN_BLOCK : 0;
 #pragma omp parallel for schedule(dynamic)
   for (int64_t block = 0; block < blocks; block++) {
     cme_solution like = {0};
     for (int64_t i = block * SCAN_BLOCK; i < points && i < (block + 1) * SCAN_BLOCK; i++) {
       int64_t before;
 #pragma omp atomic read
-      before = first_bad;
+      before = worst;
       if (i > before || interrupt_pending()) continue;
       ness_diags *const own = ness_diags_create();
-      const ness_status mine = own ? scan_point(self, options, &ask, axes, i, columns, ncolumns, &like, own,
-                                                cells + (size_t)i * (size_t)ncolumns)
-                                   : NESS_NOMEM;
+      const ness_status mine = own ? scan_point(self, options, table, i, &like, own) : NESS_NOMEM;
 #pragma omp critical(scan_progress)
       {
         done++;
-        if (mine != NESS_OK && i < first_bad) {
+        if (mine != NESS_OK && i < worst) {
 #pragma omp atomic write
-          first_bad = i;
+          worst = i;
           bad = mine;
         }
         const double now = omp_get_wtime();
@@ -199,57 +155,92 @@ ness_status ness_scan(ness_model *self, const ness_scan_options *options, ness_d
     }
     cme_solution_free(&like);
   }
-  if (status == NESS_OK && interrupt_pending()) status = NESS_STOPPED;
-  if (status == NESS_OK && bad != NESS_OK) {
-    /* Run the first point that failed once more, now with the caller's diagnostics. */
-    cme_solution like = {0};
-    status = scan_point(self, options, &ask, axes, first_bad, columns, ncolumns, &like, diags,
-                        cells + (size_t)first_bad * (size_t)ncolumns);
-    cme_solution_free(&like);
-    text_buffer where = {0};
-    for (int32_t a = 0; a < options->nsettings; a++) {
-      char unit[64];
-      const double number = answer_words(scan_value(axes, options->nsettings, a, first_bad), unit);
-      text_add(&where, "%s%s = %g %s", a ? ", " : "", axes[a].name, number, unit);
-    }
-    diag_add(diags, NESS_NOTE, "the scan stopped at %s", where.data ? where.data : "");
-    text_clear(&where);
-    if (status == NESS_OK) status = bad;
+  *first_bad = worst;
+  return bad;
+}
+
+ness_status scan_fill(ness_model *self, const ness_scan_options *options, ness_diags *diags, scan_table *out)
+{
+  int64_t first_bad;
+  *out = (scan_table){
+      .naxes = options->nsettings,
+      .ask = {.limits.max_states = options->max_states, .time = options->simulation.time, .every = options->every}};
+  if (self->imported) {
+    diag_add(diags, NESS_ERROR, "a file of rates has no parameters to scan");
+    return NESS_USAGE;
   }
+  ness_status status = scan_axes(self, options->settings, options->nsettings, diags, out->axes, &out->points);
+  if (status == NESS_OK) status = scan_columns(self, options, diags, &out->columns, &out->titles, &out->ncolumns);
   if (status == NESS_OK) {
+    out->cells = mem_zero((size_t)out->points * (size_t)out->ncolumns + 1, sizeof *out->cells);
+    status = out->cells ? scan_question(options, &out->ask, diags) : NESS_NOMEM;
+  }
+  if (status != NESS_OK) return status;
+  const ness_status bad = scan_points(self, options, out, &first_bad);
+  if (interrupt_pending()) return NESS_STOPPED;
+  if (bad == NESS_OK) return NESS_OK;
+  /* Run the first point that failed once more, now with the caller's diagnostics. */
+  cme_solution like = {0};
+  double x[SCAN_AXES];
+  text_buffer where = {0};
+  status = scan_point(self, options, out, first_bad, &like, diags);
+  cme_solution_free(&like);
+  scan_values(out, first_bad, x);
+  point_words(out->axes, x, out->naxes, &where);
+  diag_add(diags, NESS_NOTE, "the scan stopped at %s", where.data ? where.data : "");
+  text_clear(&where);
+  return status == NESS_OK ? bad : status;
+}
+
+void scan_free(scan_table *self)
+{
+  mem_free(self->cells);
+  mem_free((void *)self->columns);
+  mem_free((void *)self->titles);
+  *self = (scan_table){0};
+}
+
+void scan_answer(const scan_table *self, bool errors, doc_node *root)
+{
+  doc_node *const rows = doc_array(root, "table");
+  for (int64_t i = 0; i < self->points; i++) {
+    doc_node *const row = doc_object(rows, NULL);
+    for (int32_t a = 0; a < self->naxes; a++) answer_column(row, self->axes[a].name, scan_value(self, a, i));
+    for (int32_t c = 0; c < self->ncolumns; c++) {
+      const scan_cell *const cell = &self->cells[i * self->ncolumns + c];
+      answer_column(row, self->titles[c], (quantity){cell->value, cell->unit});
+      if (!errors) continue;
+      text_buffer key = {0};
+      text_add(&key, "%s error", self->titles[c]);
+      if (!key.failed) answer_column(row, key.data, (quantity){cell->error, cell->unit});
+      text_clear(&key);
+    }
+  }
+}
+
+ness_status ness_scan(ness_model *self, const ness_scan_options *options, ness_diags *diags, ness_doc **out)
+{
+  scan_table table;
+  *out = NULL;
+  ness_status status = scan_fill(self, options, diags, &table);
+  if (status == NESS_OK) {
+    const question_kind kind = table.ask.kind;
     ness_doc *const doc = doc_create("scan");
     doc_node *const root = doc_root(doc);
     doc_string(root, "model", "%s", lang_network(self->compiled)->model_name);
     doc_string(root, "method", "%s",
-               options->simulate                ? "simulation, errors over batches of replicas"
-               : ask.kind == QUESTION_STEADY    ? "exact, steady state of the master equation"
-               : ask.kind == QUESTION_TRANSIENT ? "exact, master equation in time"
-               : ask.kind == QUESTION_ODE       ? "rate equations"
-                                                : "linear noise approximation");
-    doc_int(root, "points", points);
-    doc_node *const rows = doc_array(root, "table");
-    for (int64_t i = 0; i < points; i++) {
-      doc_node *const row = doc_object(rows, NULL);
-      for (int32_t a = 0; a < options->nsettings; a++)
-        answer_column(row, axes[a].name, scan_value(axes, options->nsettings, a, i));
-      for (int32_t c = 0; c < ncolumns; c++) {
-        const scan_cell *const cell = &cells[(size_t)i * (size_t)ncolumns + (size_t)c];
-        answer_column(row, titles[c], (quantity){cell->value, cell->unit});
-        if (options->simulate) {
-          text_buffer key = {0};
-          text_add(&key, "%s error", titles[c]);
-          if (!key.failed) answer_column(row, key.data, (quantity){cell->error, cell->unit});
-          text_clear(&key);
-        }
-      }
-    }
+               options->simulate            ? "simulation, errors over batches of replicas"
+               : kind == QUESTION_STEADY    ? "exact, steady state of the master equation"
+               : kind == QUESTION_TRANSIENT ? "exact, master equation in time"
+               : kind == QUESTION_ODE       ? "rate equations"
+                                            : "linear noise approximation");
+    doc_int(root, "points", table.points);
+    scan_answer(&table, options->simulate, root);
     answer_conventions(doc);
     status = doc_finish(doc);
     if (status != NESS_OK) ness_doc_free(doc);
     else *out = doc;
   }
-  mem_free(cells);
-  mem_free((void *)columns);
-  mem_free((void *)titles);
+  scan_free(&table);
   return status;
 }

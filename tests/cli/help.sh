@@ -5,7 +5,7 @@ set -euo pipefail
 # shellcheck source=/dev/null
 source "$(dirname "${BASH_SOURCE[0]}")/common.bash" "$1" "$2"
 
-commands=(check info run resume solve scan analyze report test dump convert bench version help)
+commands=(check info run resume solve scan stall iv optimum analyze report test dump convert bench version help)
 
 {
   show help
