@@ -87,7 +87,7 @@ typedef struct ness_scan_options {
   int32_t simulate; /* 0 exact, 1 by simulation with errors */
   const char *what; /* exact: NULL or "steady", "transient", "ode", "lna"; in time up to simulation.time */
   double every;     /* s, distance of the times; 0: a hundredth */
-  ness_simulate_options simulation;
+  ness_simulate_options simulation; /* its threads count without it too */
   int64_t max_states;
   ness_progress progress;
   void *progress_context;

@@ -20,7 +20,7 @@ typedef struct ness_study_options {
   int32_t nof;
   int32_t minimal;                  /* optimum: 1: the smallest value, not the largest */
   int32_t simulate;                 /* iv: 0 exact, 1 by simulation with intervals */
-  ness_simulate_options simulation; /* of iv */
+  ness_simulate_options simulation; /* of iv; its threads count for the exact iv and the optimum too */
   int64_t max_states;               /* 0: 20,000,000 */
   ness_progress progress;           /* of iv; may be NULL */
   void *progress_context;

@@ -6,6 +6,7 @@
 #include "networks/experiment/minimum.h"
 #include "networks/experiment/study.h"
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 
 #define OPTIMUM_LOG 20    /* from this ratio of the ends on the scale is logarithmic */
@@ -81,8 +82,9 @@ static void grid_place(int32_t n, int32_t index, double u[SCAN_AXES])
 static ness_status grid_fill(optimum *self, double y[OPTIMUM_POINTS])
 {
   const int32_t n = self->self->naxes, points = grid_points(n);
+  const int asked = self->self->options->simulation.threads, threads = asked > 0 ? asked : omp_get_max_threads();
   int32_t first_bad = points;
-#pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
   for (int32_t i = 0; i < points; i++) {
     double u[SCAN_AXES];
     ness_diags *const own = ness_diags_create();

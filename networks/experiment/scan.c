@@ -126,7 +126,8 @@ static ness_status scan_points(const ness_model *self, const ness_scan_options *
   ness_status bad = NESS_OK;
   const double start = omp_get_wtime();
   double shown = start;
-#pragma omp parallel for schedule(dynamic)
+  const int threads = options->simulation.threads > 0 ? options->simulation.threads : omp_get_max_threads();
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
   for (int64_t block = 0; block < blocks; block++) {
     cme_solution like = {0};
     for (int64_t i = block * SCAN_BLOCK; i < points && i < (block + 1) * SCAN_BLOCK; i++) {
