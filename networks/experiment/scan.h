@@ -11,7 +11,7 @@ typedef struct scan_axis {
   const char *name;
   expr_path path;
   scan_range points;
-  quantity from, to; /* without a range `to` is `from` */
+  quantity from, to;   /* without a range `to` is `from` */
   bool range, stepped; /* a range; one with a third part */
 } scan_axis;
 
