@@ -44,12 +44,14 @@ static void term_add(text_buffer *out, int32_t count, const char *name)
   text_add(out, "%s", name);
 }
 
-/* The slots of a side in the order of the step's lists, each once. */
+/* The slots of a side in the order of the step's lists, each once. The levels at which a step is taken are left out:
+ * its name has them, and the states that they move stand together then. */
 static void side_text(const ness_network *net, int32_t step, int32_t *count, text_buffer *out)
 {
   for (int32_t d = 2 * step; d < 2 * step + 2; d++) {
     for (int32_t i = net->react_start[d]; i < net->react_start[d + 1]; i++) {
       const int32_t slot = net->react_slot[i];
+      if (net->step_proc[step] < 0 && network_is_level(net, slot)) count[slot] = 0;
       term_add(out, count[slot], network_text(net, net->slot_name[slot]));
       count[slot] = 0;
     }

@@ -68,8 +68,6 @@ int64_t cme_back(const cme_part *self, int32_t from, int64_t e);
 /* What rates of a direction and means of a slot, by its id, are multiplied with: 1 for processes. */
 double cme_dir_scale(const ness_network *net, const cme_part *part, int32_t dir);
 double cme_slot_scale(const ness_network *net, const cme_part *part, int32_t slot);
-/* Whether a slot is a level of a process. */
-bool cme_is_level(const ness_network *net, int32_t slot);
 /* Net current of transition e out of state `from`, 1/s, of one copy. */
 double cme_current(const cme_part *self, int32_t from, int64_t e);
 

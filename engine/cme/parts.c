@@ -43,17 +43,6 @@ static int32_t step_join(const ness_network *net, int32_t step, int32_t *parent)
   return first;
 }
 
-bool cme_is_level(const ness_network *net, int32_t slot)
-{
-  for (int32_t f = 0; f < net->nflip; f++) {
-    const int32_t s = net->flip_step[f];
-    for (int32_t k = net->change_start[s]; k < net->change_start[s + 1]; k++) {
-      if (net->change_slot[k] == slot) return true;
-    }
-  }
-  return false;
-}
-
 double cme_dir_scale(const ness_network *net, const cme_part *part, int32_t dir)
 {
   return part->driven && net->step_proc[dir / 2] >= 0 ? 1 : part->scale;
@@ -61,7 +50,7 @@ double cme_dir_scale(const ness_network *net, const cme_part *part, int32_t dir)
 
 double cme_slot_scale(const ness_network *net, const cme_part *part, int32_t slot)
 {
-  return part->driven && cme_is_level(net, slot) ? 1 : part->scale;
+  return part->driven && network_is_level(net, slot) ? 1 : part->scale;
 }
 
 /* Whether a direction exists not at all or takes exactly one copy of `slot` by mass action, at any levels. */
@@ -72,7 +61,7 @@ static bool takes_one(const ness_network *net, int32_t dir, int32_t slot)
   int32_t taken = 0;
   for (int32_t k = net->react_start[dir]; k < net->react_start[dir + 1]; k++) {
     if (net->react_mult[k] != 1) return false;
-    if (net->react_slot[k] != slot && !cme_is_level(net, net->react_slot[k])) return false;
+    if (net->react_slot[k] != slot && !network_is_level(net, net->react_slot[k])) return false;
     taken += net->react_slot[k] == slot;
   }
   return taken == 1;
@@ -84,7 +73,7 @@ static bool step_moves_one(const ness_network *net, int32_t step)
   if (count == 0) { /* a channel that passes particles between reservoirs */
     const int32_t dir = net->dir_law[2 * step] == LAW_NONE ? 2 * step + 1 : 2 * step;
     int32_t first = net->react_start[dir];
-    while (first < net->react_start[dir + 1] && cme_is_level(net, net->react_slot[first])) first++;
+    while (first < net->react_start[dir + 1] && network_is_level(net, net->react_slot[first])) first++;
     if (first == net->react_start[dir + 1]) return false;
     const int32_t slot = net->react_slot[first];
     return takes_one(net, 2 * step, slot) && takes_one(net, 2 * step + 1, slot);
@@ -134,7 +123,7 @@ static int64_t part_copies(const ness_network *net, const cme_part *part)
 {
   int64_t copies = 0;
   for (int32_t i = 0; i < part->nslot; i++) {
-    const int64_t count = cme_is_level(net, part->slot[i]) ? 0 : net->slot_start[part->slot[i]];
+    const int64_t count = network_is_level(net, part->slot[i]) ? 0 : net->slot_start[part->slot[i]];
     if (count > INT64_MAX - copies) return -1;
     copies += count;
   }

@@ -269,7 +269,7 @@ static int32_t counts_held(const space *self, int32_t place)
 {
   const cme_part *const part = self->part;
   for (; place < part->nslot; place++) {
-    if (self->net->slot_start[part->slot[place]] > 0 && !cme_is_level(self->net, part->slot[place])) return place;
+    if (self->net->slot_start[part->slot[place]] > 0 && !network_is_level(self->net, part->slot[place])) return place;
   }
   return -1;
 }
@@ -479,14 +479,14 @@ static ness_status space_starts(const ness_network *net, cme_part *part)
 {
   int32_t held = 0;
   for (int32_t i = 0; i < part->nslot; i++)
-    held += net->slot_start[part->slot[i]] > 0 && !(part->driven && cme_is_level(net, part->slot[i]));
+    held += net->slot_start[part->slot[i]] > 0 && !(part->driven && network_is_level(net, part->slot[i]));
   part->start = mem_zero((size_t)held + 1, sizeof *part->start);
   part->start_weight = mem_zero((size_t)held + 1, sizeof *part->start_weight);
   if (!part->start || !part->start_weight) return NESS_NOMEM;
   if (part->driven) { /* the first states listed, in the order of their slots */
     for (int32_t i = 0; i < part->nslot; i++) {
       const int32_t slot = part->slot[i];
-      if (net->slot_start[slot] == 0 || cme_is_level(net, slot)) continue;
+      if (net->slot_start[slot] == 0 || network_is_level(net, slot)) continue;
       part->start[part->nstart] = part->nstart;
       part->start_weight[part->nstart++] = (double)net->slot_start[slot] / (double)part->copies;
     }
@@ -520,7 +520,7 @@ static ness_status space_init(space *self)
   if (!self->n || !self->after || !self->scratch || !self->dir || !self->ways) return NESS_NOMEM;
   for (int32_t i = 0; i < net->nslot; i++) self->n[i] = net->slot_start[i];
   for (int32_t i = 0; part->driven && i < part->nslot; i++) {
-    if (!cme_is_level(net, part->slot[i])) self->n[part->slot[i]] = 0;
+    if (!network_is_level(net, part->slot[i])) self->n[part->slot[i]] = 0;
   }
   for (int32_t k = 0; k < 2 * part->nstep; k++) {
     const int32_t dir = 2 * part->step[k / 2] + k % 2;

@@ -222,7 +222,7 @@ static ness_status steady_moments(const steady *self, double *var)
   }
   for (int32_t i = 0; status == NESS_OK && i < part->nslot; i++) {
     const int32_t slot = part->slot[i];
-    const bool one = !part->driven || cme_is_level(self->net, slot);
+    const bool one = !part->driven || network_is_level(self->net, slot);
     var[slot] = one ? sum_get(&square[slot]) : (double)NAN; /* copies that share an input go together */
   }
   mem_free(n);

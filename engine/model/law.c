@@ -27,6 +27,19 @@ const char *network_source_name(const ness_network *self, int32_t source)
   return source == network_sources(self) - 1 ? "undeclared" : "";
 }
 
+bool network_is_level(const ness_network *self, int32_t slot)
+{
+  for (int32_t f = 0; f < self->nflip; f++) {
+    const int32_t s = self->flip_step[f];
+    for (int32_t k = self->change_start[s]; k < self->change_start[s + 1]; k++) {
+      if (self->change_slot[k] == slot) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
 /* --- tapes --- */
 
 double tape_power(double base, double power)

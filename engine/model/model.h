@@ -228,6 +228,9 @@ static inline int32_t network_sources(const ness_network *self)
  */
 const char *network_source_name(const ness_network *self, int32_t source);
 
+/* Whether a slot is a level of a process. Cost: the flips. */
+bool network_is_level(const ness_network *self, int32_t slot);
+
 /* Propensity of a direction at counts n (nslot), 1/s, never negative; `scratch` has tape_max doubles. A tape that gives
  * a negative value or NaN returns NaN, and the caller stops the run with the step's name. */
 double network_propensity(const ness_network *self, int32_t dir, const int64_t *n, double *scratch);
