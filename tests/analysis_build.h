@@ -97,4 +97,22 @@ static inline ness_network *square_with_chord(double drive)
   return finish(b);
 }
 
+/* A record of one molecule in a ring of four states, 2 a second forward and 1 back: a b E3 E4, 300,000 rows. */
+static inline void ring_record(const char *path)
+{
+  static const char *const names[4] = {"a", "b", "E3", "E4"};
+  rng_stream r;
+  rng_init(&r, 5, 0, 0);
+  FILE *const file = fopen(path, "w");
+  if (!file) exit(1);
+  fprintf(file, "time,state\n");
+  double t = 0;
+  for (int k = 0, state = 0; k < 300000; k++) {
+    fprintf(file, "%.9f,%s\n", t, names[state]);
+    t += -log1p(-rng_double(&r)) / 3;
+    state = (state + (rng_double(&r) < 2.0 / 3 ? 1 : 3)) % 4;
+  }
+  fclose(file);
+}
+
 #endif

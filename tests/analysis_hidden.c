@@ -165,19 +165,7 @@ static void two_cycles(void)
  * of them keeps all of the ring's entropy, which the order of states alone does not. */
 static void lumped(void)
 {
-  static const char *const names[4] = {"a", "b", "E3", "E4"};
-  rng_stream r;
-  rng_init(&r, 5, 0, 0);
-  FILE *const file = fopen(path, "w");
-  if (!file) exit(1);
-  fprintf(file, "time,state\n");
-  double t = 0;
-  for (int k = 0, state = 0; k < 300000; k++) {
-    fprintf(file, "%.9f,%s\n", t, names[state]);
-    t += -log1p(-rng_double(&r)) / 3;
-    state = (state + (rng_double(&r) < 2.0 / 3 ? 1 : 3)) % 4;
-  }
-  fclose(file);
+  ring_record(path);
   ness_doc *doc =
       analyze(path, &(ness_analyze_options){.struct_size = sizeof(ness_analyze_options), .map = "a=a b=b c=E3,E4"});
   near(doc, "estimate", log(2), 0.1);

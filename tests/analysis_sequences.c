@@ -61,19 +61,7 @@ static void whole(void)
  * of two ways, so two jumps show 7/8 and the increment all of it. */
 static void hidden(void)
 {
-  static const char *const names[4] = {"a", "b", "E3", "E4"};
-  rng_stream r;
-  rng_init(&r, 5, 0, 0);
-  FILE *const file = fopen(path, "w");
-  if (!file) exit(1);
-  fprintf(file, "time,state\n");
-  double t = 0;
-  for (int k = 0, state = 0; k < 300000; k++) {
-    fprintf(file, "%.9f,%s\n", t, names[state]);
-    t += -log1p(-rng_double(&r)) / 3;
-    state = (state + (rng_double(&r) < 2.0 / 3 ? 1 : 3)) % 4;
-  }
-  fclose(file);
+  ring_record(path);
   ness_doc *doc =
       analyze(path, &(ness_analyze_options){.struct_size = sizeof(ness_analyze_options), .map = "a=a b=b c=E3,E4"});
   near(doc, 0, 0.75 * log(2));

@@ -1,20 +1,6 @@
 /* The tools on dumps: what they say of whole, torn, harmed and joined files, and what they make of them. */
-#include "check.h"
-#include "dump_sample.h"
+#include "dump_file.h"
 #include "engine/dump/frame.h"
-#include <sys/stat.h>
-#include <unistd.h>
-
-static char folder[64] = "/tmp/ness_tools_XXXXXX";
-
-static const char *in_folder(const char *name)
-{
-  static char paths[8][128];
-  static int next;
-  char *path = paths[next++ % 8];
-  snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-  return path;
-}
 
 typedef struct writing {
   int32_t level;
@@ -121,8 +107,8 @@ static void test_ls_and_verify(const ness_network *net)
   ness_diags *diags = ness_diags_create();
   CHECK(ness_dump_verify(harmed, diags, &doc) == NESS_FORMAT);
   CHECK(ness_doc_count(doc, "problems") >= 1 && ness_diags_count(diags, NULL) >= 1);
-  const double bytes = ness_doc_number(doc, "damaged_bytes");
-  CHECK(bytes > 0 && bytes < (double)size_of(path) / 8);
+  const double damaged = ness_doc_number(doc, "damaged_bytes");
+  CHECK(damaged > 0 && damaged < (double)size_of(path) / 8);
   ness_doc_free(doc);
   ness_diags_free(diags);
   CHECK(ness_dump_verify(in_folder("nothing"), NULL, &doc) == NESS_IO && !doc);
@@ -247,15 +233,12 @@ static void test_cat_and_export(const ness_network *net)
 
 int main(void)
 {
-  if (!mkdtemp(folder)) return 2;
+  if (!folder_make()) return 2;
   ness_network *net = sample_network(3);
   test_ls_and_verify(net);
   test_repair(net);
   test_merge(net);
   test_cat_and_export(net);
   network_free(net);
-  char command[128];
-  snprintf(command, sizeof command, "rm -r %s", folder);
-  if (system(command) != 0) return 2;
-  return check_done();
+  return folder_remove() ? check_done() : 2;
 }

@@ -44,7 +44,8 @@ static ness_status convert_part(const ness_network *net, const cme_solution *s, 
     doc_int(root, "states", part->q.n);
     doc_int(root, "transitions", part->q.start[part->q.n]);
     doc_string(root, "of", "%s",
-               part->kind == CME_COUNTS   ? "all counts"
+               part->driven               ? "one copy and the levels of the processes that all copies share"
+               : part->kind == CME_COUNTS ? "all counts"
                : part->copies == 1        ? "the one copy"
                : part->kind == CME_COPIES ? "one copy; the others are independent of it"
                                           : "one copy and the place outside, the first state");

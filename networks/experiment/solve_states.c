@@ -88,7 +88,7 @@ ness_status solve_spectrum(ness_model *self, const ness_solve_options *o, const 
     qsort(list, (size_t)n, sizeof *list, mode_compare);
     solve_method(&s, root);
     bool copies = false;
-    for (int32_t p = 0; p < s.nparts; p++) copies = copies || s.parts[p].kind != CME_COUNTS;
+    for (int32_t p = 0; p < s.nparts; p++) copies = copies || s.parts[p].kind != CME_COUNTS || s.parts[p].driven;
     if (copies) doc_string(root, "modes_are", "those of one copy; counts of several relax with sums of them too");
     doc_node *const rows = doc_array(root, "modes");
     for (int32_t i = 0, k = 0; i < n && k < shown; i++) {
