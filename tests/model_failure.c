@@ -154,7 +154,7 @@ static void use_network(const ness_network *net, rng_stream *rng)
 
 static void test_copy(const ness_network *net)
 {
-  array arrays[64];
+  array arrays[96];
   int32_t count;
   ness_network *copy = copy_network(net, arrays, &count);
   CHECK(network_complete(&copy, NULL) == NESS_OK);
@@ -179,7 +179,7 @@ static void test_elements(const ness_network *net, rng_stream *rng)
   static const int64_t longs[] = {-1, 0, 1, INT64_MAX, INT64_MIN, INT64_C(1) << 53, (INT64_C(1) << 53) + 1};
   static const double reals[] = {NAN, INFINITY, -INFINITY, -1, 0, 1e308, 5e-324, -1e-300};
   static const char *const always_caught[] = {"react_start", "change_start", "tape_start", "cycle_start", "obs_start"};
-  array arrays[64];
+  array arrays[96];
   int32_t count, refused = 0, taken = 0;
   ness_network *probe = copy_network(net, arrays, &count);
   network_free(probe);
@@ -222,7 +222,7 @@ static void test_random(rng_stream *rng)
 {
   int refused = 0, taken = 0;
   for (int i = 0; i < 20000; i++) {
-    array arrays[64];
+    array arrays[96];
     int32_t count;
     ness_network *net = sample_random(rng), *copy = copy_network(net, arrays, &count);
     for (int32_t k = sample_below(rng, 3); k >= 0; k--) {

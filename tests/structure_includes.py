@@ -19,6 +19,7 @@ ARROWS = {
     "engine/model": {PUBLIC, "engine/base", "engine/rng"},
     "engine/ssa": {PUBLIC, "engine/base", "engine/rng", "engine/model", "engine/dump"},
     "engine/motion": {PUBLIC, "engine/base", "engine/rng", "engine/model"},
+    "engine/hybrid": {PUBLIC, "engine/base", "engine/rng", "engine/model"},
     "engine/markov": {PUBLIC, "engine/base"},
     "engine/cme": {PUBLIC, "engine/base", "engine/rng", "engine/model", "engine/markov"},
     "engine/ode": {PUBLIC, "engine/base", "engine/model"},
@@ -28,7 +29,7 @@ ARROWS = {
     "analysis": {PUBLIC, "engine/base", "engine/file", "engine/rng", "engine/model", "engine/dump", "engine/cme"},
     "analysis/report": {PUBLIC, "engine/base", "engine/model", "analysis"},
     "networks/import": {PUBLIC, "engine/base", "engine/file", "engine/model", "engine/markov"},
-    "networks/experiment": {PUBLIC, "engine/base", "engine/rng", "engine/model", "engine/ssa", "engine/motion", "engine/markov", "engine/cme",
+    "networks/experiment": {PUBLIC, "engine/base", "engine/rng", "engine/model", "engine/ssa", "engine/motion", "engine/hybrid", "engine/markov", "engine/cme",
                             "engine/ode", "engine/dump", "networks/lang", "networks/thermo", "networks/import", "analysis", "analysis/record", "analysis/report"},
     "cli": {PUBLIC},
     "python": {PUBLIC},
@@ -42,7 +43,7 @@ OUTSIDE = {
     r"(klu|amd)\.h": {"engine/markov"},
     r"lapacke\.h": {"engine/markov", "engine/ode"},
     r"(cvode|nvector|sundials|sunlinsol|sunmatrix)/.*": {"engine/ode"},
-    r"omp\.h": {"engine/ssa", "engine/motion", "engine/markov", "engine/cme", "analysis", "networks/experiment"},
+    r"omp\.h": {"engine/ssa", "engine/motion", "engine/hybrid", "engine/markov", "engine/cme", "analysis", "networks/experiment"},
 }
 
 SUFFIXES = {".c", ".h", ".in", ".cpp", ".hpp"}

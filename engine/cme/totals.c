@@ -36,13 +36,13 @@ static void totals_transition(totals *self, const cme_part *part, int32_t from, 
   step_sums *const step = &self->steps[id];
   sum_add(&step->net, way * current);
   if (net->dir_law[dir ^ 1] == LAW_NONE) {
-    if (current != 0) sum_add(&step->internal, current * network_energy_change(net, id, way));
+    if (current != 0) sum_add(&step->internal, current * network_energy_change(net, id, way, self->n));
     step->endless = step->endless || flow > 0;
     return;
   }
   if (current == 0 && flow == 0) return;
   const double entropy = network_event_medium(net, id, way, self->n, self->after, self->scratch);
-  if (current != 0) sum_add(&step->internal, current * network_energy_change(net, id, way));
+  if (current != 0) sum_add(&step->internal, current * network_energy_change(net, id, way, self->n));
   if (current != 0 && isfinite(entropy)) sum_add(&step->entropy, current * entropy);
   else if (flow > 0 && !isfinite(entropy)) step->endless = true;
 }

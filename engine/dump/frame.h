@@ -17,7 +17,7 @@
 #define FRAME_HEADER ((size_t)58) /* bytes of the header map */
 #define FRAME_MARK ((size_t)17)   /* bytes that are the same in every header: what a reader scans for */
 #define FRAME_HASHED ((size_t)31) /* the hash covers the frame from here to its end */
-#define COLUMNS_MAX 64
+#define COLUMNS_MAX 96
 #define DTYPE_BYTES 4
 
 /* --- frame.c: headers, building and splitting frames --- */

@@ -95,7 +95,9 @@ static bool read_sizes(cursor *at, ness_network *sizes)
     cursor_skip(at);
   }
   seen_nheat = seen_nheatstep = true;           /* files that know of no temperature of a place have none, */
-  seen_nproc = seen_nflip = seen_nshift = true; /* and those that know of no process neither */
+  seen_nproc = seen_nflip = seen_nshift = true; /* and those that know of no process neither, */
+  seen_nvar = seen_nflow = true;                /* of no variable, */
+  seen_nevent = seen_nset = seen_nrule = true;  /* or of no event */
   return !at->bad NETWORK_SIZES(SEEN);
 #undef SEEN
 #undef READ
@@ -135,7 +137,9 @@ static bool has_array(const payload *columns, const char *name, column_type type
 {
   const column *c = payload_find(columns, name);
   (void)item;
-  if (!c && length == 0) return true; /* a table that the file knows nothing of is empty */
+  const size_t letters = strlen(name);
+  const bool start = letters > 6 && strcmp(name + letters - 6, "_start") == 0;
+  if (!c && (length == 0 || (start && length == 1))) return true; /* a table that the file knows nothing of is empty */
   return c && c->type == type && c->rows == length && c->width == width;
 }
 
@@ -144,7 +148,8 @@ static void copy_array(const payload *columns, const unsigned char *raw, const c
 {
   (void)type;
   (void)width;
-  if (length > 0) memcpy(to, raw + payload_find(columns, name)->offset, (size_t)length * item);
+  const column *c = length > 0 ? payload_find(columns, name) : NULL;
+  if (c) memcpy(to, raw + c->offset, (size_t)length * item);
 }
 
 #define LOCAL(name)                                                                                                    \

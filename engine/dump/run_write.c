@@ -171,6 +171,9 @@ static bool add_network(payload *columns, const ness_network *n)
   return fits;
 }
 
+#define COUNT(stored, type, name, length) +1
+_Static_assert(0 NETWORK_ARRAYS(COUNT) <= COLUMNS_MAX, "a frame has room for every array of a network");
+#undef COUNT
 #undef ADD
 #undef ADD_S
 #undef ADD_D

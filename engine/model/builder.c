@@ -77,6 +77,8 @@ network_builder *builder_create(const char *model_name, double temperature)
   PUT(self, int32_t, tape_start, 0);
   PUT(self, int32_t, change_start, 0);
   PUT(self, int32_t, exch_start, 0);
+  PUT(self, int32_t, set_start, 0);
+  PUT(self, int32_t, rule_start, 0);
   PUT(self, int32_t, cycle_start, 0);
   PUT(self, int32_t, obs_start, 0);
   self->model_name = builder_name(self, model_name);
@@ -116,6 +118,18 @@ int32_t builder_slot(network_builder *self, const char *name, int64_t start, int
   PUT(self, int32_t, slot_volt, volt);
   PUT(self, int32_t, slot_family, family);
   return builder_id(self, &self->slot_family);
+}
+
+int32_t builder_variable_add(network_builder *self, const builder_variable *variable)
+{
+  PUT(self, int32_t, var_slot, builder_id(self, &self->slot_family));
+  PUT(self, int32_t, var_kind, variable->kind);
+  PUT(self, double, var_zero, variable->zero);
+  PUT(self, double, var_unit, variable->unit);
+  PUT(self, double, var_stiff, variable->stiff);
+  PUT(self, double, var_print, variable->print);
+  PUT(self, int32_t, var_text, builder_name(self, variable->text));
+  return builder_id(self, &self->var_text);
 }
 
 int32_t builder_voltage(network_builder *self, const char *name, double kt)
@@ -203,7 +217,30 @@ static void builder_difference(network_builder *self, column *id, column *by, co
   }
 }
 
-static void builder_tape(network_builder *self, const tape_op *ops, int32_t count, const double *constants)
+/* Puts the variables that the last step changes among the slots that it changes, which stay ascending. */
+static void builder_moves(network_builder *self, const builder_step *step)
+{
+  const int32_t none = 0;
+  int32_t *start = self->change_start.data;
+  for (int32_t v = 0; v < step->nvar && !self->failed; v++) {
+    PUT(self, int32_t, change_slot, none);
+    PUT(self, int32_t, change_by, none);
+    int32_t *slot = self->change_slot.data, *by = self->change_by.data;
+    int64_t at = self->change_slot.count - 1;
+    if (self->failed) {
+      return;
+    }
+    for (; at > start[self->change_start.count - 1] && slot[at - 1] > step->var_slot[v]; at--) {
+      slot[at] = slot[at - 1];
+      by[at] = by[at - 1];
+    }
+    slot[at] = step->var_slot[v];
+    by[at] = step->var_by[v];
+  }
+}
+
+static void builder_tape(network_builder *self, column *to, column *start, const tape_op *ops, int32_t count,
+                         const double *constants)
 {
   for (int32_t i = 0; i < count; i++) {
     tape_op op = ops[i];
@@ -218,9 +255,9 @@ static void builder_tape(network_builder *self, const tape_op *ops, int32_t coun
     op.a = registers > 0 || op.code == TAPE_CONST || op.code == TAPE_SLOT ? op.a : 0;
     op.b = registers > 1 ? op.b : 0;
     op.c = registers > 2 ? op.c : 0;
-    column_put(self, &self->tape, &op, sizeof op);
+    column_put(self, to, &op, sizeof op);
   }
-  PUT(self, int32_t, tape_start, (int32_t)self->tape.count);
+  column_put(self, start, &(int32_t){(int32_t)to->count}, sizeof(int32_t));
 }
 
 static double builder_lnk(const int32_t law[2], const double k[2], double lnk)
@@ -260,17 +297,23 @@ int32_t builder_step_add(network_builder *self, const builder_step *step)
     for (int way = 0; way < 2; way++) {
       PUT(self, int32_t, dir_law, law[way]);
       PUT(self, double, dir_k, k[way]);
-      builder_tape(self, step->tape[way], law[way] == LAW_TAPE ? step->nop[way] : 0, step->constants);
+      builder_tape(self, &self->tape, &self->tape_start, step->tape[way], law[way] == LAW_TAPE ? step->nop[way] : 0,
+                   step->constants);
     }
     builder_reactants(self, law[0], left, step->nleft);
     builder_reactants(self, law[1], right, step->nright);
     builder_difference(self, &self->change_slot, &self->change_by, left, step->nleft, right, step->nright);
+    builder_moves(self, step);
     PUT(self, int32_t, change_start, (int32_t)self->change_slot.count);
     builder_difference(self, &self->exch_res, &self->exch_by, res_left, step->nres_left, res_right, step->nres_right);
     PUT(self, int32_t, exch_start, (int32_t)self->exch_res.count);
     if (step->flip) {
       PUT(self, int32_t, flip_step, builder_id(self, &self->step_name));
       PUT(self, int32_t, flip_proc, step->flip - 1);
+    }
+    if (step->flow) {
+      PUT(self, int32_t, flow_step, builder_id(self, &self->step_name));
+      PUT(self, int32_t, flow_kind, step->flow);
     }
   }
   mem_free(left);
@@ -303,6 +346,20 @@ int32_t builder_step_shift(network_builder *self, int32_t source, double kt)
 }
 
 /* --- declared --- */
+
+int32_t builder_event_add(network_builder *self, const builder_event *event)
+{
+  PUT(self, int32_t, event_name, builder_name(self, event->name));
+  PUT(self, double, event_at, event->at);
+  PUT(self, double, event_every, event->every);
+  builder_tape(self, &self->rule, &self->rule_start, event->condition, event->nop, event->constants);
+  for (int32_t k = 0; k < event->nset; k++) {
+    PUT(self, int32_t, set_slot, event->slot[k]);
+    builder_tape(self, &self->rule, &self->rule_start, event->set[k], event->set_nop[k], event->constants);
+  }
+  PUT(self, int32_t, set_start, (int32_t)self->set_slot.count);
+  return builder_id(self, &self->event_name);
+}
 
 int32_t builder_cycle(network_builder *self, const char *name, int32_t n, const int32_t *steps, const int32_t *by)
 {
@@ -346,6 +403,11 @@ ness_status builder_finish(network_builder *self, ness_diags *diags, ness_networ
                               .nproc = (int32_t)self->proc_name.count,
                               .nflip = (int32_t)self->flip_step.count,
                               .nshift = (int32_t)self->shift_step.count,
+                              .nvar = (int32_t)self->var_slot.count,
+                              .nflow = (int32_t)self->flow_step.count,
+                              .nevent = (int32_t)self->event_name.count,
+                              .nset = (int32_t)self->set_slot.count,
+                              .nrule = (int32_t)self->rule.count,
                               .nreact = (int32_t)self->react_slot.count,
                               .nchange = (int32_t)self->change_slot.count,
                               .nexch = (int32_t)self->exch_res.count,

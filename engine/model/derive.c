@@ -296,16 +296,23 @@ ness_status model_derive(ness_network *net)
 {
   int32_t *work_start = model_writable(net->work_start), *work_src = model_writable(net->work_src);
   double *work_kt = model_writable(net->work_kt);
-  int32_t *step_proc = model_writable(net->step_proc);
+  int32_t *step_proc = model_writable(net->step_proc), *step_flow = model_writable(net->step_flow);
+  int32_t *slot_var = model_writable(net->slot_var);
   net->tape_max = net->one_way_steps = 0;
   for (int32_t s = 0, f = 0; s < net->nstep; s++) {
     step_proc[s] = f < net->nflip && net->flip_step[f] == s ? net->flip_proc[f++] : -1;
   }
+  for (int32_t s = 0, f = 0; s < net->nstep; s++) {
+    step_flow[s] = f < net->nflow && net->flow_step[f] == s ? net->flow_kind[f++] : FLOW_NONE;
+  }
+  for (int32_t i = 0, v = 0; i < net->nslot; i++) {
+    slot_var[i] = v < net->nvar && net->var_slot[v] == i ? v++ : -1;
+  }
   for (int32_t s = 0; s < net->nstep; s++) {
     const int32_t at = work_start[s];
     work_start[s + 1] = at + work_row(net, s, work_src + at, work_kt + at);
-    net->one_way_steps +=
-        step_proc[s] < 0 && (net->dir_law[2 * s] == LAW_NONE) != (net->dir_law[2 * s + 1] == LAW_NONE);
+    net->one_way_steps += step_proc[s] < 0 && step_flow[s] != FLOW_DRIFT &&
+                          (net->dir_law[2 * s] == LAW_NONE) != (net->dir_law[2 * s + 1] == LAW_NONE);
   }
   for (int32_t dir = 0; dir < 2 * net->nstep; dir++) {
     const int32_t length = net->tape_start[dir + 1] - net->tape_start[dir];

@@ -173,7 +173,7 @@ double network_propensity(const ness_network *self, int32_t dir, const int64_t *
     const int32_t begin = self->tape_start[dir];
     const double value =
         network_tape(self->tape + begin, self->tape_start[dir + 1] - begin, self->tape_const, n, scratch);
-    return value >= 0 ? value : (double)NAN;
+    return value >= 0 || self->step_flow[dir / 2] == FLOW_DRIFT ? value : (double)NAN;
   }
   double value = self->dir_k[dir]; /* 0 when the direction does not exist */
   for (int32_t r = self->react_start[dir]; r < self->react_start[dir + 1]; r++) {
@@ -215,7 +215,13 @@ double network_free_energy(const ness_network *self, const int64_t *n)
   double sum = 0;
   for (int32_t i = 0; i < self->nslot; i++) {
     const double count = (double)n[i];
-    sum += count * self->slot_g[i] + rng_lgamma1p(count);
+    const int32_t var = self->slot_var[i];
+    if (var < 0) {
+      sum += count * self->slot_g[i] + rng_lgamma1p(count);
+    } else if (self->var_stiff[var] > 0) {
+      const double charge = count + self->var_zero[var] / self->var_unit[var];
+      sum += 0.5 * self->var_stiff[var] * charge * charge;
+    }
   }
   return sum;
 }
@@ -224,23 +230,27 @@ double network_mixing_change(const ness_network *self, int32_t step, int way, co
 {
   double sum = 0;
   for (int32_t c = self->change_start[step]; c < self->change_start[step + 1]; c++) {
-    sum += ln_factorial_ratio(n[self->change_slot[c]], (int64_t)way * self->change_by[c]);
+    if (self->slot_var[self->change_slot[c]] < 0) {
+      sum += ln_factorial_ratio(n[self->change_slot[c]], (int64_t)way * self->change_by[c]);
+    }
   }
   return sum;
 }
 
-double network_energy_change(const ness_network *self, int32_t step, int way)
+double network_energy_change(const ness_network *self, int32_t step, int way, const int64_t *n)
 {
   double sum = 0;
   for (int32_t c = self->change_start[step]; c < self->change_start[step + 1]; c++) {
-    sum += (double)(way * self->change_by[c]) * self->slot_g[self->change_slot[c]];
+    const int32_t slot = self->change_slot[c], var = self->slot_var[slot];
+    const double by = (double)(way * self->change_by[c]);
+    sum += by * (var < 0 ? self->slot_g[slot] : network_var_pull(self, var, (double)n[slot] + 0.5 * by));
   }
   return sum;
 }
 
 double network_free_energy_change(const ness_network *self, int32_t step, int way, const int64_t *n)
 {
-  return network_mixing_change(self, step, way, n) + network_energy_change(self, step, way);
+  return network_mixing_change(self, step, way, n) + network_energy_change(self, step, way, n);
 }
 
 double network_event_entropy(const ness_network *self, int32_t step, int way, const int64_t *n, int64_t *after,

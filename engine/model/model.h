@@ -16,7 +16,17 @@
  * A process is an outside hand that moves an input between levels: a family of one copy whose slots are the levels. A
  * step whose rates the input moves stands once for each level, with the level's slot on both sides. The hand's own
  * steps, its flips, give nothing to the medium, so their lnk is 0 whatever their rates. Energies slot_g are those of
- * the input's value in the file; what a level adds to them along a step is work that the process does in the step. */
+ * the input's value in the file; what a level adds to them along a step is work that the process does in the step.
+ *
+ * A variable is a slot that is read on a scale: its value is zero + unit n. That of a capacitor is a voltage, n counts
+ * charge, and its energy is stiff/2 (n - n_0)^2 with n_0 = -zero/unit, in place of n g + ln n!; a step that moves
+ * charge q through it meets the voltage half way, V + q/2C, so that both of its ways agree on the energy. Any other
+ * variable has no energy. Steps that change a variable have rates by tapes. A step may flow: `fluid` ones are taken as
+ * their mean where a simulation allows that, and the drift of an equation x' = f is a step forward whose rate may be
+ * negative. Drifts have no entropy; what they do to energies is work, undeclared.
+ *
+ * An event of the file is a time (once or every so often), or a condition on the counts that fires when it becomes
+ * true; it sets slots to new values. Simulations that move in continuous time know it (engine/hybrid). */
 #ifndef ENGINE_MODEL_H
 #define ENGINE_MODEL_H
 
@@ -46,6 +56,9 @@ typedef struct tape_op {
   int32_t a, b, c; /* registers relative to the start of the tape; CONST: a indexes tape_const; SLOT: a is the slot */
 } tape_op;
 
+typedef enum var_kind { VAR_CHARGE = 0, VAR_PLAIN = 1 } var_kind; /* of a capacitor; of an equation or an event */
+typedef enum flow_kind { FLOW_NONE = 0, FLOW_MEAN = 1, FLOW_DRIFT = 2 } flow_kind;
+
 typedef enum obs_kind { OBS_NET = 0, OBS_FWD = 1, OBS_BWD = 2, OBS_COUNT = 3 } obs_kind; /* per step x3, per slot */
 
 #define MODEL_NO_MAX INT64_MAX
@@ -58,7 +71,8 @@ typedef enum obs_kind { OBS_NET = 0, OBS_FWD = 1, OBS_BWD = 2, OBS_COUNT = 3 } o
   X(nfamily)                                                                                                           \
   X(nstep)                                                                                                             \
   X(nres) X(nvolt) X(nreact) X(nchange) X(nexch) X(nwork) X(nop) X(nconst) X(ncycle) X(ncycstep) X(nobs) X(nobsterm)   \
-      X(nname) X(nguard) X(ndep) X(nheat) X(nheatstep) X(nproc) X(nflip) X(nshift)
+      X(nname) X(nguard) X(ndep) X(nheat) X(nheatstep) X(nproc) X(nflip) X(nshift)        \
+      X(nvar) X(nflow) X(nevent) X(nset) X(nrule)
 
 #define NETWORK_ARRAYS(X)                                                                                              \
   X(S, int64_t, slot_start, nslot)                                                                                     \
@@ -88,6 +102,22 @@ typedef enum obs_kind { OBS_NET = 0, OBS_FWD = 1, OBS_BWD = 2, OBS_COUNT = 3 } o
   X(S, int32_t, shift_step, nshift)                                                                                    \
   X(S, int32_t, shift_src, nshift)                                                                                     \
   X(S, double, shift_kt, nshift)                                                                                       \
+  X(S, int32_t, var_slot, nvar)                                                                                        \
+  X(S, int32_t, var_kind, nvar)                                                                                        \
+  X(S, double, var_zero, nvar)                                                                                         \
+  X(S, double, var_unit, nvar)                                                                                         \
+  X(S, double, var_stiff, nvar)                                                                                        \
+  X(S, double, var_print, nvar)                                                                                        \
+  X(S, int32_t, var_text, nvar)                                                                                        \
+  X(S, int32_t, flow_step, nflow)                                                                                      \
+  X(S, int32_t, flow_kind, nflow)                                                                                      \
+  X(S, int32_t, event_name, nevent)                                                                                    \
+  X(S, double, event_at, nevent)                                                                                       \
+  X(S, double, event_every, nevent)                                                                                    \
+  X(S, int32_t, set_start, n->nevent + 1)                                                                              \
+  X(S, int32_t, set_slot, nset)                                                                                        \
+  X(S, int32_t, rule_start, n->nevent + n->nset + 1)                                                                   \
+  X(S, tape_op, rule, nrule)                                                                                           \
   X(S, int32_t, step_name, nstep)                                                                                      \
   X(S, int32_t, step_text, nstep)                                                                                      \
   X(S, int32_t, step_line, nstep)                                                                                      \
@@ -125,6 +155,8 @@ typedef enum obs_kind { OBS_NET = 0, OBS_FWD = 1, OBS_BWD = 2, OBS_COUNT = 3 } o
   X(D, int64_t, guard_low, nguard)                                                                                     \
   X(D, int64_t, guard_high, nguard)                                                                                    \
   X(D, int32_t, step_proc, nstep)                                                                                      \
+  X(D, int32_t, step_flow, nstep)                                                                                      \
+  X(D, int32_t, slot_var, nslot)                                                                                       \
   X(D, int32_t, dep_start, n->nstep + 1)                                                                               \
   X(D, int32_t, dep_dir, ndep)
 /* clang-format on */
@@ -145,6 +177,10 @@ typedef struct ness_network {
   int32_t nproc;          /* processes */
   int32_t nflip;          /* steps of theirs */
   int32_t nshift;         /* works that differ by level */
+  int32_t nvar;           /* slots that are variables */
+  int32_t nflow;          /* steps that flow */
+  int32_t nevent;         /* events of the file */
+  int32_t nset, nrule;    /* what they set; operations of their tapes */
 
   /* slots (nslot) */
   const int64_t *slot_start;  /* count at t = 0 */
@@ -176,6 +212,26 @@ typedef struct ness_network {
   const int32_t *shift_step, *shift_src; /* (nshift) ascending by step, then source, no source twice */
   const double *shift_kt;                /* work of the source in a forward event beyond that at the values above, kT */
 
+  const int32_t *var_slot;  /* (nvar) strictly ascending */
+  const int32_t *var_kind;  /* var_kind */
+  const double *var_zero;   /* value at n = 0, SI or natural */
+  const double *var_unit;   /* value of one count */
+  const double *var_stiff;  /* kT per count^2; 0 but for a charge */
+  const double *var_print;  /* what the value is divided by for people, */
+  const int32_t *var_text;  /* and the unit that it then has */
+  const int32_t *flow_step; /* (nflow) strictly ascending */
+  const int32_t *flow_kind; /* FLOW_MEAN or FLOW_DRIFT */
+
+  /* events of the file, in the order in which they act at the same time */
+  const int32_t *event_name;           /* (nevent) how it reads in the file */
+  const double *event_at;              /* s; NaN: when its condition becomes true */
+  const double *event_every;           /* s; again after so long; 0: once */
+  const int32_t *set_start, *set_slot; /* CSR over events: slots that it sets, each to the values before it */
+  /* CSR over tapes, whose constants are among those of the steps: of each event its condition (empty for a time), row
+   * e + set_start[e], and then the new count of every set k, row e + 1 + k */
+  const int32_t *rule_start;
+  const tape_op *rule;
+
   /* steps (nstep) and directions (2*nstep) */
   const int32_t *step_name, *step_text; /* name, and how it reads in the file */
   const int32_t *step_line;             /* line in the model file, 0 unknown */
@@ -204,6 +260,8 @@ typedef struct ness_network {
   const int64_t *guard_low, *guard_high;
   const int32_t *dep_start, *dep_dir; /* CSR over steps: directions whose propensity may change when the step fires */
   const int32_t *step_proc;           /* (nstep) process whose flip it is, -1: a step of the network */
+  const int32_t *step_flow;           /* (nstep) flow_kind */
+  const int32_t *slot_var;            /* (nslot) index among the variables, or -1 */
   bool dep_left_out;     /* they would be more than 2^28, and none is listed: a simulation has no use for the network */
   int32_t tape_max;      /* longest tape: the length of the scratch that propensities need */
   int32_t one_way_steps; /* steps with exactly one direction */
@@ -232,7 +290,8 @@ const char *network_source_name(const ness_network *self, int32_t source);
 bool network_is_level(const ness_network *self, int32_t slot);
 
 /* Propensity of a direction at counts n (nslot), 1/s, never negative; `scratch` has tape_max doubles. A tape that gives
- * a negative value or NaN returns NaN, and the caller stops the run with the step's name. */
+ * a negative value or NaN returns NaN, and the caller stops the run with the step's name; that of a drift may be
+ * negative. */
 double network_propensity(const ness_network *self, int32_t dir, const int64_t *n, double *scratch);
 
 /* The value of a tape at counts n, with `length` doubles of scratch. */
@@ -255,8 +314,14 @@ double network_free_energy_change(const ness_network *self, int32_t step, int wa
 double network_event_entropy(const ness_network *self, int32_t step, int way, const int64_t *n, int64_t *after,
                              double *scratch);
 
-/* The change of the slots' energies in it, and that of sum ln n!, which comes from the counts alone. */
-double network_energy_change(const ness_network *self, int32_t step, int way);
+/* The change of the slots' energies in it from counts n, capacitors' too, and that of sum ln n!, which comes from the
+ * counts alone. */
+double network_energy_change(const ness_network *self, int32_t step, int way, const int64_t *n);
+/* kT that one more count of a variable costs at x, dG/dn; 0 for a plain one. */
+static inline double network_var_pull(const ness_network *self, int32_t var, double x)
+{
+  return self->var_stiff[var] * (x + self->var_zero[var] / self->var_unit[var]);
+}
 double network_mixing_change(const ness_network *self, int32_t step, int way, const int64_t *n);
 /* Medium entropy of an event where the entropy -sum ln n! belongs to the state: network_event_entropy +
  * network_mixing_change, which for mass action is the ratio of constants at the reservoirs, whatever the counts. */
@@ -282,7 +347,28 @@ typedef struct builder_step {
   double lnk; /* exact ln(k_fwd/k_bwd) where energies give it, else NaN: taken from k */
   double lnk_error;
   int32_t flip; /* 1 + process whose flip it is, 0 none */
+  int32_t flow; /* flow_kind */
+  int32_t nvar; /* variables that a forward event changes beside left and right: slots, ascending, and by how much */
+  const int32_t *var_slot, *var_by;
 } builder_step;
+
+typedef struct builder_event {
+  const char *name;
+  double at, every; /* s; at NaN: `when` */
+  int32_t nop;      /* of the condition */
+  const tape_op *condition;
+  int32_t nset;
+  const int32_t *slot, *set_nop; /* (nset) */
+  const tape_op *const *set;     /* (nset) */
+  const double *constants;       /* of all of them */
+} builder_event;
+
+/* A variable, of the slot that was added last. */
+typedef struct builder_variable {
+  int32_t kind; /* var_kind */
+  double zero, unit, stiff, print;
+  const char *text;
+} builder_variable;
 
 network_builder *builder_create(const char *model_name, double temperature);
 void builder_free(network_builder *self);
@@ -290,6 +376,7 @@ void builder_free(network_builder *self);
 int32_t builder_family(network_builder *self, const char *name, int64_t copies);
 int32_t builder_slot(network_builder *self, const char *name, int64_t start, int64_t max, double g, double charge,
                      int32_t volt, int32_t family);
+int32_t builder_variable_add(network_builder *self, const builder_variable *variable);
 int32_t builder_voltage(network_builder *self, const char *name, double kt);
 int32_t builder_heat(network_builder *self, const char *name, double kelvin);
 int32_t builder_reservoir(network_builder *self, const char *name, double mu, double activity, double charge,
@@ -300,6 +387,8 @@ int32_t builder_step_heat(network_builder *self, int32_t heat, double kt);
 int32_t builder_process(network_builder *self, const char *name);
 /* In a forward event of the last step the source does this much more than its values say; sources ascend. */
 int32_t builder_step_shift(network_builder *self, int32_t source, double kt);
+/* After all steps. */
+int32_t builder_event_add(network_builder *self, const builder_event *event);
 int32_t builder_cycle(network_builder *self, const char *name, int32_t n, const int32_t *steps, const int32_t *by);
 int32_t builder_observable(network_builder *self, const char *name, int32_t n, const int32_t *kinds, const int32_t *ids,
                            const double *coefs);

@@ -86,6 +86,9 @@ static void verify_frame(verify *self)
   verify_rows(self, net->tape_start, ndir, net->nop, "tapes");
   verify_rows(self, net->change_start, net->nstep, net->nchange, "changes");
   verify_rows(self, net->exch_start, net->nstep, net->nexch, "exchanges");
+  verify_rows(self, net->set_start, net->nevent, net->nset, "events");
+  verify_rows(self, net->rule_start, (int64_t)net->nevent + net->nset, net->nrule, "rules");
+  verify_offsets(self, net->event_name, net->nevent, "event");
   verify_rows(self, net->cycle_start, net->ncycle, net->ncycstep, "cycles");
   verify_rows(self, net->obs_start, net->nobs, net->nobsterm, "observables");
 }
@@ -189,6 +192,52 @@ static void verify_processes(verify *self)
   }
 }
 
+static void verify_variables(verify *self)
+{
+  const ness_network *net = self->net;
+  for (int32_t v = 0; v < net->nvar; v++) {
+    const int32_t slot = net->var_slot[v];
+    if (slot < 0 || slot >= net->nslot || (v > 0 && slot <= net->var_slot[v - 1]) || net->slot_family[slot] >= 0) {
+      FAIL(self, "the variables do not follow one another, or are no slots of their own");
+      return;
+    }
+    const double stiff = net->var_stiff[v], unit = net->var_unit[v], print = net->var_print[v];
+    const bool kind = net->var_kind[v] == VAR_CHARGE ? stiff > 0 : net->var_kind[v] == VAR_PLAIN && stiff == 0;
+    if (!kind || !is_sane(stiff) || !(unit > 0) || !is_sane(unit) || !is_sane(net->var_zero[v]) ||
+        !is_sane(net->var_zero[v] / unit) || !(print > 0) || !is_sane(print) || net->slot_g[slot] != 0) {
+      FAIL(self, "variable \"%s\" has a scale that is not finite, or an energy that is not its own",
+           verify_name(self, net->slot_name[slot]));
+    }
+  }
+  verify_offsets(self, net->var_text, net->nvar, "unit of a variable");
+  for (int32_t k = 0; k < net->nflow; k++) {
+    const int32_t step = net->flow_step[k], kind = net->flow_kind[k];
+    if (step < 0 || step >= net->nstep || (k > 0 && step <= net->flow_step[k - 1]) ||
+        (kind != FLOW_MEAN && kind != FLOW_DRIFT)) {
+      FAIL(self, "the steps that flow do not follow one another, or flow in no known way");
+      return;
+    }
+    if (kind == FLOW_DRIFT && (net->dir_law[2 * step] != LAW_TAPE || net->dir_law[2 * step + 1] != LAW_NONE)) {
+      step_fail(self, step, "a drift goes forward, by a rate law of its own");
+    }
+  }
+}
+
+/* Whether a slot is a variable; they ascend. */
+static bool is_variable(const ness_network *net, int32_t slot)
+{
+  int32_t low = 0, high = net->nvar;
+  while (low < high) {
+    const int32_t middle = low + (high - low) / 2;
+    if (net->var_slot[middle] < slot) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low < net->nvar && net->var_slot[low] == slot;
+}
+
 /* The process whose flip a step is, -1 none. */
 static int32_t flip_of(const ness_network *net, int32_t step)
 {
@@ -255,12 +304,10 @@ static bool verify_direction(verify *self, int32_t dir)
   return self->errors == before;
 }
 
-static void verify_tape(verify *self, int32_t dir)
+static bool tape_sound(const ness_network *net, const tape_op *tape, int32_t length)
 {
-  const ness_network *net = self->net;
-  const int32_t start = net->tape_start[dir], length = net->tape_start[dir + 1] - start;
   for (int32_t i = 0; i < length; i++) {
-    const tape_op *op = &net->tape[start + i];
+    const tape_op *op = &tape[i];
     const int32_t operand[3] = {op->a, op->b, op->c};
     bool good = op->code >= 0 && op->code < TAPE_CODES;
     const int32_t registers = good ? tape_registers(op->code) : 0;
@@ -272,8 +319,40 @@ static void verify_tape(verify *self, int32_t dir)
       good = operand[j] >= 0 && operand[j] < limit;
     }
     if (!good) {
-      step_fail(self, dir / 2, "an operation of its rate law is unknown or refers to something that does not exist");
-      return;
+      return false;
+    }
+  }
+  return true;
+}
+
+static void verify_tape(verify *self, int32_t dir)
+{
+  const ness_network *net = self->net;
+  const int32_t start = net->tape_start[dir];
+  if (!tape_sound(net, net->tape + start, net->tape_start[dir + 1] - start)) {
+    step_fail(self, dir / 2, "an operation of its rate law is unknown or refers to something that does not exist");
+  }
+}
+
+static void verify_events(verify *self)
+{
+  const ness_network *net = self->net;
+  for (int32_t e = 0; e < net->nevent; e++) {
+    const char *name = verify_name(self, net->event_name[e]);
+    const int32_t first = net->set_start[e], end = net->set_start[e + 1], row = e + first;
+    const bool when = isnan(net->event_at[e]);
+    bool good = net->event_every[e] >= 0 && net->event_every[e] <= VALUE_MAX && first < end &&
+                (when ? net->event_every[e] == 0 : net->event_at[e] >= 0 && net->event_at[e] <= VALUE_MAX) &&
+                when == (net->rule_start[row + 1] > net->rule_start[row]);
+    for (int32_t r = row; r <= e + end && good; r++) {
+      const int32_t start = net->rule_start[r], length = net->rule_start[r + 1] - start;
+      good = tape_sound(net, net->rule + start, length) && (r == row || length > 0);
+    }
+    for (int32_t k = first; k < end && good; k++) {
+      good = net->set_slot[k] >= 0 && net->set_slot[k] < net->nslot && net->slot_family[net->set_slot[k]] < 0;
+    }
+    if (!good) {
+      FAIL(self, "event \"%s\" has no time or condition, or sets what does not exist", name);
     }
   }
 }
@@ -401,6 +480,13 @@ static void verify_step(verify *self, int32_t step, int64_t *family_change)
       return;
     }
   }
+  for (int32_t c = first; c < end && sound; c++) {
+    if (is_variable(net, net->change_slot[c]) &&
+        (net->dir_law[2 * step] == LAW_MASS || net->dir_law[2 * step + 1] == LAW_MASS)) {
+      step_fail(self, step, "it changes a variable at a constant rate: such a rate is a law of its own");
+      return;
+    }
+  }
   for (int32_t c = first; c < end; c++) {
     const int32_t family = net->slot_family[net->change_slot[c]];
     if (family >= 0) {
@@ -484,6 +570,7 @@ ness_status model_verify(const ness_network *net, ness_diags *diags)
   verify_reservoirs(&self);
   verify_heats(&self);
   verify_processes(&self);
+  verify_variables(&self);
   for (int32_t i = 0; i < net->nconst; i++) {
     if (!isfinite(net->tape_const[i])) {
       FAIL(&self, "constant %d of the rate laws is not finite", i);
@@ -499,6 +586,7 @@ ness_status model_verify(const ness_network *net, ness_diags *diags)
     }
     verify_families(&self, family);
     mem_free(family);
+    verify_events(&self);
   }
   verify_declared(&self);
   return self.errors > 0 ? NESS_MODEL : NESS_OK;

@@ -148,7 +148,7 @@ void ode_covariance_rate(ode_covariance *self, const ode_system *sys, const ode_
   for (int64_t k = n; k < self->joint.n; k++) dy[k] = 0;
   for (int32_t s = 0; s < net->nstep; s++) {
     const int32_t first = net->change_start[s], count = net->change_start[s + 1] - first;
-    const double events = work->rate[2 * s] + work->rate[2 * s + 1];
+    const double events = net->step_flow[s] ? 0 : work->rate[2 * s] + work->rate[2 * s + 1]; /* a mean is still */
     if (count == 0) continue;
     for (int64_t j = 0; j < n; j++) q[j] = 0;
     for (int32_t c = 0; c < count; c++) {

@@ -82,7 +82,7 @@ static void free_diffusion(const ode_system *sys, const ode_work *work, const od
   const ness_network *const net = sys->net;
   const int64_t rank = reduction->rank;
   for (int32_t s = 0; s < net->nstep; s++) {
-    const double events = work->rate[2 * s] + work->rate[2 * s + 1];
+    const double events = net->step_flow[s] ? 0 : work->rate[2 * s] + work->rate[2 * s + 1]; /* a mean is still */
     for (int32_t c = net->change_start[s]; c < net->change_start[s + 1]; c++) {
       const int32_t a = reduction->place[net->change_slot[c]];
       for (int32_t e = net->change_start[s]; a >= 0 && e < net->change_start[s + 1]; e++) {

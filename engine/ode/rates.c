@@ -154,9 +154,10 @@ static double mass_rate(const ness_network *net, int32_t dir, const double *x)
 static bool tape_rate(const ness_network *net, int32_t dir, const ode_work *work, double *rate)
 {
   const double value = *rate = tape_value(net, dir, work->raw, work->tape);
-  if (value >= 0) return true;
+  const bool drift = net->step_flow[dir / 2] == FLOW_DRIFT;
+  if (value >= 0 || (drift && !isnan(value))) return true;
   *rate = tape_value(net, dir, work->x, work->tape);
-  if (!(*rate >= 0)) return false;
+  if (!(*rate >= 0 || (drift && !isnan(*rate)))) return false;
   if (!isnan(value)) *rate = value;
   return true;
 }

@@ -17,9 +17,9 @@ static void step_change(const ness_network *net, int32_t step, const double *x, 
 {
   *energy = *mixing = 0;
   for (int32_t c = net->change_start[step]; c < net->change_start[step + 1]; c++) {
-    const int32_t slot = net->change_slot[c];
-    *mixing += net->change_by[c] * log(x[slot]);
-    *energy += net->change_by[c] * net->slot_g[slot];
+    const int32_t slot = net->change_slot[c], var = net->slot_var[slot];
+    if (var < 0) *mixing += net->change_by[c] * log(x[slot]);
+    *energy += net->change_by[c] * (var < 0 ? net->slot_g[slot] : network_var_pull(net, var, x[slot]));
   }
   *energy += *mixing;
 }
@@ -53,6 +53,16 @@ static void add_step(const ode_system *sys, const ode_work *work, int32_t s, ode
   sum->entropy += rate * force;
 }
 
+/* What an equation does to a capacitor's energy is work. */
+static void add_drift(const ode_system *sys, const ode_work *work, int32_t s, ode_totals *out, sums *sum)
+{
+  double energy = 0, mixing = 0;
+  step_change(sys->net, s, work->x, &energy, &mixing);
+  out->source_work[network_sources(sys->net) - 1] += out->net_rate[s] * energy;
+  sum->internal += out->net_rate[s] * energy;
+  sum->work += out->net_rate[s] * energy;
+}
+
 /* A step of which one direction runs: its declared work counts, its entropy has no bound. */
 static void add_one_way(const ode_system *sys, int32_t s, ode_totals *out)
 {
@@ -76,7 +86,9 @@ static void fill_totals(const ode_system *sys, const ode_work *work, ode_totals 
     const double forward = out->dir_rate[2 * s] = work->rate[2 * s];
     const double backward = out->dir_rate[2 * s + 1] = work->rate[2 * s + 1];
     out->net_rate[s] = forward - backward;
-    if (forward > 0 && backward > 0) {
+    if (net->step_flow[s] == FLOW_DRIFT) {
+      add_drift(sys, work, s, out, &sum);
+    } else if (forward > 0 && backward > 0) {
       add_step(sys, work, s, out, &sum);
     } else if (forward > 0 || backward > 0) {
       add_one_way(sys, s, out);
@@ -85,7 +97,11 @@ static void fill_totals(const ode_system *sys, const ode_work *work, ode_totals 
   }
   for (int32_t i = 0; i < sys->nslot; i++) {
     const double x = work->x[i];
-    if (x > 0) out->free_energy += x * (net->slot_g[i] + log(x) - 1);
+    const int32_t var = net->slot_var[i];
+    if (var >= 0 && net->var_stiff[var] > 0) {
+      const double pull = network_var_pull(net, var, x);
+      out->free_energy += pull * pull / (2 * net->var_stiff[var]);
+    } else if (var < 0 && x > 0) out->free_energy += x * (net->slot_g[i] + log(x) - 1);
   }
   if (endless) out->source_work[network_sources(net) - 1] = (double)INFINITY;
   out->entropy = endless ? (double)INFINITY : sum.entropy;

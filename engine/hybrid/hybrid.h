@@ -1,0 +1,64 @@
+/* Simulation of a network in which some steps flow: variables and counts that they change move continuously, all other
+ * steps fire one by one at their exact times under the rates that move with them.
+ *
+ * Between events x' = sum of changes times net rates of the steps that flow, by one-step methods with an error bound
+ * (`rtol`), explicit where events or the motion are fast, linearly implicit where the motion is stiff: multistep
+ * methods would start anew at every event. Events come by thinning inside boxes: while x stays in a box, the rate of a
+ * direction is within bounds by interval arithmetic of its tape; candidates come at the sum of upper bounds and are
+ * taken with the share that the rate at their time has. The box decides the cost and never the law.
+ *
+ * Streams belong to replicas (seed, replica; purpose 0); sums fold in the order of replicas into at most
+ * HYBRID_BATCHES batches, so results do not depend on threads. */
+#ifndef ENGINE_HYBRID_H
+#define ENGINE_HYBRID_H
+
+#include "engine/model/model.h"
+#include <ness/simulate.h>
+
+#define HYBRID_BATCHES 64
+
+typedef enum hybrid_mode {
+  HYBRID_EXACT = 0, /* steps that are flagged flow, the others fire */
+  HYBRID_MEAN,      /* all steps flow: rate equations, with events of the file */
+  HYBRID_LANGEVIN   /* all steps flow with noise sqrt(rate): the chemical Langevin equation */
+} hybrid_mode;
+
+/* Rows of a grid: x at a time, (nslot). Called from the thread of the replica, in order of time within it; anything but
+ * NESS_OK ends the run with that status. */
+typedef ness_status (*hybrid_row)(void *context, int64_t replica, int64_t row, double time, const double *x);
+
+typedef struct hybrid_options {
+  hybrid_mode mode;
+  int64_t replicas;    /* 0: 64 */
+  double time, warmup; /* s */
+  uint64_t seed;
+  int32_t threads; /* 0: all that OpenMP gives; results do not depend on it */
+  double rtol;     /* of the continuous part; 0: 1e-6 */
+  double every;    /* s; > 0: rows at warmup, warmup + every, ... up to time */
+  hybrid_row row;  /* NULL: none */
+  void *row_context;
+  ness_progress progress; /* may be NULL */
+  void *progress_context;
+} hybrid_options;
+
+/* Sums over the replicas of a batch, in replica order; (batches x ...) row-major. */
+typedef struct hybrid_result {
+  int32_t batches; /* min(replicas, HYBRID_BATCHES): replica r falls in batch r * batches / replicas */
+  int64_t replicas, events;
+  int64_t candidates, boxes, moves; /* what they cost: candidates, boxes, steps of the continuous part */
+  double *counted;                  /* (batches) s */
+  double *fwd, *bwd;                /* (batches x nstep) events, or integrals of rates where the step flows */
+  double *dwell, *dwell2;           /* (batches x nslot) integrals of n and n^2, s */
+  double *medium;                   /* (batches) k_B; +inf where a step with one way only ran, drifts apart */
+  double *work;                     /* (batches x sources) kT */
+  double *energy;                   /* (batches) change of energies: sum n g and those of capacitors, kT */
+} hybrid_result;
+
+/* NESS_NUMERIC, with time, variable or step and advice, where a variable leaves its range, a rate is no number or has
+ * no bound in any box, or the motion cannot be followed (a blow-up). A request to interrupt, or a progress that asks
+ * for it, gives NESS_STOPPED. The result is filled only by NESS_OK, and safe to free in any case. */
+ness_status hybrid_run(const ness_network *net, const hybrid_options *options, ness_diags *diags,
+                       hybrid_result *result);
+void hybrid_result_free(hybrid_result *self);
+
+#endif
