@@ -364,7 +364,10 @@ static void test_operations(void)
               {TAPE_AND, 1, 0, 0, 0, 0},
               {TAPE_OR, 0, 1, 1, 0, NAN},
               {TAPE_TANH, 0.25, 0, 1, 0, 0.94001484880637798},
-              {TAPE_TANH, 30, 0, 1, 0, 3.502604305078608e-26}};
+              {TAPE_TANH, 30, 0, 1, 0, 3.502604305078608e-26},
+              {TAPE_EXPREL, 0, 0, 1, 0, 0.5},
+              {TAPE_EXPREL, 0.25, 0, 1, 0, 0.5916949997471022},
+              {TAPE_EXPREL, -3, 0, 1, 0, 0.08898352516983825}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     const double value[3] = {rows[i].a, rows[i].b, 0}, by[3] = {rows[i].da, rows[i].db, 0};
     const tape_op tape[3] = {{TAPE_CONST, 0, 0, 0}, {TAPE_CONST, 1, 0, 0}, {(int32_t)rows[i].code, 0, 1, 0}};

@@ -152,6 +152,8 @@ static void test_tapes(void)
     CHECK_REL(tape_binary(TAPE_EXP, x, 0), exp(x), 1e-15);
     CHECK_REL(tape_binary(TAPE_SQRT, x, 0), sqrt(x), 0);
     CHECK_REL(tape_binary(TAPE_TANH, x, 0), tanh(x), 4e-16);
+    CHECK_REL(tape_binary(TAPE_EXPREL, x, 0), x > 0 ? expm1(x) / x : 1, 1e-15);
+    CHECK_REL(tape_binary(TAPE_EXPREL, -x, 0), x > 0 ? -expm1(-x) / x : 1, 1e-15);
     CHECK_REL(tape_binary(TAPE_FLOOR, x, 0), floor(x), 0);
     CHECK_REL(tape_binary(TAPE_ABS, -x, 0), x, 0);
     CHECK_REL(tape_binary(TAPE_NEG, -x, 0), x, 0);

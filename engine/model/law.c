@@ -69,6 +69,34 @@ double tape_tanh(double x)
   return isnan(x) ? x : copysign(y, x);
 }
 
+/* The terms of the series below are x^k / (k + 1)!, and of its slope x^k (k + 1) / (k + 2)!. */
+#define EXPREL_TERMS 18
+
+double tape_exprel(double x)
+{
+  if (fabs(x) < 0.5) {
+    double sum = 1;
+    for (int32_t k = EXPREL_TERMS; k > 0; k--) {
+      sum = 1 + sum * x / (k + 1);
+    }
+    return sum;
+  }
+  return x == -(double)INFINITY ? 0 : x == (double)INFINITY ? x : (rng_e(x) - 1) / x;
+}
+
+double tape_exprel_slope(double x)
+{
+  if (fabs(x) < 1) { /* (x e^x - e^x + 1) / x^2 cancels here */
+    double sum = 0, term = 0.5;
+    for (int32_t k = 0; k < EXPREL_TERMS; k++) {
+      sum += term * (k + 1);
+      term *= x / (k + 3);
+    }
+    return sum;
+  }
+  return x == -(double)INFINITY ? 0 : x == (double)INFINITY ? x : (rng_e(x) * (x - 1) + 1) / (x * x);
+}
+
 double network_tape(const tape_op *tape, int32_t length, const double *constant, const int64_t *n, double *reg)
 {
   const tape_op *op = tape;
@@ -136,6 +164,7 @@ double network_op_slope(tape_code code, double result, const double value[3], co
     const double e = rng_e(-2 * fabs(a));
     return slope_times(da, 4 * e / ((1 + e) * (1 + e)));
   }
+  case TAPE_EXPREL: return slope_times(da, tape_exprel_slope(a));
   default: return 0;
   }
 }

@@ -38,11 +38,12 @@ typedef enum model_law {
   LAW_TAPE = 2  /* the value of a tape of operations on the counts */
 } model_law;
 
-/* A tape is a straight line of operations, each writing the register of its own position. Comparisons give 0 or 1. */
+/* A tape is a straight line of operations, each writing the register of its own position. Comparisons give 0 or 1;
+ * EXPREL is (e^x - 1)/x. */
 /* clang-format off */
 #define TAPE_OPS(X)                                                                                                    \
   X(CONST) X(SLOT) X(ADD) X(SUB) X(MUL) X(DIV) X(POW) X(NEG) X(EXP) X(LN) X(SQRT) X(ABS) X(MIN) X(MAX) X(FLOOR)          \
-  X(LT) X(LE) X(EQ) X(AND) X(OR) X(NOT) X(SELECT) X(TANH)
+  X(LT) X(LE) X(EQ) X(AND) X(OR) X(NOT) X(SELECT) X(TANH) X(EXPREL)
 typedef enum tape_code {
 #define TAPE_ENUM(name) TAPE_##name,
   TAPE_OPS(TAPE_ENUM)

@@ -12,6 +12,8 @@
 
 double tape_power(double base, double power);
 double tape_tanh(double x);
+double tape_exprel(double x);
+double tape_exprel_slope(double x);
 
 /* Operands of a tape operation that are registers: 0 to 3. */
 static inline int32_t tape_registers(int32_t code)
@@ -26,7 +28,8 @@ static inline int32_t tape_registers(int32_t code)
   case TAPE_ABS:
   case TAPE_FLOOR:
   case TAPE_NOT:
-  case TAPE_TANH: return 1;
+  case TAPE_TANH:
+  case TAPE_EXPREL: return 1;
   case TAPE_SELECT: return 3;
   default: return 2;
   }
@@ -59,6 +62,7 @@ static inline double tape_apply(tape_code code, double a, double b, double c)
   case TAPE_NOT: return a == 0;
   case TAPE_SELECT: return a != 0 ? b : c;
   case TAPE_TANH: return tape_tanh(a);
+  case TAPE_EXPREL: return tape_exprel(a);
   case TAPE_CODES: break;
   }
   return 0;

@@ -4,6 +4,7 @@
  * their operations give, or else what they are at zero: rates stay smooth there, as Newton's method needs, and push
  * back. Method: the derivative of a tape is carried along it, one slot at a time (forward mode). Cost: a
  * Jacobian is a walk along each tape for each slot that it reads. */
+#include "engine/model/tape.h"
 #include "engine/ode/system.h"
 
 #include <math.h>
@@ -77,6 +78,7 @@ static double tape_value(const ness_network *net, int32_t dir, const double *x, 
     case TAPE_NOT: value = reg[op->a] == 0; break;
     case TAPE_SELECT: value = reg[op->a] != 0 ? reg[op->b] : reg[op->c]; break;
     case TAPE_TANH: value = tanh(reg[op->a]); break;
+    case TAPE_EXPREL: value = tape_exprel(reg[op->a]); break;
     case TAPE_CODES: break;
     }
     reg[i] = value;
@@ -116,6 +118,7 @@ static double tape_derivative(const ness_network *net, int32_t dir, int32_t slot
     case TAPE_MAX: d = reg[op->a] > reg[op->b] ? dual[op->a] : dual[op->b]; break;
     case TAPE_SELECT: d = reg[op->a] != 0 ? dual[op->b] : dual[op->c]; break;
     case TAPE_TANH: d = dual[op->a] / (cosh(reg[op->a]) * cosh(reg[op->a])); break;
+    case TAPE_EXPREL: d = dual[op->a] * tape_exprel_slope(reg[op->a]); break;
     case TAPE_CONST:
     case TAPE_FLOOR: /* flat between its jumps, as the comparisons are */
     case TAPE_LT:

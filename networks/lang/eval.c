@@ -248,10 +248,10 @@ static const struct {
   int arguments;
   fn_units units;
   tape_code code;
-} eval_functions[] = {{"exp", 1, FN_PLAIN, TAPE_EXP},     {"ln", 1, FN_PLAIN, TAPE_LN},
-                      {"sqrt", 1, FN_SQRT, TAPE_SQRT},    {"abs", 1, FN_SAME, TAPE_ABS},
-                      {"min", 2, FN_SAME, TAPE_MIN},      {"max", 2, FN_SAME, TAPE_MAX},
-                      {"floor", 1, FN_PLAIN, TAPE_FLOOR}, {"tanh", 1, FN_PLAIN, TAPE_TANH}};
+} eval_functions[] = {
+    {"exp", 1, FN_PLAIN, TAPE_EXP},     {"ln", 1, FN_PLAIN, TAPE_LN},     {"sqrt", 1, FN_SQRT, TAPE_SQRT},
+    {"abs", 1, FN_SAME, TAPE_ABS},      {"min", 2, FN_SAME, TAPE_MIN},    {"max", 2, FN_SAME, TAPE_MAX},
+    {"floor", 1, FN_PLAIN, TAPE_FLOOR}, {"tanh", 1, FN_PLAIN, TAPE_TANH}, {"exprel", 1, FN_PLAIN, TAPE_EXPREL}};
 
 static bool eval_model_function(const eval *self, const expr *e, eval_value *out, bool *known);
 
@@ -333,51 +333,18 @@ static bool eval_call(const eval *self, const expr *e, eval_value *out)
   known = false;
   const bool fine = eval_model_function(self, e, out, &known);
   if (known) return fine;
-  static const char *const names[] = {"exp",
-                                      "ln",
-                                      "sqrt",
-                                      "abs",
-                                      "min",
-                                      "max",
-                                      "floor",
-                                      "tanh",
-                                      "log10",
-                                      "if",
-                                      "mu",
-                                      "energy",
-                                      "nernst",
-                                      "affinity",
-                                      "rate",
-                                      "forward",
-                                      "backward",
-                                      "mean",
-                                      "var",
-                                      "netflux",
-                                      "current",
-                                      "sigma",
-                                      "flux",
-                                      "reversal",
-                                      "control",
-                                      "derivative",
-                                      "cumulant",
-                                      "fano",
-                                      "uncertainty",
-                                      "covariance",
-                                      "scgf",
-                                      "relaxation",
-                                      "passage",
-                                      "passage_sd",
-                                      "passage_by",
-                                      "first",
-                                      "growth",
-                                      "work",
-                                      "mean_at",
-                                      "var_at",
-                                      "sigma_at",
-                                      "adiabatic_at",
-                                      "nonadiabatic_at",
-                                      "medium_at",
-                                      "system_at"};
+  static const char *const names[] = {"exp",        "ln",          "sqrt",         "abs",
+                                      "min",        "max",         "floor",        "tanh",
+                                      "exprel",     "log10",       "if",           "mu",
+                                      "energy",     "nernst",      "affinity",     "rate",
+                                      "forward",    "backward",    "mean",         "var",
+                                      "netflux",    "current",     "sigma",        "flux",
+                                      "reversal",   "control",     "derivative",   "cumulant",
+                                      "fano",       "uncertainty", "covariance",   "scgf",
+                                      "relaxation", "passage",     "passage_sd",   "passage_by",
+                                      "first",      "growth",      "work",         "mean_at",
+                                      "var_at",     "sigma_at",    "adiabatic_at", "nonadiabatic_at",
+                                      "medium_at",  "system_at"};
   const char *const near = name_nearest(e->name, names, (int32_t)(sizeof names / sizeof *names));
   char *const hint =
       near
