@@ -8,6 +8,7 @@
 #include "engine/cme/evolve.h"
 #include "engine/cme/passage.h"
 #include "engine/cme/response.h"
+#include "engine/hybrid/hybrid.h"
 #include "engine/motion/motion.h"
 #include "engine/ssa/ssa.h"
 #include "networks/lang/lang.h"
@@ -43,6 +44,8 @@ ness_status question_ask(const question *self, const lang_model *model, ness_dia
                          evolution *path, double *input_work);
 /* Whether the model's inputs stand or flip, as all questions but the steady state ask for; false after a report. */
 bool question_still(const lang_model *model, ness_diags *diags);
+/* Whether every step is a hop of counts, as the master equation asks for; false after a report. */
+bool question_hops(const lang_model *model, ness_diags *diags);
 /* Warns, where an input moves continuously without levels, that the model's network has its value in the file. */
 void question_warn(const lang_model *model, ness_diags *diags);
 
@@ -56,10 +59,10 @@ typedef struct values {
   cme_cycles *cycles; /* of exact, found at first use */
   bool cycles_found;
   const ssa_result *sample;
-  const motion_result *moved; /* of a sample whose input moved continuously, NULL others */
-  const char *input;          /* the name of an input that moved continuously, NULL none */
-  double input_work;          /* of it, in `exact`, kT/s */
-  int32_t left_out;           /* batch that is left out, -1 none */
+  const struct sample_ledger *ledger; /* of a sample that keeps its own, NULL others */
+  const char *input;                  /* the name of an input that moved continuously, NULL none */
+  double input_work;                  /* of it, in `exact`, kT/s */
+  int32_t left_out;                   /* batch that is left out, -1 none */
   const struct let_value *lets;
   rng_stream *random; /* for uniform() and loguniform(), NULL none */
 } values;
@@ -142,9 +145,19 @@ quantity range_value(const scan_range *self, int64_t point);
 
 /* --- sample.c: a simulation, whatever moves the model --- */
 
+/* What a sample summed event by event: all arrays by batches, borrowed. */
+typedef struct sample_ledger {
+  const double *medium, *work, *input_work; /* k_B; (sources) kT; kT, NULL without an input */
+  int32_t nsource;
+  bool one_way; /* a step without a way back fired */
+} sample_ledger;
+
 typedef struct sampled {
-  ssa_result counts; /* under a moving input a view of `moved` */
+  ssa_result counts; /* under a moving input a view of `moved`, where something flows one of `flow` */
   motion_result moved;
+  hybrid_result flow;
+  bool flows;
+  sample_ledger ledger;
   const char *input; /* borrowed of the model; NULL: none moves continuously */
   lang_model
       *still; /* owned, with an input: the model whose network was simulated; that of the caller may have a grid */
@@ -154,6 +167,15 @@ typedef struct sampled {
 ness_status sample_run(const lang_model *model, const ness_simulate_options *options, const char *text,
                        const char *settings, ness_diags *diags, sampled *out);
 void sample_free(sampled *self);
+
+/* --- flowing.c --- */
+
+/* "exact", "mean", "langevin". */
+bool flowing_method(const char *name, hybrid_mode *mode);
+/* `out` is a view of `flow` with states at grid times of its own; both are freed by flowing_free, in any case. */
+ness_status flowing_run(const ness_network *net, const ness_simulate_options *options, ness_diags *diags,
+                        hybrid_result *flow, ssa_result *out);
+void flowing_free(hybrid_result *flow, ssa_result *counts);
 void sample_view(const sampled *self, values *v);
 
 /* --- shared between answers --- */
@@ -164,6 +186,11 @@ void answer_conventions(ness_doc *doc);
 void answer_cycle_text(const ness_network *net, const cme_cycle *cycle, text_buffer *out);
 /* The number and the unit a quantity is shown in: mV, kJ/mol, pA, mM, s, 1/s, one over another, else SI. */
 double answer_words(quantity q, char words[64]);
+/* What a mean (or a difference of counts) and a variance of a slot read as, on the scale of a variable. */
+double answer_mean(const ness_network *net, int32_t slot, double mean);
+double answer_spread(const ness_network *net, int32_t slot, double difference);
+/* "V [mV]" of a variable, else the name. */
+void answer_slot_name(const ness_network *net, int32_t slot, text_buffer *out);
 /* The number under `key` and the unit under "unit". */
 void answer_quantity(doc_node *row, const char *key, quantity q);
 /* The same with the unit in the key, "V [mV]": a column of a table. */

@@ -51,6 +51,29 @@ static void info_laws(const ness_network *net, doc_node *root)
   stoich_free(&laws);
 }
 
+static void info_variables(const ness_network *net, doc_node *root)
+{
+  doc_node *rows = net->nvar ? doc_array(root, "variables") : NULL;
+  for (int32_t v = 0; v < net->nvar; v++) {
+    const int32_t slot = net->var_slot[v];
+    doc_node *const row = doc_object(rows, NULL);
+    doc_string(row, "name", "%s", network_text(net, net->slot_name[slot]));
+    doc_string(row, "is", "%s", net->var_kind[v] == VAR_CHARGE ? "capacitor" : "variable");
+    doc_number(row, "start", answer_mean(net, slot, (double)net->slot_start[slot]));
+    doc_number(row, "from", answer_mean(net, slot, 0));
+    doc_number(row, "to", answer_mean(net, slot, (double)net->slot_max[slot]));
+    doc_string(row, "unit", "%s", network_text(net, net->var_text[v]));
+    doc_number(row, "one_count", answer_spread(net, slot, 1));
+    if (net->var_kind[v] == VAR_CHARGE) doc_number(row, "energy_of_one_count_kt", net->var_stiff[v] / 2);
+  }
+  rows = net->nevent ? doc_array(root, "events") : NULL;
+  for (int32_t e = 0; e < net->nevent; e++) {
+    doc_node *const row = doc_object(rows, NULL);
+    doc_string(row, "reads", "%s", network_text(net, net->event_name[e]));
+    doc_int(row, "sets", net->set_start[e + 1] - net->set_start[e]);
+  }
+}
+
 ness_status ness_info(const ness_model *self, ness_diags *diags, ness_doc **out)
 {
   const ness_network *const net = lang_network(self->compiled);
@@ -62,6 +85,7 @@ ness_status ness_info(const ness_model *self, ness_diags *diags, ness_doc **out)
   doc_int(root, "bytes", (int64_t)net->bytes);
   doc_node *rows = doc_array(root, "counts");
   for (int32_t i = 0; i < net->nslot; i++) {
+    if (net->slot_var[i] >= 0) continue;
     doc_node *const row = doc_object(rows, NULL);
     doc_string(row, "name", "%s", network_text(net, net->slot_name[i]));
     doc_int(row, "start", net->slot_start[i]);
@@ -71,6 +95,7 @@ ness_status ness_info(const ness_model *self, ness_diags *diags, ness_doc **out)
     if (net->slot_family[i] >= 0)
       doc_string(row, "protein", "%s", network_text(net, net->family_name[net->slot_family[i]]));
   }
+  info_variables(net, root);
   rows = net->nres ? doc_array(root, "reservoirs") : NULL;
   for (int32_t i = 0; i < net->nres; i++) {
     doc_node *const row = doc_object(rows, NULL);

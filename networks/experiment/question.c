@@ -115,12 +115,39 @@ static ness_status course_visit(void *context, double time, const double *x, con
   return status;
 }
 
+static ness_status course_row(void *context, int64_t replica, int64_t row, double time, const double *x)
+{
+  course *const self = context;
+  (void)replica;
+  return row < self->out->ntimes ? course_visit(self, time, x, NULL) : NESS_OK;
+}
+
+/* With events of the file: the same equations by the simulation that knows them. */
+static ness_status course_events(const question *self, course *c, ness_diags *diags)
+{
+  const double every = self->every > 0 ? self->every : self->time / 100;
+  hybrid_result result;
+  const hybrid_options options = {.mode = HYBRID_MEAN,
+                                  .replicas = 1,
+                                  .time = self->time,
+                                  .threads = 1,
+                                  .rtol = 1e-8,
+                                  .every = every,
+                                  .row = course_row,
+                                  .row_context = c};
+  const ness_status status = hybrid_run(c->net, &options, diags, &result);
+  hybrid_result_free(&result);
+  c->out->ntimes = c->index;
+  return status;
+}
+
 static ness_status course_ask(const question *self, const ode_system *system, const ness_network *net,
                               const double *times, int32_t n, ness_diags *diags, evolution *out)
 {
   const ode_options options = {.noise = self->kind == QUESTION_LNA};
   course c = {system, net, diags, out, 0};
   ness_status status = evolve_empty(net, times, n, out);
+  if (status == NESS_OK && net->nevent > 0 && self->kind == QUESTION_ODE) return course_events(self, &c, diags);
   if (status == NESS_OK) status = ode_run(system, &options, times, n, course_visit, &c, diags, NULL);
   return status;
 }
@@ -135,6 +162,22 @@ bool question_still(const lang_model *model, ness_diags *diags)
              "`solve steady` has the mean over a period of a sine or a square; a simulation has the rest",
              "only the steady state can be solved for while %s moves like this", input->name);
   return false;
+}
+
+bool question_hops(const lang_model *model, ness_diags *diags)
+{
+  const ness_network *const net = lang_network(model);
+  for (int32_t k = 0; k < net->nflow; k++) {
+    if (net->flow_kind[k] != FLOW_DRIFT) continue;
+    diag_add(diags, NESS_ERROR, "%s drifts by an equation: the master equation knows hops of counts alone",
+             network_text(net, net->step_name[net->flow_step[k]]));
+    diag_hint(diags, "`solve ode` has the rate equations, `ness run` (or `simulate`) the exact hybrid of both");
+    return false;
+  }
+  if (net->nevent > 0)
+    diag_add(diags, NESS_WARNING, "events of the file (%s) are left out here: simulations follow them",
+             network_text(net, net->event_name[0]));
+  return true;
 }
 
 void question_warn(const lang_model *model, ness_diags *diags)
@@ -177,6 +220,7 @@ ness_status question_ask(const question *self, const lang_model *model, ness_dia
   if (status) return status;
   if (self->kind == QUESTION_STEADY && input) return period_ask(self, model, input, diags, exact, input_work);
   if (!question_still(model, diags)) return NESS_MODEL;
+  if (self->kind <= QUESTION_TRANSIENT && !question_hops(model, diags)) return NESS_MODEL;
   if (self->kind == QUESTION_STEADY) return cme_steady(net, &self->limits, diags, exact);
   if (self->time > 0 && !(times = question_grid(self, &n))) return NESS_NOMEM;
   if (self->kind == QUESTION_TRANSIENT) {

@@ -66,21 +66,44 @@ static ness_status sample_moved(const lang_model *model, const lang_process *inp
                              .bwd = r->bwd,
                              .dwell = r->dwell,
                              .dwell2 = r->dwell2};
+  out->ledger = (sample_ledger){.medium = r->medium,
+                                .work = r->work,
+                                .input_work = r->input_work,
+                                .nsource = r->nsource,
+                                .one_way = r->one_way > 0};
   return NESS_OK;
+}
+
+static ness_status sample_flow(const ness_network *net, const ness_simulate_options *o, ness_diags *diags, sampled *out)
+{
+  out->flows = true;
+  const ness_status status = flowing_run(net, o, diags, &out->flow, &out->counts);
+  out->ledger = (sample_ledger){.medium = out->flow.medium, .work = out->flow.work, .nsource = network_sources(net)};
+  return status;
 }
 
 ness_status sample_run(const lang_model *model, const ness_simulate_options *options, const char *text,
                        const char *settings, ness_diags *diags, sampled *out)
 {
   const lang_process *const input = driven_input(model, true);
+  const ness_network *const net = lang_network(model);
+  hybrid_mode mode;
   *out = (sampled){0};
+  const bool flows = net->nflow > 0 || net->nevent > 0 || flowing_method(options->method, &mode);
+  if (flows && input) {
+    lang_error(diags, input->place, "`at` and `when` change a variable at a time; telegraph and markov processes flip",
+               "%s cannot move continuously beside what flows", input->name);
+    return NESS_MODEL;
+  }
+  if (flows) return sample_flow(net, options, diags, out);
   if (input) return sample_moved(model, input, options, diags, out);
-  return ssa_ensemble(lang_network(model), options, text, settings, diags, &out->counts);
+  return ssa_ensemble(net, options, text, settings, diags, &out->counts);
 }
 
 void sample_free(sampled *self)
 {
-  if (self->input) motion_result_free(&self->moved);
+  if (self->flows) flowing_free(&self->flow, &self->counts);
+  else if (self->input) motion_result_free(&self->moved);
   else ssa_result_free(&self->counts);
   lang_model_free(self->still);
   *self = (sampled){0};
@@ -89,7 +112,7 @@ void sample_free(sampled *self)
 void sample_view(const sampled *self, values *v)
 {
   v->sample = &self->counts;
-  v->moved = self->input ? &self->moved : NULL;
+  v->ledger = self->ledger.medium ? &self->ledger : NULL;
   v->input = self->input;
   if (self->still) v->model = self->still;
 }

@@ -62,7 +62,10 @@ static void simulate_answer(const ness_network *net, const sampled *sample, doc_
         "rates stand still for leaps in which they would move by up to epsilon of themselves; counts and currents "
         "are off by up to about epsilon of their largest, by more where a small change of a rate has a large effect");
   }
-  if (sample->input) doc_int(run, "candidates", sample->moved.candidates);
+  if (sample->flows) {
+    doc_int(run, "candidates", sample->flow.candidates);
+    doc_int(run, "moves", sample->flow.moves);
+  } else if (sample->input) doc_int(run, "candidates", sample->moved.candidates);
   else doc_int(run, "replica_bytes", (int64_t)r->replica_bytes);
   if (r->absorbed) doc_int(run, "absorbed", r->absorbed);
   if (!(counted > 0)) return;
@@ -81,7 +84,8 @@ static void simulate_answer(const ness_network *net, const sampled *sample, doc_
     doc_node *const row = doc_object(rows, NULL);
     doc_string(row, "name", "%s", network_text(net, net->slot_name[i]));
     simulate_pair(&v, values_linear, OBS_COUNT, i, &value, &error);
-    simulate_estimate(row, "mean", value, error);
+    simulate_estimate(row, "mean", answer_mean(net, i, value), answer_spread(net, i, error));
+    if (net->slot_var[i] >= 0) doc_string(row, "unit", "%s", network_text(net, net->var_text[net->slot_var[i]]));
   }
   rows = net->nobs ? doc_array(root, "observables") : NULL;
   for (int32_t o = 0; o < net->nobs; o++) {
@@ -94,9 +98,11 @@ static void simulate_answer(const ness_network *net, const sampled *sample, doc_
   simulate_pair(&v, get_entropy, 0, 0, &value, &error);
   simulate_estimate(entropy, "production_kb_per_s", value, error);
   doc_string(entropy, "method",
-             sample->input ? "ln(k_fwd/k_bwd) of every event at its time; errors by leaving out batches of replicas"
-                           : "net events times ln(k_fwd/k_bwd), ends included; errors by leaving out batches of "
-                             "replicas");
+             sample->flows
+                 ? "what every event and every flow gives to the medium; errors by leaving out batches of replicas"
+             : sample->input ? "ln(k_fwd/k_bwd) of every event at its time; errors by leaving out batches of replicas"
+                             : "net events times ln(k_fwd/k_bwd), ends included; errors by leaving out batches of "
+                               "replicas");
   rows = doc_array(root, "work");
   for (int32_t i = 0; i < network_sources(net) + (sample->input != NULL); i++) {
     simulate_pair(&v, get_work, 0, i, &value, &error);
@@ -104,6 +110,35 @@ static void simulate_answer(const ness_network *net, const sampled *sample, doc_
     doc_node *const row = doc_object(rows, NULL);
     doc_string(row, "source", "%s", i < network_sources(net) ? network_source_name(net, i) : sample->input);
     simulate_estimate(row, "work_kt_per_s", value, error);
+  }
+}
+
+/* A row a time of the grid: means and deviations over the replicas. */
+static void simulate_course(const ness_network *net, const ssa_result *r, doc_node *root)
+{
+  doc_node *const rows = r->ngrid > 0 ? doc_array(root, "course") : NULL;
+  for (int32_t k = 0; k < r->ngrid; k++) {
+    doc_node *const row = doc_object(rows, NULL);
+    doc_number(row, net->temperature > 0 ? "t [s]" : "t", r->grid_time[k]);
+    for (int32_t i = 0; i < net->nslot; i++) {
+      double n = 0, sum = 0, sum2 = 0;
+      text_buffer key = {0};
+      for (int32_t b = 0; b < r->grid_batches; b++) {
+        const size_t at = (size_t)b * (size_t)r->ngrid + (size_t)k;
+        n += (double)r->grid_replicas[at];
+        sum += r->grid_sum[at * (size_t)net->nslot + (size_t)i];
+        sum2 += r->grid_sum2[at * (size_t)net->nslot + (size_t)i];
+      }
+      answer_slot_name(net, i, &key);
+      if (!key.failed) doc_number(row, key.data, answer_mean(net, i, sum / n));
+      const double variance = n > 1 ? (sum2 - sum * sum / n) / (n - 1) : 0;
+      text_clear(&key);
+      if (n < 2) continue;
+      text_add(&key, "sd ");
+      answer_slot_name(net, i, &key);
+      if (!key.failed) doc_number(row, key.data, answer_spread(net, i, sqrt(variance > 0 ? variance : 0)));
+      text_clear(&key);
+    }
   }
 }
 
@@ -117,6 +152,7 @@ static ness_status simulate_finish(const ness_network *net, const char *kind, co
   doc_string(root, "model", "%s", net->model_name);
   if (path) doc_string(root, "dump", "%s", path);
   simulate_answer(net, r, root);
+  if (!path) simulate_course(net, &r->counts, root);
   answer_conventions(doc);
   status = doc_finish(doc);
   if (status != NESS_OK) ness_doc_free(doc);

@@ -61,8 +61,11 @@ void solve_means(const ness_network *net, const cme_solution *s, bool spread, do
   for (int32_t i = 0; i < net->nslot; i++) {
     doc_node *const row = doc_object(rows, NULL);
     doc_string(row, "name", "%s", network_text(net, net->slot_name[i]));
-    doc_number(row, "mean", s->mean[i]);
-    if (spread && !isnan(s->var[i])) doc_number(row, "variance", s->var[i]);
+    const int32_t variable = net->slot_var[i];
+    const double scale = answer_spread(net, i, 1);
+    doc_number(row, "mean", answer_mean(net, i, s->mean[i]));
+    if (spread && !isnan(s->var[i])) doc_number(row, "variance", s->var[i] * scale * scale);
+    if (variable >= 0) doc_string(row, "unit", "%s", network_text(net, net->var_text[variable]));
   }
 }
 
@@ -298,6 +301,8 @@ ness_status ness_solve(ness_model *self, const ness_solve_options *options, ness
   ness_status status = solve_belongs(&o, which, diags);
   if (status == NESS_OK) status = solve_limits(&o, which == 1, &limits, &transient, diags);
   if (status == NESS_OK && which != 0 && !question_still(self->compiled, diags)) status = NESS_MODEL;
+  if (status == NESS_OK && which != 1 && which < 6 && !question_hops(self->compiled, diags)) status = NESS_MODEL;
+  if (status == NESS_OK && which == 8 && !question_hops(self->compiled, diags)) status = NESS_MODEL;
   if (status != NESS_OK) return status;
   ness_doc *const doc = doc_create("solve");
   doc_node *const root = doc_root(doc);

@@ -14,12 +14,14 @@ static void time_rows(ness_model *self, const evolution *path, bool spread, doc_
     doc_number(row, net->temperature > 0 ? "t [s]" : "t", path->time[t]);
     for (int32_t i = 0; i < net->nslot; i++) {
       const int64_t at = (int64_t)t * net->nslot + i;
-      const char *const name = network_text(net, net->slot_name[i]);
-      doc_number(row, name, path->mean[at]);
-      if (!spread) continue;
       text_buffer key = {0};
-      text_add(&key, "sd %s", name);
-      if (!key.failed) doc_number(row, key.data, sqrt(path->var[at]));
+      answer_slot_name(net, i, &key);
+      if (!key.failed) doc_number(row, key.data, answer_mean(net, i, path->mean[at]));
+      text_clear(&key);
+      if (!spread) continue;
+      text_add(&key, "sd ");
+      answer_slot_name(net, i, &key);
+      if (!key.failed) doc_number(row, key.data, answer_spread(net, i, sqrt(path->var[at])));
       text_clear(&key);
     }
     for (int32_t o = 0; o < net->nobs; o++) {

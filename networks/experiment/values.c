@@ -64,6 +64,18 @@ double values_variance(const values *self, int32_t slot)
   return values_sum(self, self->sample->dwell2, nslot, slot) / values_time(self) - mean * mean;
 }
 
+/* Of a slot: a difference of counts (order 0), a count (1) or a square of counts (2), on the scale of a variable. */
+static quantity values_scaled(const values *self, int32_t slot, double value, int order)
+{
+  const ness_network *const net = values_network(self);
+  const int32_t variable = net->slot_var[slot];
+  if (variable < 0) return (quantity){value, UNIT_NONE};
+  const double step = net->var_unit[variable];
+  const lang_unit unit = lang_slot_unit(self->model, slot);
+  if (order == 2) return (quantity){value * step * step, unit_add(unit, unit)};
+  return (quantity){value * step + (order == 1 ? net->var_zero[variable] : 0), unit};
+}
+
 /* With mass action alone, the work of all sources less the change of free energy, ends included. With rates that are
  * expressions, what their events summed as they fired and net events times ln(k_fwd/k_bwd) of the others, which leaves
  * the ends of the counts (ln n!) out. */
@@ -71,8 +83,8 @@ double values_entropy(const values *self)
 {
   const ness_network *const net = values_network(self);
   if (self->exact) return self->exact->entropy;
-  if (self->moved)
-    return self->moved->one_way ? (double)INFINITY : values_sum(self, self->moved->medium, 1, 0) / values_time(self);
+  if (self->ledger)
+    return self->ledger->one_way ? (double)INFINITY : values_sum(self, self->ledger->medium, 1, 0) / values_time(self);
   bool tapes = false;
   double work = 0, ratios = 0;
   for (int32_t s = 0; s < net->nstep; s++) {
@@ -97,9 +109,9 @@ double values_work(const values *self, int32_t source)
   const ness_network *const net = values_network(self);
   const bool input = source == network_sources(net); /* one that moves continuously is behind the network's */
   if (self->exact) return input ? self->input_work : self->exact->source_work[source];
-  if (self->moved)
-    return (input ? values_sum(self, self->moved->input_work, 1, 0)
-                  : values_sum(self, self->moved->work, self->moved->nsource, source)) /
+  if (self->ledger)
+    return (input ? values_sum(self, self->ledger->input_work, 1, 0)
+                  : values_sum(self, self->ledger->work, self->ledger->nsource, source)) /
            values_time(self);
   double sum = 0;
   for (int32_t s = 0; s < net->nstep; s++) {
@@ -137,7 +149,7 @@ static bool values_of_linear(hook_context *c, const expr *node, quantity *out)
   if (!lang_linear_of(c->v->model, node, c->diags, &l) || !values_need(c->v, node, c->diags, false, &ok)) return false;
   double sum = 0;
   for (int32_t i = 0; i < l.n; i++) sum += l.coef[i] * values_linear(c->v, l.kind[i], l.id[i]);
-  *out = (quantity){sum * l.scale.value, l.scale.unit};
+  *out = (quantity){(sum + l.constant) * l.scale.value, l.scale.unit};
   return true;
 }
 
@@ -281,12 +293,14 @@ static bool values_grid_call(hook_context *c, const expr *node, quantity *out)
     const int32_t i = values_grid_index_at(c, first->next->value, t.value);
     if (i < 0) return false;
     values_grid(v, i, slot, &mean, &var);
-    *out = (quantity){strcmp(node->name, "mean_at") == 0 ? mean : var, UNIT_NONE};
+    *out = strcmp(node->name, "mean_at") == 0 ? values_scaled(v, slot, mean, 1) : values_scaled(v, slot, var, 2);
     return true;
   }
   double slope, r2;
   values_line(v, slot, &slope, &r2);
-  *out = strcmp(node->name, "slope") == 0 ? (quantity){slope, unit_scale(second, -1)} : (quantity){r2, UNIT_NONE};
+  *out = values_scaled(v, slot, slope, 0);
+  out->unit = unit_add(out->unit, unit_scale(second, -1));
+  if (strcmp(node->name, "slope") != 0) *out = (quantity){r2, UNIT_NONE};
   return true;
 }
 
@@ -401,7 +415,7 @@ static bool values_hook(void *context, const expr *node, quantity *out, bool *ok
   if (strcmp(node->name, "var") == 0 && first && !first->next) {
     const int32_t slot = lang_find(v->model, LANG_SLOT, first->value, c->diags);
     *ok = slot >= 0 && values_need(v, node, c->diags, false, ok);
-    if (*ok) *out = (quantity){values_variance(v, slot), UNIT_NONE};
+    if (*ok) *out = values_scaled(v, slot, values_variance(v, slot), 2);
     return true;
   }
   if (strcmp(node->name, "work") == 0 && first && !first->next) {

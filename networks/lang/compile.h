@@ -55,11 +55,12 @@ typedef struct model_compartment {
   const char *name;
   const stmt_item *item;
   bool reservoir;
-  double volume; /* m^3 (natural: 1); 0 none given */
-  double phi;    /* potential, kT/e */
-  int32_t volt;  /* voltage id or -1 */
-  double tau;    /* temperature of the model over its own; 1 unless it gives one */
-  int32_t heat;  /* id as a source of heat, -1: it has the temperature of the model */
+  double volume;     /* m^3 (natural: 1); 0 none given */
+  double phi;        /* potential, kT/e */
+  int32_t volt;      /* voltage id or -1 */
+  int32_t capacitor; /* variable that its potential is, -1: it stands */
+  double tau;        /* temperature of the model over its own; 1 unless it gives one */
+  int32_t heat;      /* id as a source of heat, -1: it has the temperature of the model */
   struct {
     double volume, phi, tau;
   } d;
@@ -80,7 +81,9 @@ typedef struct model_slot {
   double volume;      /* > 0: its concentration is n / volume */
   double charge, phi; /* e, kT/e of where the charge sits */
   int32_t volt, family, ion, compartment;
-  const expr *energy; /* as given, NULL none */
+  int32_t place_of_charge; /* compartment, -1: no charge, or none that a capacitor feels */
+  int32_t variable;        /* 1 + its index, 0: a count */
+  const expr *energy;      /* as given, NULL none */
   const index_binding *env;
   lazy state;
   bool known;      /* the energy is given or follows from what is */
@@ -106,6 +109,23 @@ typedef struct model_reservoir {
   } d;
 } model_reservoir;
 
+typedef struct model_variable {
+  const char *name;
+  lang_place place;
+  int32_t kind, slot; /* var_kind */
+  lang_unit unit;
+  double start, low, high; /* SI */
+  double print;            /* what it is divided by for people, in units of `text` */
+  const char *text;
+  double zero, step;    /* value = zero + step n */
+  double stiff;         /* kT per count^2 */
+  const stmt *equation; /* NULL none */
+  /* capacitors */
+  int32_t inside, outside; /* compartments */
+  double capacitance;      /* F; natural e^2/kT */
+  double quantum;          /* charge of one count, e */
+} model_variable;
+
 typedef struct model_step {
   const stmt *source;
   const char *name, *text;
@@ -121,12 +141,14 @@ typedef struct model_step {
   int32_t nconst;
   bool from_energies; /* a rate follows from local detailed balance */
   double lnk;
-  double tau;                 /* temperature of the model over that of the place it exchanges with */
-  int32_t heat;               /* 1 + source of heat, 0 none */
-  int32_t flip;               /* 1 + process whose flip it is, 0 none */
-  const char *base;           /* the step's name in the file where it stands once for each level, else NULL */
-  int32_t nshift, *shift_src; /* sources, ascending, whose work differs at the levels that the step is taken at */
-  double *shift_kt;           /* by this much in a forward event, kT */
+  double tau;                       /* temperature of the model over that of the place it exchanges with */
+  int32_t heat;                     /* 1 + source of heat, 0 none */
+  int32_t flip;                     /* 1 + process whose flip it is, 0 none */
+  int32_t flow;                     /* flow_kind */
+  int32_t nvar, *var_slot, *var_by; /* variables that a forward event changes, slots ascending */
+  const char *base;                 /* the step's name in the file where it stands once for each level, else NULL */
+  int32_t nshift, *shift_src;       /* sources, ascending, whose work differs at the levels that the step is taken at */
+  double *shift_kt;                 /* by this much in a forward event, kT */
   struct {
     double log_k[2], lnk, tau;
   } d;
@@ -159,12 +181,13 @@ struct lang_model {
   model_reservoir *reservoirs;
   model_step *steps;
   model_observable *observables;
+  model_variable *variables; /* capacitors first */
   const char **families;
   int64_t *family_copies;
   bool *family_energies;
-  int64_t nparam, ncompartment, nion, nslot, nreservoir, nstep, nobservable, nfamily;
+  int64_t nparam, ncompartment, nion, nslot, nreservoir, nstep, nobservable, nfamily, nvariable;
   int64_t param_capacity, compartment_capacity, ion_capacity, slot_capacity, reservoir_capacity, step_capacity,
-      observable_capacity, family_capacity, copies_capacity, energies_capacity;
+      observable_capacity, variable_capacity, family_capacity, copies_capacity, energies_capacity;
   bool still; /* processes that are continuous stand */
   lang_process *processes;
   int64_t nprocess, process_capacity;
@@ -189,6 +212,7 @@ const char *sym_path(lang_model *m, const expr_path *path, const index_binding *
 /* Reports an unknown name with the nearest one of these spaces. */
 void sym_unknown(lang_model *m, lang_place place, const char *name, const char *what, const char *spaces);
 bool symbols_declare(lang_model *m);
+int32_t symbols_slot(lang_model *m, const char *name, lang_place place); /* a new one, -1 after a report */
 const index_binding *bind_index(lang_model *m, const char *name, double value, const index_binding *outer);
 bool sym_range(lang_model *m, const expr *from, const expr *to, const index_binding *env, int32_t *first,
                int32_t *last);
@@ -259,6 +283,36 @@ double heat_potential_slope(const lang_model *m, const model_reservoir *r);
 bool lower_steps(lang_model *m);
 bool lower_count(lang_model *m, const step_term *term, const index_binding *env, int32_t *count); /* copies of a term */
 bool lower_rates(lang_model *m, bool from_energies);
+/* A register times the counts that a direction takes, one factor less for each that it takes again; `bare`: without
+ * those that live in a volume. -1 when memory is out. */
+int32_t lower_counts(const eval *self, const model_step *step, int dir, int32_t reg, bool bare);
+/* The tape becomes the law of the direction; the register is its value. */
+bool lower_tape(lang_model *m, model_step *step, int dir, eval_tape *tape, int32_t reg);
+
+/* --- variables.c --- */
+/* The capacitor, by its order in the file, that a potential names; -1: it is a value. */
+int32_t capacitor_of(const lang_model *m, const expr *potential);
+bool variables_declare(lang_model *m);
+bool variables_slots(lang_model *m);
+/* Start, zero and range in counts of `unit`; 0: about a million over the range. */
+bool variable_scale(lang_model *m, model_variable *v, double unit);
+bool variables_equations(lang_model *m);               /* steps that drift */
+bool variables_drift(lang_model *m, model_step *step); /* the rate of one */
+/* The value of a variable on a tape, as a register; -1 when memory is out. */
+int32_t variable_register(const eval *self, const model_slot *slot, lang_unit *unit);
+bool variables_events(lang_model *m, network_builder *b); /* into the network */
+
+/* --- membrane.c --- */
+typedef struct membrane_law {
+  const char *form;
+  double x0, split; /* drive at no voltage, kT */
+} membrane_law;
+
+bool membranes_declare(lang_model *m); /* scales of variables, and what steps move through capacitors */
+bool membrane_both(lang_model *m, model_step *step, const double constant[2], const membrane_law *law);
+bool membrane_other(lang_model *m, model_step *step, int given, double lnk); /* ldb beside a constant */
+bool membrane_given(lang_model *m, model_step *step);                        /* two constants */
+bool membrane_conductance(lang_model *m, const model_step *step, const expr *value, double *k0);
 
 /* --- process.c --- */
 bool process_any(const lang_file *file);

@@ -239,7 +239,7 @@ bool energy_infer(lang_model *m)
   for (size_t i = 0; fine && i < n; i++) row_of[i] = -1;
   for (int64_t s = 0; s < m->nstep && fine; s++) {
     const model_step *const step = &m->steps[s];
-    if (step->from_energies || step->law[0] != LAW_MASS || step->law[1] != LAW_MASS) continue;
+    if (step->from_energies || step->nvar || step->law[0] != LAW_MASS || step->law[1] != LAW_MASS) continue;
     w.nactive = 0;
     double slope;
     const double rhs = energy_load(m, step, &w, &slope);

@@ -215,6 +215,16 @@ static bool eval_name(const eval *self, const expr *e, eval_value *out)
     out->slope = m->reservoirs[s->id].d.concentration;
     return true;
   }
+  if (m->slots[s->id].variable && (self->energies || !self->tape)) {
+    lang_error(m->diags, e->place,
+               self->energies ? "charges feel a capacitor by themselves" : "say so with := instead of =",
+               "%s answers back and changes in time: it has no value here", name);
+    return false;
+  }
+  if (m->slots[s->id].variable) {
+    *out = (eval_value){.constant = false};
+    return (out->reg = variable_register(self, &m->slots[s->id], &out->q.unit)) >= 0;
+  }
   if (self->energies) {
     model_slot *const slot = &m->slots[s->id];
     if (slot->state == LAZY_BUSY) {

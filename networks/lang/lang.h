@@ -133,6 +133,10 @@ typedef enum stmt_kind {
   STMT_ASSERT,
   STMT_OBSERVE,
   STMT_PROCESS,
+  STMT_CAPACITOR,
+  STMT_VARIABLE,
+  STMT_EQUATION, /* x' = expression */
+  STMT_EVENT,    /* at, when */
   STMT_OVERRIDE, /* from include ... with */
   STMT_EXPERIMENT,
   /* inside an experiment */
@@ -178,9 +182,9 @@ typedef struct stmt {
   expr_path label;  /* step, cycle */
   stmt_item *items;
   expr_argument *arguments;
-  expr *a, *b, *c;                                /* loop from, to; assert and expect: left, right, tolerance */
-  expr_kind relation;                             /* assert, expect */
-  bool natural, approx, sigma, reversible, whole; /* units natural; ~; within k sigma; <->; @@ */
+  expr *a, *b, *c;                                       /* loop from, to; assert and expect: left, right, tolerance */
+  expr_kind relation;                                    /* assert, expect */
+  bool natural, approx, sigma, reversible, whole, fluid; /* units natural; ~; within k sigma; <->; @@; fluid */
   step_term *left, *right;
   step_rate forward, backward;
   struct stmt *body;
@@ -276,6 +280,8 @@ const ness_network *lang_network(const lang_model *self);
 const lang_process *lang_processes(const lang_model *self, int32_t *count);
 const lang_file *lang_file_of(const lang_model *self);
 double lang_kt(const lang_model *self); /* k_B T, J; 1 in natural units */
+/* The unit of a slot that is a variable, else none. */
+lang_unit lang_slot_unit(const lang_model *self, int32_t slot);
 
 /* Values of functions and names that only an experiment or an assertion knows. The hook answers true when it knew the
  * expression (an error it reported counts as known with *ok = false). */
@@ -285,11 +291,13 @@ typedef bool (*lang_hook)(void *context, const expr *node, quantity *out, bool *
  * nernst(), and what the hook knows. False when it has none; the reason is in diags. */
 bool lang_evaluate(lang_model *self, const expr *node, lang_hook hook, void *context, ness_diags *diags, quantity *out);
 
-/* A flow or a mean that is linear in what is counted: sum of coef * (rate or mean of kind and id), times scale. */
+/* A flow or a mean that is linear in what is counted: sum of coef * (rate or mean of kind and id) + constant, times
+ * scale. */
 typedef struct lang_linear {
   int32_t n;
   int32_t *kind, *id;   /* obs_kind; step or slot */
   double *coef, *slope; /* slope: of coef, in a model compiled with an active value (lang_slopes) */
+  double constant;      /* beside the sum: where the scale of a variable begins */
   quantity scale;       /* 1/s of flows, A of currents, none of counts */
   double scale_slope;
 } lang_linear;

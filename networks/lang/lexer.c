@@ -107,16 +107,39 @@ static token lexer_number(lexer *self, bool glued)
 static const struct {
   const char *text;
   token_kind kind;
-} lexer_marks[] = {
-    {"<->", TOKEN_DOUBLE},    {"->", TOKEN_ARROW}, {"=>", TOKEN_FAT},       {"==", TOKEN_EQ},
-    {"!=", TOKEN_NE},         {"<=", TOKEN_LE},    {">=", TOKEN_GE},        {":=", TOKEN_RECOMPUTE},
-    {"'=", TOKEN_DERIVATIVE}, {"@@", TOKEN_ATAT},  {"+-", TOKEN_PLUSMINUS}, {"\xc2\xb1", TOKEN_PLUSMINUS},
-    {"..", TOKEN_DOTS},       {"&&", TOKEN_AND},   {"||", TOKEN_OR},        {"{", TOKEN_LBRACE},
-    {"}", TOKEN_RBRACE},      {"(", TOKEN_LPAREN}, {")", TOKEN_RPAREN},     {"]", TOKEN_RBRACKET},
-    {",", TOKEN_COMMA},       {":", TOKEN_COLON},  {".", TOKEN_DOT},        {"=", TOKEN_ASSIGN},
-    {"+", TOKEN_PLUS},        {"-", TOKEN_MINUS},  {"*", TOKEN_STAR},       {"/", TOKEN_SLASH},
-    {"^", TOKEN_CARET},       {"<", TOKEN_LT},     {">", TOKEN_GT},         {"!", TOKEN_NOT},
-    {"~", TOKEN_TILDE},       {"@", TOKEN_AT}};
+} lexer_marks[] = {{"<->", TOKEN_DOUBLE},
+                   {"->", TOKEN_ARROW},
+                   {"=>", TOKEN_FAT},
+                   {"==", TOKEN_EQ},
+                   {"!=", TOKEN_NE},
+                   {"<=", TOKEN_LE},
+                   {">=", TOKEN_GE},
+                   {":=", TOKEN_RECOMPUTE},
+                   {"@@", TOKEN_ATAT},
+                   {"+-", TOKEN_PLUSMINUS},
+                   {"\xc2\xb1", TOKEN_PLUSMINUS},
+                   {"..", TOKEN_DOTS},
+                   {"&&", TOKEN_AND},
+                   {"||", TOKEN_OR},
+                   {"{", TOKEN_LBRACE},
+                   {"}", TOKEN_RBRACE},
+                   {"(", TOKEN_LPAREN},
+                   {")", TOKEN_RPAREN},
+                   {"]", TOKEN_RBRACKET},
+                   {",", TOKEN_COMMA},
+                   {":", TOKEN_COLON},
+                   {".", TOKEN_DOT},
+                   {"=", TOKEN_ASSIGN},
+                   {"+", TOKEN_PLUS},
+                   {"-", TOKEN_MINUS},
+                   {"*", TOKEN_STAR},
+                   {"/", TOKEN_SLASH},
+                   {"^", TOKEN_CARET},
+                   {"<", TOKEN_LT},
+                   {">", TOKEN_GT},
+                   {"!", TOKEN_NOT},
+                   {"~", TOKEN_TILDE},
+                   {"@", TOKEN_AT}};
 
 static bool lexer_opens_unit(const lexer *self, bool glued)
 {
@@ -194,6 +217,14 @@ token lexer_next(lexer *self)
   if (lexer_digit(c) || (c == '.' && lexer_digit(lexer_char(self, 1)))) return lexer_number(self, glued);
   if (c == '"') return lexer_string(self, glued);
   if (c == '[') return lexer_bracket(self, glued);
+  if (c == '\'') { /* x' = as well as x '= */
+    size_t ahead = 1;
+    while (lexer_char(self, ahead) == ' ' || lexer_char(self, ahead) == '\t') ahead++;
+    if (lexer_char(self, ahead) == '=' && lexer_char(self, ahead + 1) != '=') {
+      self->at += ahead + 1;
+      return lexer_make(self, TOKEN_DERIVATIVE, start, glued);
+    }
+  }
   for (size_t i = 0; i < sizeof lexer_marks / sizeof *lexer_marks; i++) {
     if (lexer_marks[i].text[0] != c) continue;
     const size_t length = strlen(lexer_marks[i].text);

@@ -47,6 +47,11 @@ static bool lower_side(lang_model *m, const step_term *terms, const index_bindin
       else if (name && report) sym_unknown(m, t->place, name, "species, state, ion or bath", "v");
       return false;
     }
+    if (s->kind == SYM_SLOT && m->slots[s->id].variable) {
+      lang_error(m->diags, t->place, "steps move it by the charge they carry; an equation reads x' = ...",
+                 "%s is a variable: it cannot take part in a step", name);
+      return false;
+    }
     if (!lower_count(m, t, env, &count)) return false;
     for (int32_t i = 0; i < count; i++) {
       if (s->kind == SYM_SLOT) (*ids)[(*n)++] = s->id;
@@ -82,7 +87,7 @@ static bool lower_step_add(lang_model *m, const stmt *s, const index_binding *en
     lang_error(m->diags, s->place, NULL, "the model has more than %d steps", LANG_MAX_ITEMS);
     return false;
   }
-  model_step step = {.source = s, .env = env};
+  model_step step = {.source = s, .env = env, .flow = s->fluid ? FLOW_MEAN : FLOW_NONE};
   if (!lower_side(m, s->left, env, &step.nleft, &step.left, &step.nres_left, &step.res_left, true) ||
       !lower_side(m, s->right, env, &step.nright, &step.right, &step.nres_right, &step.res_right, true))
     return false;
@@ -315,6 +320,28 @@ static double lower_bernoulli_slope(double x)
   return 0.5 - x / 12 * (1 - z / 60 * (1 - z / 42 * (1 - z / 40 * (1 - z * 10 / 396 * (1 - z * 691 / 27300)))));
 }
 
+static bool lower_volumes(const lang_model *m, const model_step *step)
+{
+  bool any = false;
+  for (int32_t i = 0; i < step->nleft; i++) any = any || m->slots[step->left[i]].volume > 0;
+  for (int32_t i = 0; i < step->nright; i++) any = any || m->slots[step->right[i]].volume > 0;
+  return any;
+}
+
+/* The drive with the concentrations that are held: an ohmic current vanishes where the whole of it does. */
+static lower_drive lower_whole_drive(const lang_model *m, const model_step *step, lower_drive drive)
+{
+  for (int side = 0; side < 2; side++) {
+    const double sign = side ? -1 : 1;
+    const int32_t n = side ? step->nres_right : step->nres_left, *const res = side ? step->res_right : step->res_left;
+    for (int32_t i = 0; i < n; i++) {
+      drive.x += sign * log(m->reservoirs[res[i]].activity);
+      drive.by += sign * m->reservoirs[res[i]].d.log_activity;
+    }
+  }
+  return drive;
+}
+
 /* Both factors of a form at the drive x, and what changes their logarithms with the drive and the split. */
 static bool lower_form(lang_model *m, const expr *form, lower_drive drive, double split, double split_slope,
                        double out[2], double log_slope[2])
@@ -331,6 +358,8 @@ static bool lower_form(lang_model *m, const expr *form, lower_drive drive, doubl
     out[1] = lower_bernoulli(-x);
     log_slope[0] = lower_bernoulli_slope(x) * drive.by;
     log_slope[1] = -lower_bernoulli_slope(-x) * drive.by;
+  } else if (strcmp(name, "ohmic") == 0) {
+    return true; /* its caller knows the whole drive */
   } else if (strcmp(name, "metropolis") == 0) {
     out[0] = x < 0 ? exp(x) : 1;
     out[1] = x > 0 ? exp(-x) : 1;
@@ -343,10 +372,11 @@ static bool lower_form(lang_model *m, const expr *form, lower_drive drive, doubl
     log_slope[0] = out[1] * drive.by;
     log_slope[1] = -out[0] * drive.by;
   } else {
-    static const char *const names[] = {"exp", "scharfetter-gummel", "metropolis", "heat-bath"};
-    const char *const near = name_nearest(name, names, 4);
+    static const char *const names[] = {"exp", "scharfetter-gummel", "metropolis", "heat-bath", "ohmic"};
+    const char *const near = name_nearest(name, names, 5);
     char *const hint = near ? arena_format(&m->memory, "did you mean %s?", near) : NULL;
-    lang_error(m->diags, form->place, hint ? hint : "the forms are exp, scharfetter-gummel, metropolis, heat-bath",
+    lang_error(m->diags, form->place,
+               hint ? hint : "the forms are exp, scharfetter-gummel, metropolis, heat-bath, ohmic",
                "no form of a rate has the name %s", name);
     return false;
   }
@@ -359,36 +389,40 @@ static bool lower_ldb_both(lang_model *m, model_step *step, lower_drive drive)
 {
   const stmt *const s = step->source;
   const expr_argument *const arguments = lower_ldb_arguments(s);
-  static const char *const known[] = {"k0", "split", "barrier", "form"};
+  static const char *const known[] = {"k0", "split", "barrier", "form", "conductance"};
   for (const expr_argument *a = arguments; a; a = a->next) {
     bool found = false;
-    for (int i = 0; i < 4; i++) found = found || (a->name && strcmp(a->name, known[i]) == 0);
+    for (int i = 0; i < 5; i++) found = found || (a->name && strcmp(a->name, known[i]) == 0);
     if (found) continue;
-    const char *const near = a->name ? name_nearest(a->name, known, 4) : NULL;
+    const char *const near = a->name ? name_nearest(a->name, known, 5) : NULL;
     char *const hint = near ? arena_format(&m->memory, "did you mean %s?", near) : NULL;
-    lang_error(m->diags, a->place, hint ? hint : "ldb takes k0, split, barrier and form, by name",
+    lang_error(m->diags, a->place, hint ? hint : "ldb takes k0 or conductance, split, barrier and form, by name",
                "ldb does not know %s", a->name ? a->name : "a value without a name");
     return false;
   }
   const expr *const k0_expr = argument_value(arguments, "k0"), *const split_expr = argument_value(arguments, "split");
   const expr *const barrier_expr = argument_value(arguments, "barrier"), *const form =
                                                                              argument_value(arguments, "form");
-  if (!k0_expr) {
-    lang_error(m->diags, s->forward.place, "write ldb(k0 = 50 [1/s]), or give one of the two rates",
-               "detailed balance gives a ratio; the speed is missing");
+  const expr *const conductance = argument_value(arguments, "conductance");
+  if (!k0_expr == !conductance || (conductance && (split_expr || barrier_expr || form))) {
+    lang_error(m->diags, s->forward.place,
+               conductance ? "a conductance goes alone: it is a speed and a form"
+                           : "write ldb(k0 = 50 [1/s]), or give one of the two rates",
+               conductance ? "a conductance says everything" : "detailed balance gives a ratio; the speed is missing");
     return false;
   }
   const eval self = {.m = m, .env = step->env};
-  quantity k0;
-  double split = 0.5, shape[2], slope, split_slope = 0, log_slope[2];
-  if (!eval_constant(&self, k0_expr, &k0, &slope)) return false;
+  quantity k0 = {0, UNIT_RATE};
+  double split = 0.5, shape[2], slope = 0, split_slope = 0, log_slope[2];
+  if (conductance && !membrane_conductance(m, step, conductance, &k0.value)) return false;
+  if (k0_expr && !eval_constant(&self, k0_expr, &k0, &slope)) return false;
   if (split_expr && !eval_as(&self, split_expr, UNIT_NONE, "split", &split, &split_slope)) return false;
   const double given = k0.value;
   lower_scale scale[2];
   for (int dir = 0; dir < 2; dir++) {
     if (!lower_scale_of(m, step, dir, s->place, &scale[dir])) return false;
   }
-  if (!m->file->natural) {
+  if (!m->file->natural && k0_expr) {
     /* 1/s times any whole power of 1/M that one of the sides has. */
     const int power = k0.unit.m / 3;
     lang_unit bare = k0.unit;
@@ -402,12 +436,27 @@ static bool lower_ldb_both(lang_model *m, model_step *step, lower_drive drive)
     }
     k0.value *= pow(CONST_C0, power);
   }
-  if (k0.value == 0) return slope_flat(m, k0_expr->place, slope, "whether the step runs at all"); /* switched off */
+  const lang_place speed = k0_expr ? k0_expr->place : conductance->place;
+  if (k0.value == 0) return slope_flat(m, speed, slope, "whether the step runs at all"); /* switched off */
   if (!(k0.value > 0) || !isfinite(k0.value)) {
-    lang_error(m->diags, k0_expr->place, NULL, "k0 must be positive and finite, or 0 to switch the step off");
+    lang_error(m->diags, speed, NULL, "k0 must be positive and finite, or 0 to switch the step off");
     return false;
   }
-  if (barrier_expr) {
+  const bool ohmic = conductance || (form && form->kind == EXPR_NAME && strcmp(form->path.name[0], "ohmic") == 0);
+  const bool moves = step->nvar > 0 || (ohmic && lower_volumes(m, step)); /* its rates change with what they move */
+  if (ohmic) drive = lower_whole_drive(m, step, drive);
+  if (moves && !barrier_expr && (!form || lower_form(m, form, drive, split, split_slope, shape, log_slope))) {
+    shape[0] = shape[1] = 1;
+    log_slope[0] = log_slope[1] = 0;
+  } else if (moves) {
+    if (barrier_expr) lang_error(m->diags, barrier_expr->place, "give k0 and split", "a barrier feels no capacitor");
+    return false;
+  } else if (ohmic) {
+    shape[0] = lower_bernoulli(drive.x);
+    shape[1] = lower_bernoulli(-drive.x);
+    log_slope[0] = lower_bernoulli_slope(drive.x) * drive.by;
+    log_slope[1] = -lower_bernoulli_slope(-drive.x) * drive.by;
+  } else if (barrier_expr) {
     double barrier, left = 0, right = 0, by = 0, barrier_slope;
     if (split_expr || form) {
       lang_error(m->diags, barrier_expr->place, "a barrier fixes both rates", "a barrier goes without split and form");
@@ -436,29 +485,33 @@ static bool lower_ldb_both(lang_model *m, model_step *step, lower_drive drive)
   /* Activities: reservoirs c/c0, copies in a volume n/(V c0); one factor V c0 when nothing else is countable. */
   const double c0 = m->file->natural ? 1 : CONST_C0;
   const bool countable = lower_has_count(m, step->nleft, step->left) || lower_has_count(m, step->nright, step->right);
+  double constants[2];
   for (int dir = 0; dir < 2; dir++) {
     const int32_t n = dir ? step->nright : step->nleft, *const ids = dir ? step->right : step->left;
     const int32_t nres = dir ? step->nres_right : step->nres_left, *const res = dir ? step->res_right : step->res_left;
     bool mixed;
     double by = 0;
-    const double volume = countable ? 0 : lower_volume(m, step, 0, &mixed, &by);
+    const double volume = countable || ohmic ? 0 : lower_volume(m, step, 0, &mixed, &by);
     double k = k0.value * shape[dir] * (volume > 0 ? volume * c0 : 1);
-    by += slope / given + log_slope[dir];
-    for (int32_t i = 0; i < nres; i++) {
+    by += (k0_expr ? slope / given : 0) + log_slope[dir];
+    for (int32_t i = 0; i < nres && !ohmic; i++) {
       k *= m->reservoirs[res[i]].activity;
       by += m->reservoirs[res[i]].d.log_activity;
     }
     for (int32_t i = 0; i < n; i++) {
       const model_slot *const slot = &m->slots[ids[i]];
-      if (!(slot->volume > 0)) continue;
+      if (!(slot->volume > 0) || ohmic) continue;
       k /= slot->volume * c0;
       by -= slot->d.volume / slot->volume;
     }
+    constants[dir] = k;
+    if (moves) continue;
     step->k[dir] = k;
     step->d.log_k[dir] = by;
     step->law[dir] = LAW_MASS;
   }
-  return true;
+  const membrane_law law = {ohmic ? "ohmic" : form ? form->path.name[0] : "exp", drive.x, split};
+  return !moves || membrane_both(m, step, constants, &law);
 }
 
 static bool lower_rate_value(lang_model *m, const model_step *step, int dir, lang_place place, double k)
@@ -491,6 +544,49 @@ static bool lower_slopes(lang_model *m, model_step *step, const eval_tape *tape)
   return true;
 }
 
+int32_t lower_counts(const eval *self, const model_step *step, int dir, int32_t reg, bool bare)
+{
+  const int32_t n = dir ? step->nright : step->nleft, *const ids = dir ? step->right : step->left;
+  for (int32_t i = 0; i < n && reg >= 0; i++) {
+    int32_t before = 0;
+    for (int32_t k = 0; k < i; k++) before += ids[k] == ids[i];
+    if (bare && self->m->slots[ids[i]].volume > 0) continue;
+    const eval_value shift = {.q = {before, UNIT_NONE}, .constant = true, .reg = -1};
+    const int32_t slot = eval_emit(self, TAPE_SLOT, ids[i], 0, 0), b = eval_reg(self, &shift);
+    const int32_t left = slot < 0 || b < 0 ? -1 : eval_emit(self, TAPE_SUB, slot, b, 0);
+    reg = left < 0 ? -1 : eval_emit(self, TAPE_MUL, reg, left, 0);
+  }
+  return reg;
+}
+
+bool lower_tape(lang_model *m, model_step *step, int dir, eval_tape *tape, int32_t reg)
+{
+  /* The value of a tape is its last register. */
+  if (reg != tape->nop - 1) {
+    const eval self = {.m = m, .tape = tape};
+    const eval_value one = {.q = {1, UNIT_NONE}, .constant = true, .reg = -1};
+    const int32_t b = eval_reg(&self, &one);
+    if (b < 0 || eval_emit(&self, TAPE_MUL, reg, b, 0) < 0) return false;
+  }
+  /* Both directions share one list of constants. */
+  double *const constants =
+      arena_alloc(&m->memory, ((size_t)step->nconst + (size_t)tape->nconst + 1) * sizeof *constants);
+  if (!constants) return false;
+  if (step->nconst) memcpy(constants, step->constants, (size_t)step->nconst * sizeof *constants);
+  if (tape->nconst) memcpy(constants + step->nconst, tape->constants, (size_t)tape->nconst * sizeof *constants);
+  if (!lower_slopes(m, step, tape)) return false;
+  for (int32_t i = 0; i < tape->nop; i++) {
+    if (tape->ops[i].code == TAPE_CONST) tape->ops[i].a += step->nconst;
+  }
+  step->constants = constants;
+  step->nconst += tape->nconst;
+  step->tape[dir] = tape->ops;
+  step->nop[dir] = tape->nop;
+  step->law[dir] = LAW_TAPE;
+  step->k[dir] = 0;
+  return true;
+}
+
 /* A given constant (@) or whole propensity (@@). What depends on counts becomes a tape. */
 static bool lower_given(lang_model *m, model_step *step, int dir)
 {
@@ -520,7 +616,7 @@ static bool lower_given(lang_model *m, model_step *step, int dir)
     }
     step->raw[dir] = error / v.q.value;
   }
-  const int32_t n = dir ? step->nright : step->nleft, *const ids = dir ? step->right : step->left;
+  const int32_t n = dir ? step->nright : step->nleft;
   if (v.constant && (!s->whole || n == 0)) {
     if (!lower_rate_value(m, step, dir, rate->value->place, v.q.value * scale.factor)) return false;
     step->law[dir] = v.q.value * scale.factor > 0 ? LAW_MASS : LAW_NONE;
@@ -537,44 +633,16 @@ static bool lower_given(lang_model *m, model_step *step, int dir)
         .q = {scale.factor, UNIT_NONE}, .constant = true, .reg = -1, .slope = scale.factor * scale.slope};
     const int32_t f = eval_reg(&self, &factor);
     if (reg < 0 || f < 0 || (reg = eval_emit(&self, TAPE_MUL, reg, f, 0)) < 0) return false;
-    for (int32_t i = 0; i < n; i++) {
-      int32_t before = 0;
-      for (int32_t k = 0; k < i; k++) before += ids[k] == ids[i];
-      const eval_value shift = {.q = {before, UNIT_NONE}, .constant = true, .reg = -1};
-      const int32_t slot = eval_emit(&self, TAPE_SLOT, ids[i], 0, 0), b = eval_reg(&self, &shift);
-      const int32_t left = slot < 0 || b < 0 ? -1 : eval_emit(&self, TAPE_SUB, slot, b, 0);
-      if (left < 0 || (reg = eval_emit(&self, TAPE_MUL, reg, left, 0)) < 0) return false;
-    }
+    reg = lower_counts(&self, step, dir, reg, false);
   }
-  if (reg < 0) return false;
-  /* The value of a tape is its last register. */
-  if (reg != tape.nop - 1) {
-    const eval_value one = {.q = {1, UNIT_NONE}, .constant = true, .reg = -1};
-    const int32_t b = eval_reg(&self, &one);
-    if (b < 0 || eval_emit(&self, TAPE_MUL, reg, b, 0) < 0) return false;
-  }
-  /* Both directions share one list of constants. */
-  double *const constants =
-      arena_alloc(&m->memory, ((size_t)step->nconst + (size_t)tape.nconst + 1) * sizeof *constants);
-  if (!constants) return false;
-  if (step->nconst) memcpy(constants, step->constants, (size_t)step->nconst * sizeof *constants);
-  if (tape.nconst) memcpy(constants + step->nconst, tape.constants, (size_t)tape.nconst * sizeof *constants);
-  if (!lower_slopes(m, step, &tape)) return false;
-  for (int32_t i = 0; i < tape.nop; i++) {
-    if (tape.ops[i].code == TAPE_CONST) tape.ops[i].a += step->nconst;
-  }
-  step->constants = constants;
-  step->nconst += tape.nconst;
-  step->tape[dir] = tape.ops;
-  step->nop[dir] = tape.nop;
-  step->law[dir] = LAW_TAPE;
-  return true;
+  return reg >= 0 && lower_tape(m, step, dir, &tape, reg);
 }
 
 static bool lower_step_rates(lang_model *m, model_step *step, bool from_energies)
 {
   const stmt *const s = step->source;
   const bool ldb = s->forward.ldb || s->backward.ldb;
+  if (step->flow == FLOW_DRIFT) return from_energies || variables_drift(m, step);
   step->from_energies = ldb;
   if (!from_energies) {
     step->lnk = NAN;
@@ -601,7 +669,7 @@ static bool lower_step_rates(lang_model *m, model_step *step, bool from_energies
     if (step->law[0] == LAW_MASS && step->law[1] == LAW_MASS) step->d.lnk = step->d.log_k[0] - step->d.log_k[1];
     return fine;
   }
-  if (!ldb) return true;
+  if (!ldb) return step->nvar == 0 || membrane_given(m, step);
   const lower_drive drive = lower_balance(m, step);
   const double lnk = step->lnk;
   if (s->forward.ldb && (s->backward.ldb || !s->backward.given)) return lower_ldb_both(m, step, drive);
@@ -611,6 +679,7 @@ static bool lower_step_rates(lang_model *m, model_step *step, bool from_energies
     lang_error(m->diags, s->place, NULL, "ldb needs the other rate of %s to be a positive constant", step->name);
     return false;
   }
+  if (step->nvar > 0) return membrane_other(m, step, given, lnk);
   step->k[other] = step->k[given] * exp(given == 0 ? -lnk : lnk);
   step->d.log_k[other] = step->d.log_k[given] + (given == 0 ? -step->d.lnk : step->d.lnk);
   step->law[other] = LAW_MASS;

@@ -6,8 +6,8 @@
 
 static bool model_stages(lang_model *m)
 {
-  return symbols_declare(m) && energy_potentials(m) && energy_slots(m) && lower_steps(m) && lower_rates(m, false) &&
-         energy_infer(m) && lower_rates(m, true);
+  return symbols_declare(m) && energy_potentials(m) && energy_slots(m) && lower_steps(m) && variables_equations(m) &&
+         membranes_declare(m) && lower_rates(m, false) && energy_infer(m) && lower_rates(m, true);
 }
 
 static lang_model *model_open(const lang_file *file, lang_override *overrides, int32_t noverrides, const char *active,
@@ -161,7 +161,7 @@ bool lang_warn_unreached(const lang_model *self, ness_diags *diags)
   }
   int32_t shown = 0;
   for (int32_t i = 0; i < net->nslot && shown < 5; i++) {
-    if (reached[i]) continue;
+    if (reached[i] || self->network->slot_var[i] >= 0) continue;
     shown++;
     lang_warning(diags, self->slots[i].place, "give it a start, or a step that leads there", "%s is never reached",
                  self->slots[i].name);
@@ -182,6 +182,7 @@ void lang_model_free(lang_model *self)
   mem_free(self->reservoirs);
   mem_free(self->steps);
   mem_free(self->observables);
+  mem_free(self->variables);
   mem_free((void *)self->families);
   mem_free(self->family_copies);
   mem_free(self->family_energies);
@@ -204,6 +205,11 @@ const lang_process *lang_processes(const lang_model *self, int32_t *count)
 {
   *count = (int32_t)self->nprocess;
   return self->processes;
+}
+lang_unit lang_slot_unit(const lang_model *self, int32_t slot)
+{
+  const int32_t variable = self->slots[slot].variable;
+  return variable ? self->variables[variable - 1].unit : UNIT_NONE;
 }
 double lang_kt(const lang_model *self)
 {

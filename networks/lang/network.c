@@ -94,6 +94,16 @@ static double step_charge(const lang_model *m, const model_step *s, int32_t comp
   return charge;
 }
 
+/* A count, or a variable on its scale. */
+static bool linear_mean(lang_model *m, lang_linear *out, int32_t slot)
+{
+  const int32_t variable = m->slots[slot].variable;
+  const model_variable *const v = variable ? &m->variables[variable - 1] : NULL;
+  out->scale = (quantity){1, v ? v->unit : UNIT_NONE};
+  out->constant = v ? v->zero : 0;
+  return linear_append(m, out, OBS_COUNT, slot, v ? v->step : 1, 0);
+}
+
 static bool linear_call(lang_model *m, const expr *e, ness_diags *diags, lang_linear *out)
 {
   const expr_argument *const first = e->arguments;
@@ -134,12 +144,9 @@ static bool linear_call(lang_model *m, const expr *e, ness_diags *diags, lang_li
   const bool mean = strcmp(e->name, "mean") == 0;
   const int32_t id = lang_find(m, mean ? LANG_SLOT : LANG_STEP, first->value, diags);
   if (id < 0) return false;
-  if (mean) out->scale.unit = UNIT_NONE;
-  const int32_t kind = mean                              ? OBS_COUNT
-                       : strcmp(e->name, "rate") == 0    ? OBS_NET
-                       : strcmp(e->name, "forward") == 0 ? OBS_FWD
-                                                         : OBS_BWD;
-  const int32_t last = mean ? id : lang_step_last(m, id); /* a step that a process moves stands once for each level */
+  if (mean) return linear_mean(m, out, id);
+  const int32_t kind = strcmp(e->name, "rate") == 0 ? OBS_NET : strcmp(e->name, "forward") == 0 ? OBS_FWD : OBS_BWD;
+  const int32_t last = lang_step_last(m, id); /* a step that a process moves stands once for each level */
   for (int32_t i = id; i <= last; i++) {
     if (!linear_append(m, out, kind, i, 1, 0)) return false;
   }
@@ -149,6 +156,7 @@ static bool linear_call(lang_model *m, const expr *e, ness_diags *diags, lang_li
 /* Adds the terms of another one, scaled. */
 static bool linear_join(lang_model *m, lang_linear *l, const lang_linear *from, double sign)
 {
+  l->constant += sign * from->constant * from->scale.value;
   for (int32_t i = 0; i < from->n; i++) {
     const double coef = sign * from->coef[i] * from->scale.value;
     const double by = sign * (from->slope[i] * from->scale.value + from->coef[i] * from->scale_slope);
@@ -169,7 +177,7 @@ bool lang_linear_of(lang_model *m, const expr *e, ness_diags *diags, lang_linear
       *out = m->observables[o->id].linear;
       return true;
     }
-    if (v && v->kind == SYM_SLOT) return linear_add(m, out, OBS_COUNT, v->id, 1, 0);
+    if (v && v->kind == SYM_SLOT) return linear_mean(m, out, v->id);
   }
   lang_linear a, b;
   if (e->kind == EXPR_NEG) {
@@ -223,6 +231,11 @@ static bool declare_observables(lang_model *m)
     for (const stmt_item *item = s->kind == STMT_OBSERVE ? s->items : NULL; item; item = item->next) {
       lang_linear linear;
       if (!item->value || !lang_linear_of(m, item->value, m->diags, &linear)) return false;
+      if (linear.constant != 0) {
+        lang_error(m->diags, item->value->place, "read mean(V) in an experiment, or in the counts of any answer",
+                   "an observable is a sum of rates and counts; the scale of a variable has a beginning of its own");
+        return false;
+      }
       if (!model_grow(m, &m->observables, &m->observable_capacity, m->nobservable + 1, sizeof *m->observables))
         return false;
       m->observables[m->nobservable] = (model_observable){item->path.name[0], linear};
@@ -376,7 +389,12 @@ bool network_build(lang_model *m)
   for (int64_t i = 0; i < m->nslot && fine; i++) {
     const model_slot *const s = &m->slots[i];
     const double g = s->standard - (s->volume > 0 ? log(s->volume * c0) : 0);
-    fine = builder_slot(b, s->name, s->start, s->max, g, s->charge, s->volt, s->family) >= 0;
+    fine = builder_slot(b, s->name, s->start, s->max, s->variable ? 0 : g, s->charge, s->volt, s->family) >= 0;
+    if (!fine || !s->variable) continue;
+    const model_variable *const v = &m->variables[s->variable - 1];
+    const builder_variable variable = {v->kind,  v->zero, v->step, v->kind == VAR_CHARGE ? v->stiff : 0,
+                                       v->print, v->text};
+    fine = builder_variable_add(b, &variable) >= 0;
   }
   for (int64_t i = 0; i < m->nstep && fine; i++) {
     const model_step *const s = &m->steps[i];
@@ -398,10 +416,15 @@ bool network_build(lang_model *m)
                                .constants = s->constants,
                                .lnk = s->lnk,
                                .lnk_error = sqrt(s->raw[0] * s->raw[0] + s->raw[1] * s->raw[1]),
-                               .flip = s->flip};
+                               .flip = s->flip,
+                               .flow = s->flow,
+                               .nvar = s->nvar,
+                               .var_slot = s->var_slot,
+                               .var_by = s->var_by};
     fine = builder_step_add(b, &step) >= 0 && (s->heat == 0 || builder_step_heat(b, s->heat - 1, heat_work(m, s)) >= 0);
     for (int32_t k = 0; k < s->nshift && fine; k++) fine = builder_step_shift(b, s->shift_src[k], s->shift_kt[k]) >= 0;
   }
+  fine = fine && variables_events(m, b);
   for (const stmt *s = m->file->statements; s && fine; s = s->next) {
     if (s->kind == STMT_CYCLE) fine = build_cycle(m, b, s);
   }

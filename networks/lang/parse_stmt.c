@@ -378,10 +378,96 @@ static stmt *parse_step(parser *self)
   else if (!parser_expect(self, TOKEN_AT, "and the rates")) return NULL;
   if (!parse_rate(self, &out->forward)) return NULL;
   if (parser_take(self, TOKEN_COMMA) && !parse_rate(self, &out->backward)) return NULL;
-  if (parser_at_word(self, "fluid")) {
-    parser_fail(self, "leave it out: every event is then simulated", "`fluid` steps are not in this version of ness");
+  out->fluid = parser_take_word(self, "fluid");
+  return out;
+}
+
+/* `within LOW, HIGH` as two arguments; `start` and the like stand in words. */
+static bool parse_range(parser *self, expr_argument **out)
+{
+  expr_argument *ends[2];
+  for (int i = 0; i < 2; i++) {
+    if (!(ends[i] = parser_node(self, sizeof *ends[i]))) return false;
+    ends[i]->name = i ? "high" : "low";
+    ends[i]->place = self->cur.place;
+    if (!(ends[i]->value = parser_sum(self))) return false;
+    if (i == 0 && !parser_expect(self, TOKEN_COMMA, "and the upper end of the range")) return false;
+  }
+  ends[0]->next = ends[1];
+  ends[1]->next = *out;
+  *out = ends[0];
+  return true;
+}
+
+/* capacitor V between in, out  capacitance 1 [pF]  start -70 [mV]  within -200 [mV], 200 [mV] */
+static stmt *parse_capacitor(parser *self)
+{
+  static const char *const words[] = {"capacitance", "start", NULL};
+  stmt *const out = parse_stmt_new(self, STMT_CAPACITOR);
+  if (!out || !(out->name = parser_name(self, "of the capacitor"))) return NULL;
+  if (!parser_take_word(self, "between")) {
+    parser_fail(self, "write `capacitor V between in, out capacitance 1 [pF] start -70 [mV]`",
+                "expected `between` and two compartments");
     return NULL;
   }
+  if (!(out->a = parser_sum(self)) || !parser_expect(self, TOKEN_COMMA, "and the compartment on the other side") ||
+      !(out->b = parser_sum(self)))
+    return NULL;
+  while (!parser_at(self, TOKEN_NEWLINE) && !parser_at(self, TOKEN_END)) {
+    const token before = self->cur;
+    if (!parse_attributes(self, &out->arguments, words, NULL)) return NULL;
+    if (parser_take_word(self, "within") && !parse_range(self, &out->arguments)) return NULL;
+    if (self->cur.place.offset == before.place.offset) break; /* the caller says what does not belong here */
+  }
+  return out;
+}
+
+/* variable x = 0.3 within 0, 1, y = 2 [uM] within 0 [uM], 10 [uM] */
+static stmt *parse_variable(parser *self)
+{
+  stmt *const out = parse_stmt_new(self, STMT_VARIABLE);
+  stmt_item **tail = out ? &out->items : NULL;
+  do {
+    stmt_item *const item = out ? parse_item_new(self, &tail) : NULL;
+    if (!item || !parse_declared_name(self, item, "of the variable")) return NULL;
+    if (!parser_expect(self, TOKEN_ASSIGN, "and its start") || !(item->value = parser_sum(self))) return NULL;
+    if (!parser_take_word(self, "within")) {
+      parser_fail(self, "write `variable x = 0.3 within 0, 1`; a run that leaves the range is stopped",
+                  "expected `within` and the range of %s", item->path.name[0]);
+      return NULL;
+    }
+    if (!parse_range(self, &item->attributes)) return NULL;
+  } while (parser_take(self, TOKEN_COMMA));
+  return out;
+}
+
+/* x' = expression */
+static stmt *parse_equation(parser *self)
+{
+  stmt *const out = parse_stmt_new(self, STMT_EQUATION);
+  if (!out || !parser_path(self, &out->label, &out->place)) return NULL;
+  return parser_expect(self, TOKEN_DERIVATIVE, "and the rate of change") && (out->a = parser_expression(self)) ? out
+                                                                                                               : NULL;
+}
+
+/* at 10 [ms]: x = 1, y = 2;  at 10 [ms] every 50 [ms]: x = 1;  when V > 0 [mV]: spikes = spikes + 1 */
+static stmt *parse_event(parser *self, bool when, lang_place word)
+{
+  stmt *const out = parse_stmt_new(self, STMT_EVENT);
+  stmt_item **tail = out ? &out->items : NULL;
+  if (!out) return NULL;
+  if (when) {
+    if (!(out->c = parser_expression(self))) return NULL;
+  } else if (!(out->a = parser_sum(self)) || (parser_take_word(self, "every") && !(out->b = parser_sum(self)))) {
+    return NULL;
+  }
+  if (!parser_expect(self, TOKEN_COLON, "and what it sets, as in `at 10 [ms]: x = 1`")) return NULL;
+  do {
+    stmt_item *const item = parse_item_new(self, &tail);
+    if (!item || !parser_path(self, &item->path, &item->place)) return NULL;
+    if (!parser_expect(self, TOKEN_ASSIGN, "and the new value") || !(item->value = parser_sum(self))) return NULL;
+  } while (parser_take(self, TOKEN_COMMA));
+  out->place = place_join(word, self->taken);
   return out;
 }
 
@@ -597,15 +683,13 @@ stmt *parser_experiment_statement(parser *self)
 /* The words that begin a statement, and what reads on behind them. */
 static stmt *parse_keyword(parser *self)
 {
-  static const char *const words[] = {"units",   "temperature", "compartment", "param",   "bath", "potential", "ion",
-                                      "species", "protein",     "lattice",     "energy",  "for",  "cycle",     "assert",
-                                      "observe", "experiment",  "process",     "include", "model"};
-  static const char *const later[] = {"capacitor", "at", "when", "import"};
-  for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
-    if (parser_at_word(self, later[i])) {
-      parser_fail(self, "see docs/language.md for what is", "`%s` is not in this version of ness", later[i]);
-      return NULL;
-    }
+  static const char *const words[] = {"units", "temperature", "compartment", "param",      "bath",    "potential",
+                                      "ion",   "species",     "protein",     "lattice",    "energy",  "for",
+                                      "cycle", "assert",      "observe",     "experiment", "process", "include",
+                                      "model", "capacitor",   "variable",    "at",         "when"};
+  if (parser_at_word(self, "import")) {
+    parser_fail(self, "see docs/language.md for what is", "`import` is not in this version of ness");
+    return NULL;
   }
   size_t w = 0;
   const size_t nwords = sizeof words / sizeof *words;
@@ -619,6 +703,7 @@ static stmt *parse_keyword(parser *self)
     parser_fail(self, hint, "no statement begins with `%s`", word ? word : "");
     return NULL;
   }
+  const lang_place word = self->cur.place;
   parser_advance(self);
   switch (w) {
   case 0: return parse_units(self);
@@ -638,6 +723,10 @@ static stmt *parse_keyword(parser *self)
   case 14: return parse_list(self, STMT_OBSERVE, "of the observable", attributes_none);
   case 15: return parse_experiment(self);
   case 16: return parse_process(self);
+  case 19: return parse_capacitor(self);
+  case 20: return parse_variable(self);
+  case 21:
+  case 22: return parse_event(self, w == 22, word);
   default: {
     stmt *overrides = NULL;
     if (w == 17) return parser_include(self, &overrides) ? overrides : NULL;
@@ -676,8 +765,7 @@ stmt *parser_statement(parser *self)
     return parse_list(self, STMT_PARAM, "of the value", attributes_none);
   }
   if (parser_at(self, TOKEN_NAME) && self->next.kind == TOKEN_DERIVATIVE) {
-    parser_fail(self, NULL, "differential equations ('=) are not in this version of ness");
-    return NULL;
+    return parse_equation(self);
   }
   if (parse_starts_step(self)) return parse_step(self);
   if (parser_at(self, TOKEN_NAME)) return parse_keyword(self);

@@ -180,13 +180,19 @@ static bool sym_limit(lang_model *m, int64_t count, lang_place place)
   return false;
 }
 
-static int32_t add_slot(lang_model *m, const char *name, lang_place place)
+int32_t symbols_slot(lang_model *m, const char *name, lang_place place)
 {
   if (!name || !sym_limit(m, m->nslot, place)) return -1;
   const int32_t id = PUSH(m, slots, nslot, slot_capacity);
   if (id < 0) return -1;
-  m->slots[id] = (model_slot){
-      .name = name, .place = place, .max = MODEL_NO_MAX, .volt = -1, .family = -1, .ion = -1, .compartment = -1};
+  m->slots[id] = (model_slot){.name = name,
+                              .place = place,
+                              .max = MODEL_NO_MAX,
+                              .volt = -1,
+                              .family = -1,
+                              .ion = -1,
+                              .compartment = -1,
+                              .place_of_charge = -1};
   return sym_add(m, SPACE_VALUE, name, SYM_SLOT, id, place) ? id : -1;
 }
 
@@ -232,7 +238,7 @@ static bool declare_compartment(lang_model *m, const stmt_item *item)
   const int32_t id = PUSH(m, compartments, ncompartment, compartment_capacity);
   if (id < 0) return false;
   model_compartment *const c = &m->compartments[id];
-  *c = (model_compartment){.name = item->path.name[0], .item = item, .volt = -1, .tau = 1, .heat = -1};
+  *c = (model_compartment){.name = item->path.name[0], .item = item, .volt = -1, .capacitor = -1, .tau = 1, .heat = -1};
   for (const expr_argument *a = item->attributes; a; a = a->next) {
     if (strcmp(a->name, "reservoir") == 0) {
       c->reservoir = true;
@@ -244,7 +250,7 @@ static bool declare_compartment(lang_model *m, const stmt_item *item)
       }
     } else if (strcmp(a->name, "temperature") == 0) {
       if (!heat_declare(m, a->value, c)) return false;
-    } else {
+    } else if ((c->capacitor = capacitor_of(m, a->value)) < 0) {
       double volt, slope;
       if (!eval_as(&self, a->value, UNIT_VOLT, "a potential", &volt, &slope)) return false;
       if (!(m->kt > 0)) {
@@ -406,7 +412,7 @@ static bool declare_ion(lang_model *m, const stmt *s)
                  "%s is neither a reservoir nor has a volume, so %s has no count", c->name, name);
       return false;
     }
-    const int32_t slot = add_slot(m, name, item->place);
+    const int32_t slot = symbols_slot(m, name, item->place);
     if (slot < 0 || !concentration_of(m, name, item->value, false, &q, &slope) ||
         !slope_flat(m, item->place, slope * c->volume + q.value * c->d.volume, "the number of copies"))
       return false;
@@ -432,7 +438,7 @@ static bool declare_ion(lang_model *m, const stmt *s)
     out->d.phi = c->d.phi;
     out->volt = c->volt;
     out->ion = id;
-    out->compartment = place->id;
+    out->compartment = out->place_of_charge = place->id;
   }
   return true;
 }
@@ -441,15 +447,21 @@ static bool slot_at(lang_model *m, model_slot *slot, const expr *at)
 {
   if (!at) {
     /* A charge feels the one potential there is; with several the file says which. */
-    if (m->nvolt == 1) {
+    int32_t capacitors = 0;
+    for (int64_t i = 0; i < m->ncompartment; i++) capacitors += m->compartments[i].capacitor >= 0;
+    if (capacitors == 1 && m->nvolt == 0) {
+      for (int32_t i = 0; i < (int32_t)m->ncompartment; i++) {
+        if (m->compartments[i].capacitor >= 0) slot->place_of_charge = i;
+      }
+    } else if (m->nvolt == 1 && capacitors == 0) {
       slot->volt = 0;
       slot->phi = m->volt_phi[0];
       for (int64_t i = 0; i < m->ncompartment; i++) {
         if (m->compartments[i].volt == 0) slot->d.phi = m->compartments[i].d.phi;
       }
-    } else if (m->nvolt > 1) {
+    } else if (m->nvolt + capacitors > 1) {
       lang_error(m->diags, slot->place, "add `at NAME` with the compartment's name",
-                 "%s has a charge, and there are %d potentials it could feel", slot->name, m->nvolt);
+                 "%s has a charge, and there are %d potentials it could feel", slot->name, m->nvolt + capacitors);
       return false;
     }
     return true;
@@ -459,6 +471,7 @@ static bool slot_at(lang_model *m, model_slot *slot, const expr *at)
     sym_unknown(m, at->place, at->kind == EXPR_NAME ? at->path.name[0] : "this", "compartment", "c");
     return false;
   }
+  slot->place_of_charge = c->id;
   slot->volt = m->compartments[c->id].volt;
   slot->phi = m->compartments[c->id].phi;
   slot->d.phi = m->compartments[c->id].d.phi;
@@ -501,7 +514,7 @@ static bool declare_species(lang_model *m, const stmt_item *item)
   for (int32_t i = first; i <= last; i++) {
     const char *const name = indexed ? arena_indexed(&m->memory, item->path.name[0], i) : item->path.name[0];
     const index_binding *const env = item->index ? bind_index(m, item->index, i, NULL) : NULL;
-    const int32_t id = add_slot(m, name, item->place);
+    const int32_t id = symbols_slot(m, name, item->place);
     quantity q;
     double slope;
     if (id < 0 || !value_of(m, name, item->value, env, &q, &slope)) return false;
@@ -564,7 +577,7 @@ static bool declare_protein(lang_model *m, const stmt *s)
     for (int32_t i = first; i <= last; i++) {
       const char *const name = indexed ? arena_indexed(&m->memory, item->path.name[0], i) : item->path.name[0];
       const index_binding *const env = item->index ? bind_index(m, item->index, i, NULL) : NULL;
-      const int32_t id = add_slot(m, name, item->place);
+      const int32_t id = symbols_slot(m, name, item->place);
       if (id < 0 || !slot_attributes(m, id, item->attributes, env)) return false;
       m->slots[id].family = family;
       const expr *const start = argument_value(item->attributes, "start");
@@ -619,6 +632,12 @@ static bool declare_lattice(lang_model *m, const stmt *s)
       return false;
     }
   }
+  for (int i = 0; i < 2 && linear; i++) {
+    if (comp[i]->capacitor < 0) continue;
+    lang_error(m->diags, field->place, "leave the field out: the ends feel it, or give the potential a value",
+               "the field of a lattice cannot follow a capacitor");
+    return false;
+  }
   double volume = 0, volume_slope = 0;
   const expr *const v = argument_value(s->arguments, "volume");
   if (v && !eval_as(&self, v, UNIT_VOLUME, "the volume of a site", &volume, &volume_slope)) return false;
@@ -637,7 +656,7 @@ static bool declare_lattice(lang_model *m, const stmt *s)
     if (base) base->last = last;
     for (int32_t i = first; i <= last; i++) {
       const char *const name = arena_format(&m->memory, "%s.%s[%d]", item->path.name[0], place->path.name[0], i);
-      const int32_t id = add_slot(m, name, item->place);
+      const int32_t id = symbols_slot(m, name, item->place);
       if (id < 0) return false;
       model_slot *slot = &m->slots[id];
       slot->ion = ion->id;
@@ -702,7 +721,8 @@ bool symbols_declare(lang_model *m)
     m->kt = CONST_KB * m->temperature;
     m->d.kt = CONST_KB * m->d.temperature;
   }
-  for (int pass = 0; pass < 5; pass++) {
+  for (int pass = 0; pass < 5 && !m->memory.failed; pass++) {
+    if (pass == 1 && !variables_declare(m)) return false;
     for (const stmt *s = m->file->statements; s && !m->memory.failed; s = s->next) {
       if (pass == 0 && s->kind == STMT_COMPARTMENT) fine = declare_compartment(m, s->items) && fine;
       if (pass == 1 && s->kind == STMT_ION) fine = declare_ion(m, s) && fine;
@@ -716,5 +736,5 @@ bool symbols_declare(lang_model *m)
       if (pass == 4 && s->kind == STMT_LATTICE) fine = declare_lattice(m, s) && fine;
     }
   }
-  return fine && !m->memory.failed;
+  return fine && variables_slots(m) && !m->memory.failed;
 }
