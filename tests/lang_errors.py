@@ -9,6 +9,7 @@ program = pathlib.Path(sys.argv[1]).resolve() / "ness"
 HEAD = "model bad\nunits natural\n"
 SI = "model bad\ntemperature 300 [K]\n"
 PROCESS = HEAD + "param V = 0\nspecies A = 1, B = 0\nr: A <-> B @ exp(V), 1\n"
+WALL = HEAD + "compartment i reservoir potential V\ncompartment o reservoir\nion K z +1 { i = 1\no = 2 }\n"
 # name, text, exit code, what stderr must hold
 CASES = [
     ("unknown species", HEAD + "species A = 1\nr: A <-> B @ 1, 2\n", 3, ":4:10: error: no species, state, ion or bath has the name B"),
@@ -41,7 +42,45 @@ CASES = [
     ("empty range", HEAD + "species X[3..1] = 1\nr: X[3] -> 0 @ 1\n", 3, "is empty"),
     ("huge range", HEAD + "species X[1..900000000] = 1\nr: X[1] -> 0 @ 1\n", 3, "too long"),
     ("no temperature", "model bad\nprotein P { state A  state B energy = 1 kT }\nr: A <-> B @ ldb(k0 = 1 [1/s])\n", 3, "temperature"),
-    ("later feature", HEAD + "capacitor V between a, b\n", 3, "not in this version"),
+    ("later feature", HEAD + "import x\n", 3, "not in this version"),
+    ("capacitor between", HEAD + "capacitor V a, b\n", 3, "expected `between`"),
+    ("capacitor of places", HEAD + "capacitor V between a, b capacitance 1 start 0\n", 3, "no compartment has the name a"),
+    ("capacitor of nobody", WALL.replace(" potential V", "") + "capacitor V between i, o capacitance 1 start 0\n", 3, "the potential of neither side"),
+    ("capacitor without a size", WALL + "capacitor V between i, o start 0\n", 3, "needs a capacitance and a start"),
+    ("capacitor of nothing", WALL + "capacitor V between i, o capacitance 0 start 0\n", 3, "must be positive and finite"),
+    ("capacitor too small", WALL + "capacitor V between i, o capacitance 0.01 start 0\nr: K.i <-> K.o @ ldb(k0 = 1)\n", 3,
+     "one charge takes V out of its range"),
+    ("capacitor too large", WALL + "capacitor V between i, o capacitance 1e17 start 0\nr: K.i <-> K.o @ ldb(k0 = 1)\n", 3,
+     "more charges than a count can"),
+    ("odd charges", WALL + "capacitor V between i, o capacitance 99 start 0\nprotein P { state A  state B charge 0.12345 at i }\n"
+     "r: A <-> B @ ldb(k0 = 1)\n", 3, "no multiples of 0.001 e"),
+    ("field of a capacitor", WALL + "capacitor V between i, o capacitance 99 start 0\nlattice s[1..3] between o, i field linear holds K max 1\n"
+     "hop: K.s[i] <-> K.s[i+1] @ ldb(k0 = 1)\n", 3, "cannot follow a capacitor"),
+    ("barrier through a capacitor", WALL + "capacitor V between i, o capacitance 99 start 0\nr: K.i <-> K.o @ ldb(k0 = 1, barrier = 3)\n", 3,
+     "a barrier feels no capacitor"),
+    ("conductance of no charge", HEAD + "compartment i reservoir\ncompartment o reservoir\nion S z 0 { i = 1\no = 2 }\n"
+     "r: S.i <-> S.o @ ldb(conductance = 1)\n", 3, "it has no conductance"),
+    ("conductance and more", WALL + "capacitor V between i, o capacitance 99 start 0\nr: K.i <-> K.o @ ldb(conductance = 1, split = 0.2)\n", 3,
+     "a conductance says everything"),
+    ("variable without a range", HEAD + "variable x = 1\nspecies A = 1\nr: A -> 0 @ 1\n", 3, "expected `within`"),
+    ("variable out of range", HEAD + "variable x = 3 within 0, 1\nspecies A = 1\nr: A -> 0 @ 1\n", 3, "x starts outside of its range"),
+    ("variable in a step", HEAD + "variable x = 0 within 0, 1\nspecies A = 1\nr: A -> x @ 1\n", 3, "x is a variable: it cannot take part in a step"),
+    ("variable in a param", HEAD + "variable x = 0 within 0, 1\nparam k = 2*x\nspecies A = 1\nr: A -> 0 @ k\n", 3, "answers back and changes in time"),
+    ("variable in an energy", HEAD + "variable x = 0 within 0, 1\nprotein P { state A  state B energy = x }\nr: A <-> B @ ldb(k0 = 1)\n", 3,
+     "answers back and changes in time"),
+    ("equation of a param", HEAD + "param k = 2\nk' = 1\nspecies A = 1\nr: A -> 0 @ k\n", 3, "k is no variable"),
+    ("equation of nothing", HEAD + "variable rate = 0 within 0, 1\nrat' = 1\nspecies A = 1\nr: A -> 0 @ 1\n", 3, "rat"),
+    ("two equations", HEAD + "variable x = 0 within 0, 1\nx' = 1\nx' = 2\nspecies A = 1\nr: A -> 0 @ 1\n", 3, "has an equation already"),
+    ("unit of an equation", SI + "variable x = 0 [mV] within 0 [mV], 1 [mV]\nx' = 1 [mV]\nspecies A = 1\nr: A -> 0 @ 1 [1/s]\n", 3,
+     "this rate of change is in V/s, this has V"),
+    ("event without a colon", HEAD + "variable x = 0 within 0, 1\nat 3 x = 1\nspecies A = 1\nr: A -> 0 @ 1\n", 3, "at 10 [ms]: x = 1"),
+    ("event in the past", HEAD + "variable x = 0 within 0, 1\nat -3: x = 1\nspecies A = 1\nr: A -> 0 @ 1\n", 3, "an event is at a time from 0 on"),
+    ("event of a param", HEAD + "param k = 2\nat 3: k = 1\nspecies A = 1\nr: A -> 0 @ k\n", 3, "an event sets variables and species; k is neither"),
+    ("event of a state", HEAD + "protein P { state A  state B }\nwhen A > 0: B = 1\nr: A <-> B @ 1, 1\n", 3, "B is neither"),
+    ("unit of an event", SI + "variable x = 0 [mV] within 0 [mV], 1 [mV]\nat 1 [s]: x = 1 [s]\nspecies A = 1\nr: A -> 0 @ 1 [1/s]\n", 3,
+     "the new value is in V, this has s"),
+    ("observable of a variable", HEAD + "variable x = 0.5 within 0.1, 1\nspecies A = 1\nr: A -> 0 @ 1\nobserve y = mean(x)\n", 3,
+     "the scale of a variable has a beginning of its own"),
     ("process kind", PROCESS + "process V telegraf(low = 0)\n", 3, "did you mean telegraph?"),
     ("process number", PROCESS + "process V telegraph(low = 0, high = 1, up = 1)\n", 3, "telegraph needs down"),
     ("process rate", PROCESS + "process V telegraph(low = 0, high = 1, up = 0, down = 1)\n", 3, "up must be positive"),
@@ -109,6 +148,10 @@ COMMANDS = [
     ("check under a sine", SINE, ["check", "bad.ness"], 0, "with V at its value in the file"),
     ("convert under a sine", SINE, ["convert", "bad.ness", "-o", "x.mtx"], 0, "with V at its value in the file"),
     ("half a period", SINE, ["run", "bad.ness", "--time", "5", "--warmup", "0.5"], 0, "4.5 periods of V are counted"),
+    ("a variable and a moving input", PROCESS + "process V ou(mean = 0, sd = 1, tau = 1)\nvariable x = 0 within 0, 9\nx' = 1\n",
+     ["run", "bad.ness", "--time", "1"], 3, "cannot move continuously beside what flows"),
+    ("the master equation of an equation", HEAD + "variable x = 0 within 0, 9\nx' = 1\nspecies A = 1, B = 0\nr: A <-> B @ 1, x\n",
+     ["solve", "bad.ness"], 3, "x' drifts by an equation"),
     ("an end for good", SINE + "species X = 1, Y = 0\nd: X -> Y @ 1\n", ["solve", "bad.ness"], 3, "leave out steps that end for good"),
     ("a ramp at rest", PROCESS + "process V ramp(from = 0, to = 1, begin = 0, end = 1)\n", ["solve", "bad.ness"], 3, "does not come back"),
     ("two that move", HEAD + "param V = 0, W = 0\nspecies A = 1, B = 0\nr: A <-> B @ exp(V + W), 1\n"
