@@ -24,10 +24,12 @@ const cli_option cli_options[] = {
     {"window", 0, CLI_TIME, CLI_RUN, PLACE(window), "T", NULL,
      "length of a window at level flux (a hundredth of the counted time)", true},
     {"every", 0, CLI_TIME, CLI_RUN, PLACE(every), "T", NULL,
-     "distance of the times at level grid (a hundredth of the counted time)", true},
-    {"method", 0, CLI_TEXT, SIMULATION, PLACE(method), "NAME", "direct|composition|batch|tau",
+     "distance of the times at level grid (a hundredth of the counted time); without a dump, of the course that is "
+     "listed",
+     true},
+    {"method", 0, CLI_TEXT, SIMULATION, PLACE(method), "NAME", "direct|composition|batch|tau|mean|langevin",
      "how events are drawn (composition from 512 directions of steps on, else direct); for large populations many at "
-     "once: exactly by batch, approximately by tau",
+     "once: exactly by batch, approximately by tau; every step as its mean, or with noise beside: mean, langevin",
      true},
     {"epsilon", 0, CLI_NUMBER, SIMULATION, PLACE(epsilon), "X", NULL,
      "method tau: what a rate may change by within a leap, relative (0.03)", true},

@@ -32,7 +32,15 @@ static const char *const seeds[] = {
             "process v ou(mean = 2, sd = 0.1, tau = 5, points = 5, reach = 1.5)\n"
             "process w ramp(from = 1, to = 2, begin = 0, end = 3)\nparam w = 1\nq: B -> A @ w\n",
     NATURAL "param u = 0.3\nspecies A = 3, B = 0\nr: A <-> B @ 1 + u, 2\n"
-            "process u shot(base = 1, jump = 0.2, rate = 3, tau = 0.4)\n"};
+            "process u shot(base = 1, jump = 0.2, rate = 3, tau = 0.4)\n",
+    SI
+    "compartment i reservoir potential V\ncompartment c volume 1 [fL] potential W\ncompartment o reservoir\n"
+    "capacitor V between i, o capacitance 0.1 [pF] start -60 [mV] within -99 [mV], 99 [mV]\n"
+    "capacitor W between c, i capacitance 1 [fF] start 5 [mV]\nion K z +1 { i = 100 [mM]\n o = 3 [mM]\n c = 1 [uM] }\n"
+    "protein P copies 5 { state A  state B charge -1.5 at i }\ng: A <-> B @ ldb(k0 = 2 [1/s], split = 0.3)\n"
+    "p: B + K.i <-> B + K.o @ ldb(conductance = 3 [pS]) fluid\nl: K.o <-> K.c @ ldb(k0 = 3 [1/s], form = metropolis)\n"
+    "variable x = 2 [uM] within 0 [uM], 9 [uM], n = 0 within 0, 9\nx' = (1 [uM] - x)/exprel(V/9 [mV])/1 [s]\n"
+    "V' = -V/3 [s]\nat 1 [ms] every 2 [s]: x = 3 [uM], n = 1\nwhen V > -5 [mV] and A < 3: n = n + 1\n"};
 enum { SEEDS = sizeof seeds / sizeof *seeds };
 
 static const char *const words[] = {"\n",
@@ -75,6 +83,11 @@ static const char *const words[] = {"\n",
                                     "ou(",
                                     "markov {",
                                     "level ",
+                                    "capacitor ",
+                                    "variable ",
+                                    "x' = ",
+                                    "when ",
+                                    " fluid",
                                     ";"};
 
 static char *mutate(const char *seed, rng_stream *rng)

@@ -45,7 +45,7 @@ static void term_add(text_buffer *out, int32_t count, const char *name)
 }
 
 /* The slots of a side in the order of the step's lists, each once. The levels at which a step is taken are left out:
- * its name has them, and the states that they move stand together then. */
+ * its name has them, and the states that they move stand together then. So are variables, which every step may move. */
 static void side_text(const ness_network *net, int32_t step, int32_t *count, text_buffer *out)
 {
   for (int32_t d = 2 * step; d < 2 * step + 2; d++) {
@@ -58,7 +58,7 @@ static void side_text(const ness_network *net, int32_t step, int32_t *count, tex
   }
   for (int32_t c = net->change_start[step]; c < net->change_start[step + 1]; c++) {
     const int32_t slot = net->change_slot[c];
-    term_add(out, count[slot], network_text(net, net->slot_name[slot]));
+    if (net->slot_var[slot] < 0) term_add(out, count[slot], network_text(net, net->slot_name[slot]));
     count[slot] = 0;
   }
 }

@@ -170,7 +170,7 @@ void sample_free(sampled *self);
 
 /* --- flowing.c --- */
 
-/* "exact", "mean", "langevin". */
+/* "mean" and "langevin"; others are HYBRID_EXACT and false. */
 bool flowing_method(const char *name, hybrid_mode *mode);
 /* `out` is a view of `flow` with states at grid times of its own; both are freed by flowing_free, in any case. */
 ness_status flowing_run(const ness_network *net, const ness_simulate_options *options, ness_diags *diags,

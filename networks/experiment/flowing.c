@@ -74,14 +74,9 @@ static ness_status flowing_sums(const flowing_grid *self, int64_t replicas, ssa_
 
 bool flowing_method(const char *name, hybrid_mode *mode)
 {
-  static const char *const names[] = {"exact", "mean", "langevin"};
-  *mode = HYBRID_EXACT;
-  for (int32_t i = 0; name && i < 3; i++) {
-    if (strcmp(name, names[i]) != 0) continue;
-    *mode = (hybrid_mode)i;
-    return true;
-  }
-  return false;
+  const bool mean = name && strcmp(name, "mean") == 0, langevin = name && strcmp(name, "langevin") == 0;
+  *mode = mean ? HYBRID_MEAN : langevin ? HYBRID_LANGEVIN : HYBRID_EXACT;
+  return mean || langevin;
 }
 
 /* What such a run cannot do. */
@@ -96,8 +91,8 @@ static ness_status flowing_allowed(const ness_network *net, const ness_simulate_
   if (!what) return NESS_OK;
   diag_add(diags, NESS_ERROR, "a run in which something flows cannot %s: %s does", what,
            net->nflow > 0 ? network_text(net, net->step_name[net->flow_step[0]]) : "the whole model");
-  diag_hint(diags,
-            o->path ? "--every lists its course in the answer" : "the methods here are exact, mean and langevin");
+  diag_hint(diags, o->path ? "--every lists its course in the answer"
+                           : "the methods here are mean and langevin; without one, events are exact");
   return NESS_USAGE;
 }
 
