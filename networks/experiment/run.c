@@ -195,6 +195,7 @@ static ness_status run_simulate(frame *f, const stmt *s, bool *skipped)
                                    .events = (int64_t)value[2],
                                    .seed = (uint64_t)value[3],
                                    .warmup = value[4],
+                                   .method = s->name,
                                    .every = value[5]};
   status = sample_run(f->model, &o, "", "", f->r->diags, &f->sample);
   f->has_sample = true;

@@ -655,6 +655,8 @@ stmt *parser_experiment_statement(parser *self)
     if (self->cur.kind == TOKEN_NAME && !parse_numbers(self, &out->arguments, "of a setting: time, every")) return NULL;
   } else if (parser_take_word(self, "simulate")) {
     if (!(out = parse_stmt_new(self, STMT_SIMULATE))) return NULL;
+    if (parser_take_word(self, "mean")) out->name = "mean";
+    else if (parser_take_word(self, "langevin")) out->name = "langevin";
     if (!parse_numbers(self, &out->arguments, "of a setting: replicas, time, events, seed, warmup, every, window"))
       return NULL;
   } else if (parser_take_word(self, "let")) {
