@@ -15,7 +15,7 @@ typedef struct prog {
 
 static inline int32_t p_op(prog *p, tape_code code, int32_t a, int32_t b)
 {
-  p->op[p->n] = (tape_op){code, a, b, 0};
+  p->op[p->n] = (tape_op){(int32_t)code, a, b, 0};
   return p->n++;
 }
 

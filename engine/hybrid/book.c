@@ -27,15 +27,6 @@ double book_energy(const hybrid_net *net, const double *x)
   return sum;
 }
 
-/* A whole slot's dwell time comes to the present. */
-void book_slot(hybrid_replica *self, int32_t slot)
-{
-  const double n = self->x[slot], area = n * (self->t - self->since[slot]);
-  self->dwell[slot] += area;
-  self->dwell2[slot] += n * area;
-  self->since[slot] = self->t;
-}
-
 void book_clear(hybrid_replica *self, const hybrid_net *net)
 {
   const ness_network *const of = net->net;
@@ -118,38 +109,37 @@ static double mixing(double x, int32_t by)
 }
 
 /* The part of a direction's rate that the medium sees. */
-static double event_rate(hybrid_replica *self, const hybrid_net *net, int32_t d, bool pure)
+static double event_rate(hybrid_replica *self, const hybrid_net *net, const hybrid_dir *dir)
 {
-  const hybrid_dir *const dir = &net->fire[d];
   double rate = dir->constant;
-  for (int32_t i = dir->factor; i < dir->real_factor && !pure; i++) {
+  for (int32_t i = dir->factor; i < dir->real_factor && !dir->pure; i++) {
     rate *= self->x[net->factor[i].slot] - net->factor[i].shift;
   }
   return rate * (dir->core >= 0 ? hybrid_core_now(self, net, dir->core) : 1);
 }
 
-/* Once before the counts change and once after. */
-void book_event(hybrid_replica *self, const hybrid_net *net, int32_t d, bool after)
+/* Before the counts change. */
+void book_event(hybrid_replica *self, const hybrid_net *net, const hybrid_dir *dir)
 {
   const ness_network *const of = net->net;
-  const int32_t dir = net->fire[d].dir, step = dir / 2, way = dir % 2 ? -1 : 1;
-  const bool pure = net->pure[step];
-  if (after) {
-    const double back = event_rate(self, net, net->place[dir ^ 1], pure);
-    self->medium[step] += rng_ln(self->value / back);
-    return;
-  }
-  self->fired[dir]++;
+  self->fired[dir->dir]++;
   self->events++;
-  for (int32_t c = of->change_start[step]; c < of->change_start[step + 1]; c++) {
-    const int32_t slot = of->change_slot[c], var = of->slot_var[slot], by = way * of->change_by[c];
-    if (net->real_of[slot] < 0) book_slot(self, slot);
-    if (net->charged[step] && var >= 0) {
-      self->pulled[step] += by * network_var_pull(of, var, self->x[slot] + 0.5 * by);
-    }
-    if (net->book[step] == BOOK_TAPE && !pure && var < 0) self->medium[step] += mixing(self->x[slot], by);
+  if (dir->tape) self->value = event_rate(self, net, dir);
+  if (!dir->charged && (!dir->tape || dir->pure)) return;
+  for (int32_t c = dir->change; c < dir->change_end; c++) {
+    const hybrid_change *const change = &net->change[c];
+    const int32_t var = of->slot_var[change->slot];
+    const double x = self->x[change->slot];
+    if (var >= 0) self->pulled[dir->dir / 2] += change->by * network_var_pull(of, var, x + 0.5 * change->by);
+    else if (dir->tape && !dir->pure) self->medium[dir->dir / 2] += mixing(x, (int32_t)change->by);
   }
-  if (net->book[step] == BOOK_TAPE) self->value = event_rate(self, net, d, pure);
+}
+
+/* After: what the way back has. */
+void book_event_after(hybrid_replica *self, const hybrid_net *net, const hybrid_dir *dir)
+{
+  const double back = event_rate(self, net, &net->fire[net->place[dir->dir ^ 1]]);
+  self->medium[dir->dir / 2] += rng_ln(self->value / back);
 }
 
 /* --- the end --- */

@@ -32,15 +32,17 @@ static double many_of(const hybrid_replica *self, const hybrid_net *net, const h
 void box_rate(hybrid_replica *self, const hybrid_net *net, int32_t d)
 {
   const hybrid_dir *const dir = &net->fire[d];
-  const double many = self->many[d] = many_of(self, net, dir) * dir->constant;
+  const hybrid_factor *const factor = &net->factor[dir->factor];
+  const double whole = dir->lone ? self->x[factor->slot] - factor->shift : many_of(self, net, dir);
+  const double many = self->many[d] = whole * dir->constant;
   const double high = dir->core >= 0 ? self->core_hi[dir->core] : 1;
   self->rate[d] = many == 0 ? 0 : many * high;
-  self->dirty |= UINT64_C(1) << d / net->block;
+  self->dirty |= UINT64_C(1) << (d >> net->block_bits);
 }
 
 void box_sum(hybrid_replica *self, const hybrid_net *net)
 {
-  const int32_t blocks = (net->nfire + net->block - 1) / net->block;
+  const int32_t blocks = (net->nfire + net->block - 1) >> net->block_bits;
   double total = 0;
   for (int32_t b = 0; b < blocks; b++) {
     if (self->dirty >> b & 1) {

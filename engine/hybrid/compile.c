@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define SCALE_SHARE 1e-3 /* of a variable's range: errors are relative to no less */
-#define BLOCK_LEAST 16
+#define BLOCK_BITS 4
 
 /* A direction that is being taken apart. */
 typedef struct peel {
@@ -149,6 +149,8 @@ static int32_t core_keep(compiler *self, hybrid_core core)
   for (int32_t k = 0; k < net->ncore; k++) {
     if (core_same(net, &net->core[k], &core)) return k;
   }
+  core.line = core.nop == 0;
+  core.only = net->load[core.load];
   self->nop += core.nop;
   self->nload += core.nload;
   net->nreg += core.nconst + core.nload + core.nop;
@@ -359,6 +361,7 @@ static void net_direction(compiler *self, int32_t dir)
   dir_factors(self, &at, &out);
   out.guard = out.real_guard = out.guard_end = self->nguard;
   if (!flows) dir_guards(self, &out);
+  out.lone = out.guard == out.real_guard && out.real_factor == out.factor + 1;
   net->place[dir] = flows ? net->nflow : net->nfire;
   if (flows) net->flow[net->nflow++] = out;
   else net->fire[net->nfire++] = out;
@@ -491,18 +494,24 @@ static void net_slopes(hybrid_net *self)
   }
 }
 
-static void net_moves(hybrid_net *self)
+static int32_t dir_changes(hybrid_net *self, hybrid_dir *dir, int32_t at)
 {
   const ness_network *const net = self->net;
-  int32_t at = 0;
-  for (int32_t f = 0; f < self->nflow; f++) {
-    const int32_t dir = self->flow[f].dir, step = dir / 2;
-    for (int32_t c = net->change_start[step]; c < net->change_start[step + 1]; c++, at++) {
-      self->flow_moves.list[at] = self->real_of[net->change_slot[c]];
-      self->move_by[at] = dir % 2 ? -net->change_by[c] : net->change_by[c];
-    }
-    self->flow_moves.start[f + 1] = at;
+  const int32_t step = dir->dir / 2;
+  dir->change = at;
+  for (int32_t c = net->change_start[step]; c < net->change_start[step + 1]; c++) {
+    const int32_t slot = net->change_slot[c], r = self->real_of[slot];
+    self->change[at++] = (hybrid_change){slot, r, dir->dir % 2 ? -net->change_by[c] : net->change_by[c]};
+    dir->reals = dir->reals || r >= 0;
   }
+  return dir->change_end = at;
+}
+
+static void net_changes(hybrid_net *self)
+{
+  int32_t at = 0;
+  for (int32_t f = 0; f < self->nflow; f++) at = dir_changes(self, &self->flow[f], at);
+  for (int32_t d = 0; d < self->nfire; d++) at = dir_changes(self, &self->fire[d], at);
 }
 
 /* --- books --- */
@@ -562,6 +571,16 @@ static void net_books(hybrid_net *self)
   }
 }
 
+static void net_event_books(hybrid_net *self)
+{
+  for (int32_t d = 0; d < self->nfire; d++) {
+    hybrid_dir *const dir = &self->fire[d];
+    dir->tape = self->book[dir->dir / 2] == BOOK_TAPE;
+    dir->pure = self->pure[dir->dir / 2] != 0;
+    dir->charged = self->charged[dir->dir / 2] != 0;
+  }
+}
+
 /* --- all --- */
 
 #define ROOM(what, count) (self->what = arena_alloc(&self->memory, ((size_t)(count) + 1) * sizeof *self->what))
@@ -590,9 +609,7 @@ static void net_room(hybrid_net *self)
   ROOM(fcore, dirs);
   ROOM(bcore, dirs);
   ROOM(watch, net->nslot);
-  ROOM(flow_moves.start, dirs);
-  ROOM(flow_moves.list, changes);
-  ROOM(move_by, changes);
+  ROOM(change, changes);
   ROOM(book, net->nstep);
   ROOM(pure, net->nstep);
   ROOM(forced, net->nstep);
@@ -621,12 +638,14 @@ ness_status hybrid_net_init(hybrid_net *self, const ness_network *net, const hyb
   }
   net_cores(self);
   net_slopes(self);
-  net_moves(self);
+  net_changes(self);
   net_books(self);
+  net_event_books(self);
   net_reads(self);
   for (int32_t e = 0; e < net->nevent; e++) self->whens = self->whens || isnan(net->event_at[e]);
-  self->block = BLOCK_LEAST;
-  while ((int64_t)self->block * HYBRID_BLOCKS < self->nfire) self->block *= 2;
+  self->block_bits = BLOCK_BITS;
+  while (((int64_t)HYBRID_BLOCKS << self->block_bits) < self->nfire) self->block_bits++;
+  self->block = 1 << self->block_bits;
   return self->memory.failed ? NESS_NOMEM : NESS_OK;
 }
 

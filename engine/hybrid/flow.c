@@ -33,34 +33,42 @@ void flow_coef(hybrid_replica *self, const hybrid_net *net, int32_t f)
   self->coef[f] = value;
 }
 
+/* Product of the real factors at y; below 0 they are 0. */
+static double real_factors(const hybrid_replica *self, const hybrid_net *net, const hybrid_dir *dir)
+{
+  double product = 1;
+  for (int32_t i = dir->real_factor; i < dir->factor_end; i++) {
+    const double factor = self->y[net->factor[i].slot] - net->factor[i].shift;
+    product *= factor > 0 ? factor : 0;
+  }
+  return product;
+}
+
 /* False where a rate is none; `at` is its direction. */
 bool flow_right(hybrid_replica *self, const hybrid_net *net, flow_stage *stage)
 {
-  double *const y = self->y;
+  double *const y = self->y, *const value = stage->core, *const dx = stage->dx;
   for (int32_t r = 0; r < net->nreal; r++) {
     y[net->real[r]] = stage->x[r];
-    stage->dx[r] = 0;
+    dx[r] = 0;
   }
-  for (int32_t k = 0; k < net->nfcore; k++) {
-    const hybrid_core *const core = &net->core[net->fcore[k]];
-    stage->core[net->fcore[k]] = core_value(net, core, self->reg + core->reg, y);
+  for (int32_t i = 0; i < net->nfcore; i++) {
+    const hybrid_core *const core = &net->core[net->fcore[i]];
+    value[net->fcore[i]] = core_value(net, core, self->reg + core->reg, y);
   }
   for (int32_t f = 0; f < net->nflow; f++) {
     const hybrid_dir *const dir = &net->flow[f];
     double rate = self->coef[f];
-    for (int32_t i = dir->real_factor; i < dir->factor_end; i++) {
-      const double factor = y[net->factor[i].slot] - net->factor[i].shift;
-      rate *= factor > 0 ? factor : 0;
-    }
-    rate *= dir->core >= 0 ? stage->core[dir->core] : 1;
+    if (dir->real_factor < dir->factor_end) rate *= real_factors(self, net, dir);
+    if (dir->core >= 0) rate *= value[dir->core];
     if (!(rate >= 0 || dir->drift) || !(fabs(rate) <= DBL_MAX)) {
       self->at = dir->dir;
       self->value = rate;
       return false;
     }
     stage->rate[f] = rate;
-    for (int32_t m = net->flow_moves.start[f]; m < net->flow_moves.start[f + 1]; m++) {
-      stage->dx[net->flow_moves.list[m]] += net->move_by[m] * rate;
+    for (const hybrid_change *c = net->change + dir->change; c < net->change + dir->change_end; c++) {
+      dx[c->real] += c->by * rate;
     }
   }
   return true;
@@ -259,18 +267,22 @@ void flow_fixed(hybrid_replica *self, const hybrid_net *net, double h)
 
 /* --- taking it --- */
 
-/* A real slot that is beyond its range by more than the error of a step. */
+/* Whether a real slot is beyond its range by more than the error of a step. */
+static bool is_beyond(const hybrid_net *net, int32_t r, double x)
+{
+  const double most = net->most[r], size = most < (double)INFINITY ? most : fmax(1, fabs(x));
+  const double slack = FLOW_EXCESS * net->rtol * fmin(size, fmax(fabs(x), 1e3 * net->scale[r]));
+  return (x < -slack && net->mode != HYBRID_LANGEVIN) || x > most + slack || isnan(x);
+}
+
 hybrid_pause flow_range(hybrid_replica *self, const hybrid_net *net)
 {
   for (int32_t r = 0; r < net->nreal; r++) {
-    const double x = self->x[net->real[r]], most = net->most[r];
-    const double size = most < (double)INFINITY ? most : fmax(1, fabs(x));
-    const double slack = FLOW_EXCESS * net->rtol * fmin(size, fmax(fabs(x), 1e3 * net->scale[r]));
-    if ((x < -slack && net->mode != HYBRID_LANGEVIN) || x > most + slack || isnan(x)) {
-      self->at = net->real[r];
-      self->value = x;
-      return HYBRID_RANGE;
-    }
+    const double x = self->x[net->real[r]];
+    if ((x >= 0 && x <= net->most[r]) || !is_beyond(net, r, x)) continue;
+    self->at = net->real[r];
+    self->value = x;
+    return HYBRID_RANGE;
   }
   return HYBRID_AT_TIME;
 }

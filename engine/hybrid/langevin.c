@@ -31,8 +31,8 @@ static double step_length(hybrid_replica *self, const hybrid_net *net)
   double h = (double)INFINITY;
   for (int32_t r = 0; r < net->nreal; r++) variance[r] = 0;
   for (int32_t f = 0; f < net->nflow; f++) {
-    for (int32_t m = net->flow_moves.start[f]; is_noisy(net, f) && m < net->flow_moves.start[f + 1]; m++) {
-      variance[net->flow_moves.list[m]] += net->move_by[m] * net->move_by[m] * at->rate[f];
+    for (int32_t c = net->flow[f].change; is_noisy(net, f) && c < net->flow[f].change_end; c++) {
+      variance[net->change[c].real] += net->change[c].by * net->change[c].by * at->rate[f];
     }
   }
   for (int32_t r = 0; r < net->nreal; r++) {
@@ -59,8 +59,8 @@ hybrid_pause langevin_try(hybrid_replica *self, const hybrid_net *net, double mo
   for (int32_t f = 0; f < net->nflow; f++) {
     const double noise = is_noisy(net, f) ? sqrt(at->rate[f] * h) * rng_normal(&self->rng) : 0;
     step->flux[f] = h * mid->rate[f] + noise;
-    for (int32_t m = net->flow_moves.start[f]; m < net->flow_moves.start[f + 1]; m++) {
-      step->x[net->flow_moves.list[m]] += net->move_by[m] * step->flux[f];
+    for (int32_t c = net->flow[f].change; c < net->flow[f].change_end; c++) {
+      step->x[net->change[c].real] += net->change[c].by * step->flux[f];
     }
   }
   for (int32_t r = 0; r < net->nreal; r++) {

@@ -33,6 +33,8 @@ typedef struct hybrid_core {
   int32_t reg; /* where its registers begin, as its constants do in `start` */
   int32_t load, op, out;
   bool real, whole; /* whether it reads slots of either kind */
+  bool line;        /* it is nothing but its one load */
+  hybrid_load only; /* which is this */
 } hybrid_core;
 
 typedef struct hybrid_factor {
@@ -50,9 +52,17 @@ typedef struct hybrid_dir {
   double constant;
   int32_t factor, real_factor, factor_end; /* those of whole slots, then those of real ones */
   int32_t guard, real_guard, guard_end;
-  int32_t slope, slope_end; /* flowing: by the core's loads of real slots, then by each real factor */
+  int32_t slope, slope_end;   /* flowing: by the core's loads of real slots, then by each real factor */
+  int32_t change, change_end; /* what an event, or the flow, changes */
   bool drift;
+  bool lone;                       /* firing: one whole factor and no guard on whole slots */
+  bool reals, tape, pure, charged; /* firing: it moves real slots; its step's books, as below */
 } hybrid_dir;
+
+typedef struct hybrid_change {
+  int32_t slot, real; /* real: index, or -1 */
+  double by;
+} hybrid_change;
 
 /* How the entropy of a step is counted. */
 typedef enum hybrid_book { BOOK_MASS, BOOK_TAPE, BOOK_ONE_WAY, BOOK_DRIFT, BOOK_FLIP } hybrid_book;
@@ -90,15 +100,13 @@ typedef struct hybrid_net {
   int32_t nbcore, *bcore;                         /* cores of firing ones */
   int32_t nwatch, *watch;                         /* real slots that these read */
   hybrid_rows fire_reads, flow_reads, core_reads; /* by slot: firing and flowing directions, and firing cores */
-  hybrid_rows flow_moves;                         /* by direction that flows: changes, */
-  double *move_by;                                /* and by how much; the list has real slots */
-  int32_t block;                                  /* firing directions in a partial sum */
-  uint8_t *book, *pure;                           /* (nstep); pure: factors and mixing cancel */
-  int32_t nforced, *forced;                       /* flowing steps with tapes both ways */
+  hybrid_change *change;
+  int32_t block, block_bits; /* firing directions in a partial sum, a power of 2 */
+  uint8_t *book, *pure;      /* (nstep); pure: factors and mixing cancel */
+  int32_t nforced, *forced;  /* flowing steps with tapes both ways */
   int32_t npull;
   hybrid_pull *pull;
-  int32_t ncharged; /* firing steps may change a capacitor */
-  uint8_t *charged; /* (nstep) */
+  uint8_t *charged; /* (nstep) it changes a capacitor */
   bool whens;       /* some event of the file waits for a condition */
   arena memory;
 } hybrid_net;
@@ -112,6 +120,10 @@ typedef struct hybrid_replica hybrid_replica;
 
 static inline double core_value(const hybrid_net *net, const hybrid_core *core, double *reg, const double *x)
 {
+  if (core->line) {
+    const double value = x[core->only.slot];
+    return core->only.base + core->only.by * (value > 0 ? value : 0);
+  }
   const hybrid_load *const load = net->load + core->load;
   const hybrid_op *op = net->op + core->op;
   double *out = reg + core->nconst;
@@ -235,7 +247,16 @@ hybrid_pause hybrid_start(hybrid_replica *self, const hybrid_net *net, uint64_t 
 hybrid_pause hybrid_advance(hybrid_replica *self, const hybrid_net *net, double t_stop, int64_t looks);
 /* Rates and bounds anew, as when anything may have changed. */
 void hybrid_renew(hybrid_replica *self, const hybrid_net *net);
-double hybrid_core_now(hybrid_replica *self, const hybrid_net *net, int32_t core);
+/* A core at x, asked once for each x. */
+static inline double hybrid_core_now(hybrid_replica *self, const hybrid_net *net, int32_t k)
+{
+  if (self->core_stamp[k] != self->stamp) {
+    const hybrid_core *const core = &net->core[k];
+    self->core_now[k] = core_value(net, core, self->reg + core->reg, self->x);
+    self->core_stamp[k] = self->stamp;
+  }
+  return self->core_now[k];
+}
 
 /* boxes: bounds of the rates that fire; HYBRID_AT_TIME when all is well */
 hybrid_pause box_open(hybrid_replica *self, const hybrid_net *net);
@@ -273,9 +294,17 @@ bool file_turns(hybrid_replica *self, const hybrid_net *net);
 /* books */
 double book_energy(const hybrid_net *net, const double *x);
 void book_clear(hybrid_replica *self, const hybrid_net *net);
-void book_slot(hybrid_replica *self, int32_t slot);
+/* A whole slot's dwell time comes to the present. */
+static inline void book_slot(hybrid_replica *self, int32_t slot)
+{
+  const double n = self->x[slot], area = n * (self->t - self->since[slot]);
+  self->dwell[slot] += area;
+  self->dwell2[slot] += n * area;
+  self->since[slot] = self->t;
+}
 void book_flow(hybrid_replica *self, const hybrid_net *net);
-void book_event(hybrid_replica *self, const hybrid_net *net, int32_t d, bool after);
+void book_event(hybrid_replica *self, const hybrid_net *net, const hybrid_dir *dir);
+void book_event_after(hybrid_replica *self, const hybrid_net *net, const hybrid_dir *dir);
 hybrid_totals book_settle(hybrid_replica *self, const hybrid_net *net, double *work);
 
 /* what a failed replica says */

@@ -92,17 +92,6 @@ void hybrid_replica_free(hybrid_replica *self)
 
 /* --- rates --- */
 
-/* A core at x, asked once for each x. */
-double hybrid_core_now(hybrid_replica *self, const hybrid_net *net, int32_t k)
-{
-  if (self->core_stamp[k] != self->stamp) {
-    const hybrid_core *const core = &net->core[k];
-    self->core_now[k] = core_value(net, core, self->reg + core->reg, self->x);
-    self->core_stamp[k] = self->stamp;
-  }
-  return self->core_now[k];
-}
-
 void hybrid_renew(hybrid_replica *self, const hybrid_net *net)
 {
   for (int32_t i = 0; i < net->net->nslot; i++) {
@@ -114,7 +103,7 @@ void hybrid_renew(hybrid_replica *self, const hybrid_net *net)
   self->stamp++;
 }
 
-/* What a whole slot's change touches: bounds of cores first, as rates use them. */
+/* What a whole slot's change touches beside the rates: bounds of cores that read it, and factors of the flow. */
 static void slot_touch(hybrid_replica *self, const hybrid_net *net, int32_t slot)
 {
   const hybrid_rows *const cores = &net->core_reads, *const flows = &net->flow_reads;
@@ -126,33 +115,28 @@ static void slot_touch(hybrid_replica *self, const hybrid_net *net, int32_t slot
   }
 }
 
-static void event_fire(hybrid_replica *self, const hybrid_net *net, int32_t d)
+static void event_fire(hybrid_replica *self, const hybrid_net *net, const hybrid_dir *dir)
 {
-  const ness_network *const of = net->net;
-  const int32_t dir = net->fire[d].dir, step = dir / 2, way = dir % 2 ? -1 : 1;
-  const int32_t first = of->change_start[step], end = of->change_start[step + 1];
-  book_event(self, net, d, false);
-  bool moved = !net->pure[step];
-  for (int32_t c = first; c < end; c++) {
-    self->x[of->change_slot[c]] += way * of->change_by[c];
-    moved = moved || net->real_of[of->change_slot[c]] >= 0;
+  const hybrid_change *const first = net->change + dir->change, *const end = net->change + dir->change_end;
+  book_event(self, net, dir);
+  for (const hybrid_change *c = first; c < end; c++) {
+    if (c->real < 0) book_slot(self, c->slot);
+    self->x[c->slot] += c->by;
   }
-  self->stamp += moved || net->core_reads.start[of->nslot] > 0;
+  if (dir->reals || net->core_reads.start[net->net->nslot] > 0) self->stamp++;
   self->fresh = false;
-  if (net->book[step] == BOOK_TAPE) book_event(self, net, d, true);
-  for (int32_t c = first; c < end; c++) {
-    if (net->real_of[of->change_slot[c]] < 0) slot_touch(self, net, of->change_slot[c]);
-    else self->y[of->change_slot[c]] = self->x[of->change_slot[c]];
+  if (dir->tape) book_event_after(self, net, dir);
+  for (const hybrid_change *c = first; c < end; c++) {
+    const double x = self->x[c->slot];
+    if (c->real < 0) slot_touch(self, net, c->slot);
+    else if (!(x >= self->box_lo[c->slot] && x <= self->box_hi[c->slot])) self->open = false;
   }
-  for (int32_t c = first; self->open && c < end; c++) {
-    const hybrid_rows *const fires = &net->fire_reads;
-    const int32_t slot = of->change_slot[c], r = net->real_of[slot];
-    for (int32_t i = fires->start[slot]; i < fires->start[slot + 1]; i++) box_rate(self, net, fires->list[i]);
-    if (r >= 0 && net->nwatch > 0) {
-      self->open = self->x[slot] >= self->box_lo[slot] && self->x[slot] <= self->box_hi[slot];
-    }
+  if (!self->open) return;
+  for (const hybrid_change *c = first; c < end; c++) {
+    const int32_t *const row = net->fire_reads.list, at = net->fire_reads.start[c->slot];
+    for (int32_t i = at; i < net->fire_reads.start[c->slot + 1]; i++) box_rate(self, net, row[i]);
   }
-  if (self->open) box_sum(self, net);
+  box_sum(self, net);
 }
 
 /* --- candidates --- */
@@ -160,7 +144,7 @@ static void event_fire(hybrid_replica *self, const hybrid_net *net, int32_t d)
 /* The direction in which a point of the total falls; the last open one where rounding left it behind the end. */
 static int32_t candidate_pick(const hybrid_replica *self, const hybrid_net *net, double point)
 {
-  const int32_t blocks = (net->nfire + net->block - 1) / net->block;
+  const int32_t blocks = (net->nfire + net->block - 1) >> net->block_bits;
   int32_t b = 0, last = 0;
   while (b + 1 < blocks && point >= self->block[b]) point -= self->block[b++];
   const int32_t first = b * net->block, end = first + net->block < net->nfire ? first + net->block : net->nfire;
@@ -201,7 +185,7 @@ static hybrid_pause candidate_try(hybrid_replica *self, const hybrid_net *net)
       accept = accept && point < now;
     }
   }
-  if (accept && candidate_open(self, net, dir)) event_fire(self, net, d);
+  if (accept && candidate_open(self, net, dir)) event_fire(self, net, dir);
   else box_vain(self, net);
   return HYBRID_AT_TIME;
 }
@@ -226,21 +210,22 @@ hybrid_pause hybrid_start(hybrid_replica *self, const hybrid_net *net, uint64_t 
   return file_start(self, net);
 }
 
-/* One step of the flow until `target` at most; `arrived` where it got there. */
+/* One step of the flow until `target` at most; `arrived` where it got there. A step that leaves the box is made
+ * shorter, unless the wall is so near that a new box is better: then nothing is done but to close this one. */
 static hybrid_pause flow_on(hybrid_replica *self, const hybrid_net *net, double target, bool *arrived)
 {
   const double before = self->t;
-  double most = target - before;
   const bool boxed = net->nfire > 0 && net->nwatch > 0;
-  if (boxed) {
-    const double reach = box_reach(self, net);
-    if (reach < most) most = reach;
-  }
+  double most = target - before;
   for (;;) {
     const hybrid_pause pause = net->mode == HYBRID_LANGEVIN ? langevin_try(self, net, most) : flow_try(self, net, most);
     if (pause) return pause;
-    if (!boxed || (box_holds(self, net, self->step.x) && box_holds(self, net, self->stage[1].x))) break;
-    most = 0.5 * self->step.h;
+    if (!boxed || box_holds(self, net, self->step.x)) break;
+    const double reach = box_reach(self, net);
+    self->open = reach >= BOX_SHORTEST * self->horizon;
+    *arrived = false;
+    if (!self->open) return HYBRID_AT_TIME;
+    most = fmin(reach, 0.5 * self->step.h);
     if (before + most == before) break;
   }
   bool whole = self->step.h == target - before;
@@ -249,7 +234,6 @@ static hybrid_pause flow_on(hybrid_replica *self, const hybrid_net *net, double 
   const hybrid_pause pause = flow_take(self, net, whole ? target : before + self->step.h);
   const double left = self->left - self->total * (self->t - before);
   self->left = left > 0 ? left : 0;
-  if (boxed) self->open = box_holds(self, net, self->step.x);
   return pause;
 }
 
@@ -265,7 +249,6 @@ static hybrid_pause hybrid_once(hybrid_replica *self, const hybrid_net *net, dou
 {
   hybrid_pause pause = HYBRID_AT_TIME;
   if (net->nflow > 0 && (pause = flow_begin(self, net)) != HYBRID_AT_TIME) return pause;
-  if (net->nwatch > 0 && self->open) self->open = box_reach(self, net) >= BOX_SHORTEST * self->horizon;
   if (!self->open && net->nfire > 0 && (pause = box_open(self, net)) != HYBRID_AT_TIME) return pause;
   if (!(self->total <= DBL_MAX)) {
     self->at = net->fire[0].dir;

@@ -76,10 +76,10 @@ static void jacobian(hybrid_replica *self, const hybrid_net *net)
   }
   for (int32_t f = 0; f < net->nflow; f++) {
     dir_slopes(self, net, f);
-    for (int32_t m = net->flow_moves.start[f]; m < net->flow_moves.start[f + 1]; m++) {
-      double *const row = self->jac + (ptrdiff_t)net->flow_moves.list[m] * n;
+    for (int32_t c = net->flow[f].change; c < net->flow[f].change_end; c++) {
+      double *const row = self->jac + (ptrdiff_t)net->change[c].real * n;
       for (int32_t s = net->flow[f].slope; s < net->flow[f].slope_end; s++) {
-        row[net->slope_real[s]] += net->move_by[m] * self->slope[s];
+        row[net->slope_real[s]] += net->change[c].by * self->slope[s];
       }
     }
   }
