@@ -1,0 +1,197 @@
+/* What is counted: events and integrals of rates, dwell times, entropy, works and energies. Invariant: medium entropy =
+ * sum of works - change of energy on every trajectory. Energy is a function of the state; the change of a capacitor's
+ * is what its charges met half way, exactly, since the energy is quadratic: stiff * (mean of before and after) *
+ * charge. What a step by tapes holds beyond the declared work is undeclared, and so is all that equations and events of
+ * the file do to energies. Mass action gives its lnk to the medium per event, whatever the counts; a tape the logarithm
+ * of its quotient of rates, without the mixing (engine/model/law.c). A step of which one way alone runs makes the
+ * medium infinite once it has run. Cost: of a step of the flow, the flowing directions and real slots, and a logarithm
+ * a step with tapes both ways. */
+#include "engine/hybrid/parts.h"
+
+#include <math.h>
+#include <string.h>
+
+double book_energy(const hybrid_net *net, const double *x)
+{
+  const ness_network *const of = net->net;
+  double sum = 0;
+  for (int32_t i = 0; i < of->nslot; i++) {
+    const int32_t var = of->slot_var[i];
+    if (var < 0) {
+      sum += x[i] * of->slot_g[i];
+    } else if (of->var_stiff[var] > 0) {
+      const double pull = network_var_pull(of, var, x[i]);
+      sum += 0.5 * pull * pull / of->var_stiff[var];
+    }
+  }
+  return sum;
+}
+
+void book_clear(hybrid_replica *self, const hybrid_net *net)
+{
+  const ness_network *const of = net->net;
+  const size_t steps = (size_t)of->nstep, slots = (size_t)of->nslot;
+  self->begin = self->t;
+  self->events = self->candidates = self->boxes = self->moves = 0;
+  self->set_work = 0;
+  memset(self->fired, 0, 2 * steps * sizeof *self->fired);
+  memset(self->medium, 0, steps * sizeof *self->medium);
+  memset(self->pulled, 0, steps * sizeof *self->pulled);
+  memset(self->dwell, 0, slots * sizeof *self->dwell);
+  memset(self->dwell2, 0, slots * sizeof *self->dwell2);
+  for (int32_t i = 0; i < of->nslot; i++) self->since[i] = self->t;
+  self->energy = book_energy(net, self->x);
+}
+
+/* --- the flow --- */
+
+/* What a forward event of a flowing step gives to the medium at a stage. */
+static double flow_force(const hybrid_net *net, int32_t step, const flow_stage *stage)
+{
+  const ness_network *const of = net->net;
+  const int32_t f = net->place[2 * step], b = net->place[2 * step + 1];
+  const hybrid_dir *const forth = &net->flow[f], *const back = &net->flow[b];
+  double force = 0;
+  if (net->pure[step]) {
+    const double top = forth->constant * (forth->core >= 0 ? stage->core[forth->core] : 1);
+    return rng_ln(top / (back->constant * (back->core >= 0 ? stage->core[back->core] : 1)));
+  }
+  for (int32_t c = of->change_start[step]; c < of->change_start[step + 1]; c++) {
+    const int32_t slot = of->change_slot[c];
+    if (of->slot_var[slot] < 0) force += of->change_by[c] * rng_ln(fmax(stage->x[net->real_of[slot]], 0));
+  }
+  return rng_ln(stage->rate[f] / stage->rate[b]) + force;
+}
+
+static void flow_medium(hybrid_replica *self, const hybrid_net *net)
+{
+  const flow_step *const step = &self->step;
+  for (int32_t i = 0; i < net->nforced; i++) {
+    const int32_t s = net->forced[i], f = net->place[2 * s], b = net->place[2 * s + 1];
+    double sum = 0;
+    for (int32_t j = 0; j < step->nodes; j++) {
+      const flow_stage *const stage = &self->stage[step->node[j].stage];
+      const double flux = net->mode == HYBRID_LANGEVIN ? step->flux[f] - step->flux[b]
+                                                       : step->node[j].weight * (stage->rate[f] - stage->rate[b]);
+      sum += flux != 0 ? flux * flow_force(net, s, stage) : 0;
+    }
+    self->medium[s] += sum;
+  }
+}
+
+void book_flow(hybrid_replica *self, const hybrid_net *net)
+{
+  const flow_step *const step = &self->step;
+  for (int32_t f = 0; f < net->nflow; f++) self->fired[net->flow[f].dir] += step->flux[f];
+  for (int32_t r = 0; r < net->nreal; r++) {
+    self->dwell[net->real[r]] += step->area[r];
+    self->dwell2[net->real[r]] += step->area2[r];
+  }
+  for (int32_t i = 0; i < net->npull; i++) {
+    const hybrid_pull *const pull = &net->pull[i];
+    const int32_t f = net->place[2 * pull->step], b = net->place[2 * pull->step + 1];
+    const double flux = (f >= 0 ? step->flux[f] : 0) - (b >= 0 ? step->flux[b] : 0);
+    const double middle = 0.5 * (self->x[net->real[pull->real]] + step->x[pull->real]);
+    self->pulled[pull->step] += pull->by * flux * network_var_pull(net->net, pull->var, middle);
+  }
+  if (net->nforced) flow_medium(self, net);
+}
+
+/* --- events --- */
+
+/* ln((x + by)! / x!) for real x as for whole ones. */
+static double mixing(double x, int32_t by)
+{
+  double product = 1;
+  const double top = by > 0 ? x + by : x;
+  for (int32_t j = 0; j < (by > 0 ? by : -by); j++) product *= top - j;
+  return by > 0 ? rng_ln(product) : -rng_ln(product);
+}
+
+/* The part of a direction's rate that the medium sees. */
+static double event_rate(hybrid_replica *self, const hybrid_net *net, const hybrid_dir *dir)
+{
+  double rate = dir->constant;
+  for (int32_t i = dir->factor; i < dir->real_factor && !dir->pure; i++) {
+    rate *= self->x[net->factor[i].slot] - net->factor[i].shift;
+  }
+  return rate * (dir->core >= 0 ? hybrid_core_now(self, net, dir->core) : 1);
+}
+
+/* Before the counts change. */
+void book_event(hybrid_replica *self, const hybrid_net *net, const hybrid_dir *dir)
+{
+  const ness_network *const of = net->net;
+  self->fired[dir->dir]++;
+  self->events++;
+  if (dir->tape) self->value = event_rate(self, net, dir);
+  if (!dir->charged && (!dir->tape || dir->pure)) return;
+  for (int32_t c = dir->change; c < dir->change_end; c++) {
+    const hybrid_change *const change = &net->change[c];
+    const int32_t var = of->slot_var[change->slot];
+    const double x = self->x[change->slot];
+    if (var >= 0) self->pulled[dir->dir / 2] += change->by * network_var_pull(of, var, x + 0.5 * change->by);
+    else if (dir->tape && !dir->pure) self->medium[dir->dir / 2] += mixing(x, (int32_t)change->by);
+  }
+}
+
+/* After: what the way back has. */
+void book_event_after(hybrid_replica *self, const hybrid_net *net, const hybrid_dir *dir)
+{
+  const double back = event_rate(self, net, &net->fire[net->place[dir->dir ^ 1]]);
+  self->medium[dir->dir / 2] += rng_ln(self->value / back);
+}
+
+/* --- the end --- */
+
+static double step_energy(const hybrid_replica *self, const ness_network *net, int32_t step, double count)
+{
+  double energy = self->pulled[step];
+  for (int32_t c = net->change_start[step]; c < net->change_start[step + 1]; c++) {
+    energy += net->slot_var[net->change_slot[c]] < 0 ? count * net->change_by[c] * net->slot_g[net->change_slot[c]] : 0;
+  }
+  return energy;
+}
+
+/* Medium of one step, and its works added to those of the sources. */
+static double step_settle(const hybrid_replica *self, const hybrid_net *net, int32_t step, double *work)
+{
+  const ness_network *const of = net->net;
+  const int32_t undeclared = network_sources(of) - 1;
+  const hybrid_book book = (hybrid_book)net->book[step];
+  const double count = self->fired[2 * step] - self->fired[2 * step + 1];
+  double declared = 0;
+  for (int32_t w = of->work_start[step]; w < of->work_start[step + 1]; w++) {
+    const double one = isfinite(of->work_kt[w]) ? count * of->work_kt[w] : 0;
+    work[of->work_src[w]] += one;
+    declared += one;
+  }
+  const double energy = step_energy(self, of, step, count);
+  switch (book) {
+  case BOOK_MASS: return count * of->step_lnk[step];
+  case BOOK_TAPE: work[undeclared] += self->medium[step] + energy - declared; return self->medium[step];
+  case BOOK_DRIFT: work[undeclared] += energy - declared; return 0;
+  case BOOK_ONE_WAY: {
+    const bool ran = self->fired[2 * step] != 0 || self->fired[2 * step + 1] != 0;
+    if (ran) work[undeclared] = (double)INFINITY;
+    return ran ? (double)INFINITY : 0;
+  }
+  case BOOK_FLIP: break;
+  }
+  return 0;
+}
+
+hybrid_totals book_settle(hybrid_replica *self, const hybrid_net *net, double *work)
+{
+  const ness_network *const of = net->net;
+  const int32_t sources = network_sources(of);
+  hybrid_totals totals = {0, 0};
+  memset(work, 0, (size_t)sources * sizeof *work);
+  for (int32_t i = 0; i < of->nslot; i++) {
+    if (net->real_of[i] < 0) book_slot(self, i);
+  }
+  for (int32_t s = 0; s < of->nstep; s++) totals.medium += step_settle(self, net, s, work);
+  work[sources - 1] += self->set_work;
+  totals.energy = book_energy(net, self->x) - self->energy;
+  return totals;
+}

@@ -1,0 +1,271 @@
+/* Many replicas over OpenMP threads, folded into batches. Invariant: a replica's numbers depend on seed and index alone
+ * and fold in the order of replicas, block after block, so every sum has the same bits for any number of threads; of
+ * several failures the first replica's is told. Rows of a grid are exact states: a step of the flow ends at each.
+ * Memory: a block of replicas. Cost: beside the trajectories, O(steps, slots) a replica. */
+#include "engine/hybrid/parts.h"
+
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+#include <time.h>
+
+#define RUN_BLOCK 256 /* replicas between two folds, or fewer where they are large */
+#define RUN_BLOCK_LEAST 16
+#define RUN_BLOCK_BYTES ((int64_t)64 << 20)
+#define RUN_BURST (INT64_C(1) << 14)        /* steps between two looks at the stop flag */
+#define RUN_TICK 0.2                        /* s between two calls of progress */
+#define RUN_REPLICAS_MAX (INT64_C(1) << 32) /* the stream's replica number has 32 bits */
+#define RUN_REPLICAS 64
+#define RUN_RTOL 1e-6
+#define RUN_RTOL_LEAST 1e-13
+#define RUN_ROWS_MAX 1e15
+
+typedef struct run_lane {
+  hybrid_replica replica;
+  int64_t index;
+  hybrid_pause pause;
+  ness_status status; /* of the caller's rows, or NESS_STOPPED */
+  double *work;       /* (sources) */
+  hybrid_totals totals;
+} run_lane;
+
+typedef struct run {
+  hybrid_net shared;
+  hybrid_options options;
+  ness_diags *diags;
+  hybrid_result *result;
+  run_lane *lane; /* (lanes) */
+  double *work;   /* (lanes x sources) */
+  int64_t lanes;
+  bool stop;
+  double clock_start, clock_last; /* s */
+} run;
+
+static double run_clock(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* --- the result --- */
+
+void hybrid_result_free(hybrid_result *self)
+{
+  mem_free(self->counted);
+  mem_free(self->fwd);
+  mem_free(self->bwd);
+  mem_free(self->dwell);
+  mem_free(self->dwell2);
+  mem_free(self->medium);
+  mem_free(self->work);
+  mem_free(self->energy);
+  memset(self, 0, sizeof *self);
+}
+
+/* One zeroed array of rows; a NULL sticks. */
+static double *result_rows(bool *fine, size_t rows, size_t width)
+{
+  size_t count = 0;
+  double *array = *fine && size_mul(rows, width, &count) ? mem_zero(count + 1, sizeof *array) : NULL;
+  *fine = array != NULL;
+  return array;
+}
+
+static ness_status result_init(hybrid_result *self, const ness_network *net, int64_t replicas)
+{
+  const size_t batches = replicas < HYBRID_BATCHES ? (size_t)replicas : HYBRID_BATCHES;
+  bool fine = true;
+  self->batches = (int32_t)batches;
+  self->replicas = replicas;
+  self->counted = result_rows(&fine, batches, 1);
+  self->fwd = result_rows(&fine, batches, (size_t)net->nstep);
+  self->bwd = result_rows(&fine, batches, (size_t)net->nstep);
+  self->dwell = result_rows(&fine, batches, (size_t)net->nslot);
+  self->dwell2 = result_rows(&fine, batches, (size_t)net->nslot);
+  self->medium = result_rows(&fine, batches, 1);
+  self->work = result_rows(&fine, batches, (size_t)network_sources(net));
+  self->energy = result_rows(&fine, batches, 1);
+  return fine ? NESS_OK : NESS_NOMEM;
+}
+
+static void fold(const run *self, const run_lane *lane)
+{
+  const ness_network *const net = self->shared.net;
+  hybrid_result *const result = self->result;
+  const hybrid_replica *const replica = &lane->replica;
+  const ptrdiff_t batch = (ptrdiff_t)(lane->index * result->batches / result->replicas);
+  const int32_t sources = network_sources(net);
+  for (int32_t i = 0; i < net->nstep; i++) {
+    result->fwd[batch * net->nstep + i] += replica->fired[2 * i];
+    result->bwd[batch * net->nstep + i] += replica->fired[2 * i + 1];
+  }
+  for (int32_t i = 0; i < net->nslot; i++) {
+    result->dwell[batch * net->nslot + i] += replica->dwell[i];
+    result->dwell2[batch * net->nslot + i] += replica->dwell2[i];
+  }
+  for (int32_t i = 0; i < sources; i++) result->work[batch * sources + i] += lane->work[i];
+  result->counted[batch] += replica->t - replica->begin;
+  result->medium[batch] += lane->totals.medium;
+  result->energy[batch] += lane->totals.energy;
+  result->events += replica->events;
+  result->candidates += replica->candidates;
+  result->boxes += replica->boxes;
+  result->moves += replica->moves;
+}
+
+/* --- a replica --- */
+
+static bool run_stops(run *self)
+{
+  bool stop;
+#pragma omp atomic read
+  stop = self->stop;
+  if (!stop && interrupt_pending()) {
+    stop = true;
+#pragma omp atomic write
+    self->stop = true;
+  }
+  return stop;
+}
+
+static bool lane_advance(run *self, run_lane *lane, double t_stop)
+{
+  while ((lane->pause = hybrid_advance(&lane->replica, &self->shared, t_stop, RUN_BURST)) == HYBRID_BUSY) {
+    if (run_stops(self)) {
+      lane->status = NESS_STOPPED;
+      return false;
+    }
+  }
+  return lane->pause == HYBRID_AT_TIME;
+}
+
+/* The counted time, with a row at each time of the grid. */
+static bool lane_rows(run *self, run_lane *lane)
+{
+  const hybrid_options *const o = &self->options;
+  const bool grid = o->row && o->every > 0;
+  for (int64_t row = 0; grid; row++) {
+    const double t = o->warmup + (double)row * o->every;
+    if (t > o->time * (1 + 1e-12)) break;
+    if (!lane_advance(self, lane, fmin(t, o->time))) return false;
+    lane->status = o->row(o->row_context, lane->index, row, t, lane->replica.x);
+    if (lane->status) return false;
+  }
+  return lane_advance(self, lane, o->time);
+}
+
+static void lane_run(run *self, run_lane *lane)
+{
+  hybrid_replica *const replica = &lane->replica;
+  lane->pause = HYBRID_AT_TIME;
+  lane->status = run_stops(self) ? NESS_STOPPED : NESS_OK;
+  if (lane->status) return;
+  lane->pause = hybrid_start(replica, &self->shared, self->options.seed, lane->index);
+  if (lane->pause || !lane_advance(self, lane, self->options.warmup)) return;
+  book_clear(replica, &self->shared);
+  if (lane_rows(self, lane)) lane->totals = book_settle(replica, &self->shared, lane->work);
+}
+
+/* --- the run --- */
+
+static void run_progress(run *self, int64_t done)
+{
+  const double now = run_clock();
+  if (self->options.progress && now - self->clock_last >= RUN_TICK) {
+    self->clock_last = now;
+    if (self->options.progress(self->options.progress_context, (double)done, (double)self->options.replicas,
+                               self->result->events, now - self->clock_start) != 0) {
+      self->stop = true;
+    }
+  }
+}
+
+static ness_status run_block(run *self, int64_t first, int32_t threads)
+{
+  const int64_t left = self->options.replicas - first, count = left < self->lanes ? left : self->lanes;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads) default(none) shared(self, first, count)
+  for (int64_t i = 0; i < count; i++) {
+    self->lane[i].index = first + i;
+    lane_run(self, &self->lane[i]);
+  }
+  for (int64_t i = 0; i < count; i++) {
+    const run_lane *const lane = &self->lane[i];
+    if (lane->status) return lane->status;
+    if (lane->pause) return hybrid_explain(&lane->replica, &self->shared, lane->index, lane->pause, self->diags);
+    fold(self, lane);
+  }
+  run_progress(self, first + count);
+  return self->stop ? NESS_STOPPED : NESS_OK;
+}
+
+/* The sums do not depend on it. Matrices of stiff flows are what makes a replica large. */
+static int64_t run_lanes(const hybrid_net *net, int64_t replicas)
+{
+  const int64_t n = net->nreal <= HYBRID_DENSE ? net->nreal : 0;
+  const int64_t row = 16 * (n * n + net->nreg + 8 * (int64_t)net->net->nstep + 8 * (int64_t)net->net->nslot) + 4096;
+  const int64_t room = RUN_BLOCK_BYTES / row, most = room < RUN_BLOCK ? room : RUN_BLOCK;
+  const int64_t lanes = most > RUN_BLOCK_LEAST ? most : RUN_BLOCK_LEAST;
+  return replicas < lanes ? replicas : lanes;
+}
+
+static ness_status run_init(run *self, const ness_network *net)
+{
+  const hybrid_options *const options = &self->options;
+  self->clock_start = self->clock_last = run_clock();
+  if (hybrid_net_init(&self->shared, net, options)) return NESS_NOMEM;
+  self->lanes = run_lanes(&self->shared, options->replicas);
+  const size_t sources = (size_t)network_sources(net);
+  self->lane = mem_zero((size_t)self->lanes, sizeof *self->lane);
+  self->work = mem_zero((size_t)self->lanes * sources, sizeof *self->work);
+  if (!self->lane || !self->work || result_init(self->result, net, options->replicas)) return NESS_NOMEM;
+  for (int64_t i = 0; i < self->lanes; i++) {
+    self->lane[i].work = self->work + (size_t)i * sources;
+    if (hybrid_replica_init(&self->lane[i].replica, &self->shared)) return NESS_NOMEM;
+  }
+  return NESS_OK;
+}
+
+static void run_free(run *self)
+{
+  for (int64_t i = 0; self->lane && i < self->lanes; i++) hybrid_replica_free(&self->lane[i].replica);
+  mem_free(self->lane);
+  mem_free(self->work);
+  hybrid_net_free(&self->shared);
+}
+
+static ness_status options_check(const hybrid_options *options, ness_diags *diags)
+{
+  const char *wrong = NULL;
+  if (options->replicas < 1 || options->replicas > RUN_REPLICAS_MAX) {
+    wrong = "the number of replicas is out of range";
+  } else if (!(options->time > 0 && options->time < (double)INFINITY)) {
+    wrong = "a run of steps that flow needs an end time";
+  } else if (!(options->warmup >= 0 && options->warmup < options->time)) {
+    wrong = "the warmup must be at least 0 and shorter than the time";
+  } else if (!(options->rtol >= RUN_RTOL_LEAST && options->rtol <= 0.1)) {
+    wrong = "the error of the continuous part must be between 1e-13 and 0.1";
+  } else if (!(options->every >= 0) || (options->every > 0 && options->time / options->every > RUN_ROWS_MAX)) {
+    wrong = "the distance of grid times is negative or too small";
+  }
+  if (wrong) diag_add(diags, NESS_ERROR, "%s", wrong);
+  return wrong ? NESS_USAGE : NESS_OK;
+}
+
+ness_status hybrid_run(const ness_network *net, const hybrid_options *options, ness_diags *diags, hybrid_result *result)
+{
+  run self = {.options = *options, .diags = diags, .result = result};
+  memset(result, 0, sizeof *result);
+  self.options.replicas = options->replicas ? options->replicas : RUN_REPLICAS;
+  self.options.rtol = options->rtol != 0 ? options->rtol : RUN_RTOL;
+  ness_status status = options_check(&self.options, diags);
+  if (!status) status = run_init(&self, net);
+  const int32_t most = options->threads > 0 ? options->threads : omp_get_max_threads();
+  const int32_t threads = (int64_t)most < self.lanes ? most : (int32_t)(self.lanes > 0 ? self.lanes : 1);
+  for (int64_t first = 0; !status && first < self.options.replicas; first += self.lanes) {
+    status = run_block(&self, first, threads);
+  }
+  run_free(&self);
+  if (status) hybrid_result_free(result);
+  return status;
+}
