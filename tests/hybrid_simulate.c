@@ -4,6 +4,7 @@
  * closed forms, and what is refused. Bookkeeping: entropy, works and energy close on every trajectory, and what a
  * capacitor loses is entropy. Statistics are held to SIGMA; there are about 60, so that all together raise a false
  * alarm below 1e-6 under random seeds, and the seeds are fixed. Cost: some seconds. */
+#include "engine/hybrid/parts.h"
 #include "hybrid_build.h"
 
 #define SIGMA 6.2 /* 6e-10 of the normal law */
@@ -201,6 +202,133 @@ static void test_channels(void)
   net = channel_net(&moved, 4);
   check_density(net, feedback_density, 14, 2);
   network_free(net);
+}
+
+/* x' = -x, and 1 more at rate 20 + x/2: the mean is 40 and so is the variance, with a memory of 2. */
+static void test_jumps(void)
+{
+  network_builder *b = builder_create("jumps", 0);
+  const int32_t x = add_variable(b, "x", 40, 100000, 0, 1, 0);
+  prog jump = {.n = 0}, fall = {.n = 0};
+  p_add(&jump, p_mul(&jump, p_slot(&jump, x), 0.5), 20);
+  p_op(&fall, TAPE_NEG, p_slot(&fall, x), 0);
+  add_law(b, (law){"jump", -1, -1, &jump, NULL, FLOW_NONE, x, 1});
+  add_law(b, (law){"fall", -1, -1, &fall, NULL, FLOW_DRIFT, x, 1});
+  ness_network *net = finish(b);
+  hybrid_result r = run_of(net, (hybrid_options){.replicas = 64, .time = 220, .warmup = 20, .seed = 12});
+  double mean = 0, square = 0, counted = 0;
+  for (int i = 0; i < r.batches; i++) {
+    mean += r.dwell[i];
+    square += r.dwell2[i];
+    counted += r.counted[i];
+  }
+  mean /= counted;
+  const double error = sqrt(2 * 40 * 2 / counted); /* of the mean; n^2 is about twice the mean times it */
+  CHECK(fabs(mean - 40) < SIGMA * error);
+  CHECK(fabs(square / counted - mean * mean - 40) < SIGMA * sqrt(2.5 * 40 * 40 * 2 / counted));
+  hybrid_result_free(&r);
+  network_free(net);
+}
+
+/* --- bounds and slopes --- */
+
+/* Operations at random on two variables; those without a bound almost everywhere come seldom. */
+static void random_prog(rng_stream *rng, prog *p, int32_t a, int32_t b)
+{
+  static const tape_code codes[] = {TAPE_ADD,  TAPE_SUB,    TAPE_MUL,   TAPE_DIV,   TAPE_POW, TAPE_NEG, TAPE_EXP,
+                                    TAPE_LN,   TAPE_SQRT,   TAPE_ABS,   TAPE_MIN,   TAPE_MAX, TAPE_LT,  TAPE_LE,
+                                    TAPE_EQ,   TAPE_AND,    TAPE_OR,    TAPE_NOT,   TAPE_ADD, TAPE_MUL, TAPE_SUB,
+                                    TAPE_TANH, TAPE_EXPREL, TAPE_FLOOR, TAPE_SELECT};
+  p_mul(p, p_slot(p, a), 1e-2);
+  p_mul(p, p_slot(p, b), 2e-2);
+  p_num(p, 4 * rng_double(rng) - 2);
+  p_num(p, (double)rng_below(rng, 5) - 2);
+  const int32_t length = p->n + 3 + (int32_t)rng_below(rng, 8);
+  while (p->n < length) {
+    const uint64_t n = (uint64_t)p->n;
+    const tape_code code = codes[rng_below(rng, sizeof codes / sizeof *codes)];
+    const int32_t x = (int32_t)rng_below(rng, n), y = (int32_t)rng_below(rng, n);
+    p_op(p, code, x, y);
+    p->op[p->n - 1].c = (int32_t)rng_below(rng, n);
+  }
+}
+
+typedef struct bounded {
+  hybrid_net net;
+  hybrid_replica replica;
+  const hybrid_core *core;
+} bounded;
+
+static double core_at(bounded *self, const double *x)
+{
+  return core_value(&self->net, self->core, self->replica.reg + self->core->reg, x);
+}
+
+/* How often the core had a bound; every value inside the box keeps it, and slopes are those of differences. */
+static int64_t check_core(bounded *self, rng_stream *rng, int64_t *slopes)
+{
+  hybrid_replica *const r = &self->replica;
+  const int32_t reg = self->core->reg;
+  double lo[2], hi[2], x[2], low, high;
+  for (int i = 0; i < 2; i++) {
+    lo[i] = 200 * rng_double(rng);
+    hi[i] = lo[i] + pow(10, 2 - 6 * rng_double(rng));
+  }
+  if (!core_bound(&self->net, self->core, r->reg_lo + reg, r->reg_hi + reg, lo, hi, &low, &high)) return 0;
+  for (int trial = 0; trial < 20; trial++) {
+    for (int i = 0; i < 2; i++) x[i] = trial < 2 ? (trial ? hi[i] : lo[i]) : lo[i] + (hi[i] - lo[i]) * rng_double(rng);
+    const double value = core_at(self, x);
+    if (!(value >= low && value <= high)) fprintf(stderr, "  %.17g in %.17g ... %.17g\n", value, low, high);
+    CHECK(value >= low && value <= high);
+  }
+  for (int32_t l = 0; l < self->core->nload; l++) {
+    const int32_t slot = self->net.load[self->core->load + l].slot;
+    double ends[2][2] = {{x[0], x[1]}, {x[0], x[1]}}, slope = 0;
+    const double step = 1e-4 * x[slot];
+    ends[0][slot] -= step;
+    ends[1][slot] += step;
+    const double about = (core_at(self, ends[1]) - core_at(self, ends[0])) / (2 * step);
+    const double value = core_at(self, x), curve = core_at(self, ends[1]) + core_at(self, ends[0]) - 2 * value;
+    for (int32_t k = 0; k < self->core->nload; k++) {
+      if (self->net.load[self->core->load + k].slot == slot) {
+        slope += core_slope(&self->net, self->core, r->reg + reg, r->dual + reg, k);
+      }
+    }
+    if (!(fabs(curve) < 1e-5 * fabs(about * step)) || fabs(about * step) < 1e-8 * fabs(value)) continue; /* corners */
+    CHECK_REL(slope, about, 1e-3);
+    ++*slopes;
+  }
+  return 1;
+}
+
+static void test_bounds(void)
+{
+  rng_stream rng;
+  rng_init(&rng, 77, 0, 0);
+  int64_t bounds = 0, slopes = 0;
+  for (int trial = 0; trial < 4000; trial++) {
+    network_builder *b = builder_create("tape", 0);
+    const int32_t x = add_variable(b, "x", 500, 1000, 0, 1, 0), y = add_variable(b, "y", 500, 1000, 0, 1, 0);
+    prog tape = {.n = 0}, drift = {.n = 0};
+    random_prog(&rng, &tape, x, y);
+    p_slot(&drift, x);
+    add_law(b, (law){"tape", -1, -1, &tape, NULL, FLOW_NONE, x, 1});
+    add_law(b, (law){"x", -1, -1, &drift, NULL, FLOW_DRIFT, x, 1});
+    add_law(b, (law){"y", -1, -1, &drift, NULL, FLOW_DRIFT, y, 1});
+    ness_network *net = finish(b);
+    bounded at = {.core = NULL};
+    CHECK(hybrid_net_init(&at.net, net, &(hybrid_options){.rtol = 1e-6, .time = 1}) == NESS_OK);
+    CHECK(hybrid_replica_init(&at.replica, &at.net) == NESS_OK);
+    if (at.net.fire[0].core >= 0) {
+      at.core = &at.net.core[at.net.fire[0].core];
+      for (int i = 0; i < 5; i++) bounds += check_core(&at, &rng, &slopes);
+    }
+    hybrid_replica_free(&at.replica);
+    hybrid_net_free(&at.net);
+    network_free(net);
+  }
+  printf("%lld boxes and %lld slopes compared\n", (long long)bounds, (long long)slopes);
+  CHECK(bounds > 5000 && slopes > 3000);
 }
 
 /* --- firing alone --- */
@@ -503,6 +631,8 @@ int main(void)
   test_stiff();
   test_robertson();
   test_channels();
+  test_jumps();
+  test_bounds();
   test_firing();
   test_capacitor();
   test_capacitor_flow();

@@ -11,6 +11,9 @@
 #include <math.h>
 #include <string.h>
 
+#define PRODUCT_LEAST 1e-100
+#define PRODUCT_MOST 1e100
+
 double book_energy(const hybrid_net *net, const double *x)
 {
   const ness_network *const of = net->net;
@@ -39,6 +42,7 @@ void book_clear(hybrid_replica *self, const hybrid_net *net)
   memset(self->pulled, 0, steps * sizeof *self->pulled);
   memset(self->dwell, 0, slots * sizeof *self->dwell);
   memset(self->dwell2, 0, slots * sizeof *self->dwell2);
+  for (int32_t s = 0; s < of->nstep; s++) self->quotient[s] = 1;
   for (int32_t i = 0; i < of->nslot; i++) self->since[i] = self->t;
   self->energy = book_energy(net, self->x);
 }
@@ -135,11 +139,21 @@ void book_event(hybrid_replica *self, const hybrid_net *net, const hybrid_dir *d
   }
 }
 
-/* After: what the way back has. */
+/* After: what the way back has. The logarithm is that of a product of quotients, taken when it grows long. */
 void book_event_after(hybrid_replica *self, const hybrid_net *net, const hybrid_dir *dir)
 {
   const double back = event_rate(self, net, &net->fire[net->place[dir->dir ^ 1]]);
-  self->medium[dir->dir / 2] += rng_ln(self->value / back);
+  const double quotient = self->value / back;
+  double *const product = &self->quotient[dir->dir / 2];
+  if (!(quotient > PRODUCT_LEAST && quotient < PRODUCT_MOST)) {
+    self->medium[dir->dir / 2] += rng_ln(self->value) - rng_ln(back);
+    return;
+  }
+  *product *= quotient;
+  if (!(*product > PRODUCT_LEAST && *product < PRODUCT_MOST)) {
+    self->medium[dir->dir / 2] += rng_ln(*product);
+    *product = 1;
+  }
 }
 
 /* --- the end --- */
@@ -189,6 +203,10 @@ hybrid_totals book_settle(hybrid_replica *self, const hybrid_net *net, double *w
   memset(work, 0, (size_t)sources * sizeof *work);
   for (int32_t i = 0; i < of->nslot; i++) {
     if (net->real_of[i] < 0) book_slot(self, i);
+  }
+  for (int32_t s = 0; s < of->nstep; s++) {
+    self->medium[s] += rng_ln(self->quotient[s]);
+    self->quotient[s] = 1;
   }
   for (int32_t s = 0; s < of->nstep; s++) totals.medium += step_settle(self, net, s, work);
   work[sources - 1] += self->set_work;

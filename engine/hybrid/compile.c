@@ -4,6 +4,7 @@
  * what a falling factorial needs, where it is 0. Cost: linear in the network times the cores that differ. */
 #include "engine/hybrid/parts.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -344,12 +345,13 @@ static void net_direction(compiler *self, int32_t dir)
   hybrid_net *const net = self->net;
   const ness_network *const of = net->net;
   const bool flows = step_flows(net, dir / 2);
-  hybrid_dir out = {.dir = dir, .core = -1, .constant = 1, .drift = of->step_flow[dir / 2] == FLOW_DRIFT};
+  const bool drift = of->step_flow[dir / 2] == FLOW_DRIFT;
+  hybrid_dir out = {.dir = dir, .core = -1, .constant = 1, .least = drift ? -DBL_MAX : 0};
   peel at = {.net = net,
              .tape = of->tape + of->tape_start[dir],
              .out = of->tape_start[dir + 1] - of->tape_start[dir] - 1,
              .flows = flows,
-             .drift = out.drift,
+             .drift = drift,
              .factor = self->factor,
              .factor_max = of->tape_max};
   if (of->dir_law[dir] == LAW_TAPE) {

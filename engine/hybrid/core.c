@@ -93,8 +93,19 @@ static bool is_false(interval a)
   return a.lo == 0 && a.hi == 0;
 }
 
+/* What may be no number stays so, but for comparisons, which are true or false of it, and choices. */
+static bool is_nothing(tape_code code, interval a, interval b)
+{
+  const bool asks = code == TAPE_LT || code == TAPE_LE || code == TAPE_EQ || code == TAPE_AND || code == TAPE_OR ||
+                    code == TAPE_NOT || code == TAPE_SELECT;
+  const bool first = a.lo == everything.lo && a.hi == everything.hi;
+  const bool second = tape_registers((int32_t)code) > 1 && b.lo == everything.lo && b.hi == everything.hi;
+  return !asks && (first || second);
+}
+
 static interval apply(tape_code code, interval a, interval b, interval c)
 {
+  if (is_nothing(code, a, b)) return everything;
   switch (code) {
   case TAPE_ADD: return hull4(a.lo + b.lo, a.hi + b.hi, a.lo + b.lo, a.hi + b.hi);
   case TAPE_SUB: return hull4(a.lo - b.hi, a.hi - b.lo, a.lo - b.hi, a.hi - b.lo);

@@ -61,7 +61,7 @@ bool flow_right(hybrid_replica *self, const hybrid_net *net, flow_stage *stage)
     double rate = self->coef[f];
     if (dir->real_factor < dir->factor_end) rate *= real_factors(self, net, dir);
     if (dir->core >= 0) rate *= value[dir->core];
-    if (!(rate >= 0 || dir->drift) || !(fabs(rate) <= DBL_MAX)) {
+    if (!(rate >= dir->least && rate <= DBL_MAX)) {
       self->at = dir->dir;
       self->value = rate;
       return false;

@@ -7,6 +7,10 @@
  * direction is within bounds by interval arithmetic of its tape; candidates come at the sum of upper bounds and are
  * taken with the share that the rate at their time has. The box decides the cost and never the law.
  *
+ * Of a step that fires, a way that takes a real slot out of its range is closed. A condition of the file is looked at
+ * after steps of the continuous part and events; what is true for less is not seen. Medium entropy = sum of works -
+ * change of energy on every trajectory; drifts and events of the file do undeclared work on energies.
+ *
  * Streams belong to replicas (seed, replica; purpose 0); sums fold in the order of replicas into at most
  * HYBRID_BATCHES batches, so results do not depend on threads. */
 #ifndef ENGINE_HYBRID_H
@@ -33,7 +37,8 @@ typedef struct hybrid_options {
   double time, warmup; /* s */
   uint64_t seed;
   int32_t threads; /* 0: all that OpenMP gives; results do not depend on it */
-  double rtol;     /* of the continuous part; 0: 1e-6 */
+  double rtol;     /* error of a step of the continuous part, relative to |x|, at least to a count or to a thousandth of
+                      a variable's range; 0: 1e-6 */
   double every;    /* s; > 0: rows at warmup, warmup + every, ... up to time */
   hybrid_row row;  /* NULL: none */
   void *row_context;
@@ -49,7 +54,7 @@ typedef struct hybrid_result {
   double *counted;                  /* (batches) s */
   double *fwd, *bwd;                /* (batches x nstep) events, or integrals of rates where the step flows */
   double *dwell, *dwell2;           /* (batches x nslot) integrals of n and n^2, s */
-  double *medium;                   /* (batches) k_B; +inf where a step with one way only ran, drifts apart */
+  double *medium;                   /* (batches) k_B; +inf, as undeclared work, where a step with one way alone ran */
   double *work;                     /* (batches x sources) kT */
   double *energy;                   /* (batches) change of energies: sum n g and those of capacitors, kT */
 } hybrid_result;

@@ -52,9 +52,9 @@ typedef struct hybrid_dir {
   double constant;
   int32_t factor, real_factor, factor_end; /* those of whole slots, then those of real ones */
   int32_t guard, real_guard, guard_end;
-  int32_t slope, slope_end;   /* flowing: by the core's loads of real slots, then by each real factor */
-  int32_t change, change_end; /* what an event, or the flow, changes */
-  bool drift;
+  int32_t slope, slope_end;        /* flowing: by the core's loads of real slots, then by each real factor */
+  int32_t change, change_end;      /* what an event, or the flow, changes */
+  double least;                    /* that a rate may be: 0, or what is finite for a drift */
   bool lone;                       /* firing: one whole factor and no guard on whole slots */
   bool reals, tape, pure, charged; /* firing: it moves real slots; its step's books, as below */
 } hybrid_dir;
@@ -231,6 +231,7 @@ struct hybrid_replica {
   double *since;          /* (nslot) */
   double *dwell, *dwell2; /* (nslot) */
   double *medium;         /* (nstep) of steps with tapes */
+  double *quotient;       /* (nstep) of their rates, whose logarithm is still to come */
   double *pulled;         /* (nstep) energy that went into capacitors */
   double set_work;        /* of events of the file */
   double energy;          /* at the beginning */

@@ -47,6 +47,7 @@ static void room_books(hybrid_replica *self, const hybrid_net *net)
   ROOM(dwell, of->nslot);
   ROOM(dwell2, of->nslot);
   ROOM(medium, of->nstep);
+  ROOM(quotient, of->nstep);
   ROOM(pulled, of->nstep);
   ROOM(when, of->nevent);
   ROOM(set, of->nset);
@@ -226,9 +227,12 @@ static hybrid_pause flow_on(hybrid_replica *self, const hybrid_net *net, double 
     *arrived = false;
     if (!self->open) return HYBRID_AT_TIME;
     most = fmin(reach, 0.5 * self->step.h);
-    if (before + most == before) break;
+    if (before + most == before) { /* time has no finer steps: a candidate so near is asked in the next box */
+      self->open = false;
+      break;
+    }
   }
-  bool whole = self->step.h == target - before;
+  bool whole = self->step.h == target - before && (self->open || !boxed);
   if (net->whens && net->mode != HYBRID_LANGEVIN && file_turns(self, net)) whole = false;
   *arrived = whole;
   const hybrid_pause pause = flow_take(self, net, whole ? target : before + self->step.h);
