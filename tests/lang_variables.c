@@ -217,6 +217,33 @@ static void test_equations(void)
   ness_model_free(set);
 }
 
+/* Two places at one potential: between them no charge crosses the wall, from either of them it does. And a count that
+ * starts at what a bath or a later ion holds. */
+static void test_one_wall(void)
+{
+  ness_model *const model =
+      sample_model(SI "compartment o reservoir\ncompartment i reservoir potential V\n"
+                      "compartment d volume 2 [fL] potential V\ncapacitor V between i, o capacitance 1 [pF] start 0\n"
+                      "ion K z +1 { i = 140 [mM]\n o = 4 [mM]\n d = 2*ATP }\n"
+                      "ion L z -1 { i = 9 [mM]\n o = 110 [mM]\n d = half }\nparam half = Na.o/2\n"
+                      "ion Na z +1 { o = 10 [mM] }\nbath ATP = 1 [mM]\n"
+                      "same: K.i <-> K.d @ ldb(k0 = 5 [1/s])\nout: K.d <-> K.o @ ldb(k0 = 5 [1/s])\n"
+                      "held: K.i <-> K.o @ ldb(k0 = 5 [1/s])\npair: K.d + L.i <-> K.o + L.o @ ldb(k0 = 5 [1/s])\n"
+                      "in: L.o <-> L.d @ ldb(k0 = 5 [1/s])\n");
+  const ness_network *const net = sample_network(model);
+  const int32_t want[5] = {0, -1, -1, 0, -1}, v = sample_slot(model, "V");
+  for (int32_t s = 0; s < 5; s++) {
+    int32_t by = 0;
+    for (int32_t c = net->change_start[s]; c < net->change_start[s + 1]; c++) {
+      if (net->change_slot[c] == v) by = net->change_by[c];
+    }
+    CHECK(by == want[s]);
+  }
+  CHECK(net->slot_start[sample_slot(model, "K.d")] == 2408856); /* 2 mM in 2 fL */
+  CHECK(net->slot_start[sample_slot(model, "L.d")] == 6022141); /* 5 mM */
+  ness_model_free(model);
+}
+
 int main(void)
 {
   test_forms();
@@ -224,5 +251,6 @@ int main(void)
   test_ledger();
   test_nested();
   test_equations();
+  test_one_wall();
   return check_done();
 }

@@ -513,6 +513,15 @@ static ness_status run_block(frame *f, const stmt *list)
   return status;
 }
 
+/* A value that is no plain number may name what the settings before it have changed. */
+static ness_status run_setting(frame *f, const expr *value, quantity *out)
+{
+  const bool plain = value->kind == EXPR_NUMBER || (value->kind == EXPR_UNIT && value->a->kind == EXPR_NUMBER);
+  const ness_status status = plain || f->noverrides == 0 ? NESS_OK : frame_compile(f);
+  if (status != NESS_OK) return status;
+  return lang_evaluate(f->model, value, NULL, NULL, f->r->diags, out) ? NESS_OK : NESS_MODEL;
+}
+
 static ness_status run_experiment(run *r, const stmt *s)
 {
   frame f = {.r = r};
@@ -522,8 +531,8 @@ static ness_status run_experiment(run *r, const stmt *s)
     quantity q;
     const char *const name = run_setting_name(r, &item->path);
     if (!name) status = NESS_NOMEM;
-    else if (!item->value || !lang_evaluate(f.model, item->value, NULL, NULL, r->diags, &q)) status = NESS_MODEL;
-    else status = frame_set(&f, name, q);
+    else status = item->value ? run_setting(&f, item->value, &q) : NESS_MODEL;
+    if (status == NESS_OK) status = frame_set(&f, name, q);
   }
   if (status == NESS_OK && s->items) status = frame_compile(&f);
   if (status == NESS_OK) status = run_block(&f, s->body);

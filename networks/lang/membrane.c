@@ -11,12 +11,12 @@
 
 /* --- charges --- */
 
-/* Whether a place lies inside the capacitor's inner compartment. */
+/* Whether a place has the capacitor's potential, or lies in a compartment that has. */
 static bool membrane_holds(const lang_model *m, const model_variable *v, int32_t place)
 {
   for (int64_t depth = 0; place >= 0 && depth <= m->nvariable; depth++) {
-    if (place == v->inside) return true;
     const int32_t own = m->compartments[place].capacitor;
+    if (own == v - m->variables) return true;
     place = own >= 0 ? m->variables[own].outside : -1;
   }
   return false;

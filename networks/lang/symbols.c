@@ -363,18 +363,92 @@ static bool whole_count(lang_model *m, const expr *e, const char *what, quantity
   return false;
 }
 
-static bool declare_ion(lang_model *m, const stmt *s)
+/* A concentration that is held. */
+static bool declare_ion_held(lang_model *m, const stmt_item *item, int32_t id, int32_t place)
+{
+  const model_ion *const ion = &m->ions[id];
+  const model_compartment *const c = &m->compartments[place];
+  const char *const name = arena_format(&m->memory, "%s.%s", ion->name, c->name);
+  quantity q;
+  double slope;
+  const int32_t r = name ? add_reservoir(m, name, item->place) : -1;
+  if (r < 0 || !concentration_of(m, name, item->value, false, &q, &slope) ||
+      !finish_reservoir(m, r, q, slope, item->value))
+    return false;
+  model_reservoir *const res = &m->reservoirs[r];
+  res->mu0 = ion->mu0;
+  res->d.mu0 = ion->d.mu0;
+  res->mu0_known = true;
+  res->z = ion->z;
+  res->d.z = ion->d.z;
+  res->phi = c->phi;
+  res->d.phi = c->d.phi;
+  res->volt = c->volt;
+  res->ion = id;
+  res->compartment = place;
+  return true;
+}
+
+/* A count: concentration times volume. */
+static bool declare_ion_count(lang_model *m, const stmt_item *item, int32_t id, int32_t place)
 {
   const eval self = {.m = m};
-  const int32_t id = PUSH(m, ions, nion, ion_capacity);
-  if (id < 0) return false;
-  m->ions[id] = (model_ion){.name = s->name};
-  model_ion *const ion = &m->ions[id];
-  if (!eval_as(&self, s->a, UNIT_NONE, "z", &ion->z, &ion->d.z) ||
-      !sym_add(m, SPACE_ION, s->name, SYM_OTHER, id, s->place))
+  const model_ion *const ion = &m->ions[id];
+  const model_compartment *const c = &m->compartments[place];
+  const char *const name = arena_format(&m->memory, "%s.%s", ion->name, c->name);
+  quantity q;
+  double slope;
+  if (!name) return false;
+  if (!(c->volume > 0)) {
+    lang_error(m->diags, item->place, "write `compartment cyt volume 0.5 [fL]` or `compartment out reservoir`",
+               "%s is neither a reservoir nor has a volume, so %s has no count", c->name, name);
     return false;
-  for (const stmt_item *item = s->items; item; item = item->next) {
-    if (strcmp(item->path.name[0], "mu0") == 0 && !eval_energy(m, item->value, NULL, &ion->mu0, &ion->d.mu0))
+  }
+  const int32_t slot = symbols_slot(m, name, item->place);
+  if (slot < 0 || !concentration_of(m, name, item->value, false, &q, &slope) ||
+      !slope_flat(m, item->place, slope * c->volume + q.value * c->d.volume, "the number of copies"))
+    return false;
+  const double count = nearbyint(q.value * c->volume);
+  if (count > 9e15) {
+    lang_error(m->diags, item->place, NULL, "%s would be %g particles: more than a count can hold", name, count);
+    return false;
+  }
+  model_slot *const out = &m->slots[slot];
+  const expr *const max = argument_value(item->attributes, "max");
+  if (max && (!eval_constant(&self, max, &q, &slope) || !whole_count(m, max, "max", q, slope, &out->max))) return false;
+  if (count > (double)out->max) {
+    lang_error(m->diags, item->place, NULL, "%s starts at %.0f, above its max", name, count);
+    return false;
+  }
+  out->start = (int64_t)count;
+  out->volume = c->volume;
+  out->d.volume = c->d.volume;
+  out->charge = ion->z;
+  out->d.charge = ion->d.z;
+  out->phi = c->phi;
+  out->d.phi = c->d.phi;
+  out->volt = c->volt;
+  out->ion = id;
+  out->compartment = out->place_of_charge = place;
+  return true;
+}
+
+/* The ion and where it is held, or, once all that is held has a value, its counts. */
+static bool declare_ion(lang_model *m, const stmt *s, bool counts)
+{
+  const eval self = {.m = m};
+  const int32_t id = counts ? sym_find(m, SPACE_ION, s->name)->id : PUSH(m, ions, nion, ion_capacity);
+  if (id < 0) return false;
+  if (!counts) {
+    m->ions[id] = (model_ion){.name = s->name};
+    model_ion *const ion = &m->ions[id];
+    if (!eval_as(&self, s->a, UNIT_NONE, "z", &ion->z, &ion->d.z) ||
+        !sym_add(m, SPACE_ION, s->name, SYM_OTHER, id, s->place))
+      return false;
+  }
+  for (const stmt_item *item = s->items; item && !counts; item = item->next) {
+    if (strcmp(item->path.name[0], "mu0") == 0 &&
+        !eval_energy(m, item->value, NULL, &m->ions[id].mu0, &m->ions[id].d.mu0))
       return false;
   }
   for (const stmt_item *item = s->items; item; item = item->next) {
@@ -384,61 +458,9 @@ static bool declare_ion(lang_model *m, const stmt *s)
       sym_unknown(m, item->place, item->path.name[0], "compartment", "c");
       return false;
     }
-    const model_compartment *const c = &m->compartments[place->id];
-    const char *const name = arena_format(&m->memory, "%s.%s", s->name, c->name);
-    quantity q;
-    double slope;
-    if (!name) return false;
-    if (c->reservoir) {
-      const int32_t r = add_reservoir(m, name, item->place);
-      if (r < 0 || !concentration_of(m, name, item->value, false, &q, &slope) ||
-          !finish_reservoir(m, r, q, slope, item->value))
-        return false;
-      model_reservoir *const res = &m->reservoirs[r];
-      res->mu0 = ion->mu0;
-      res->d.mu0 = ion->d.mu0;
-      res->mu0_known = true;
-      res->z = ion->z;
-      res->d.z = ion->d.z;
-      res->phi = c->phi;
-      res->d.phi = c->d.phi;
-      res->volt = c->volt;
-      res->ion = id;
-      res->compartment = place->id;
-      continue;
-    }
-    if (!(c->volume > 0)) {
-      lang_error(m->diags, item->place, "write `compartment cyt volume 0.5 [fL]` or `compartment out reservoir`",
-                 "%s is neither a reservoir nor has a volume, so %s has no count", c->name, name);
-      return false;
-    }
-    const int32_t slot = symbols_slot(m, name, item->place);
-    if (slot < 0 || !concentration_of(m, name, item->value, false, &q, &slope) ||
-        !slope_flat(m, item->place, slope * c->volume + q.value * c->d.volume, "the number of copies"))
-      return false;
-    const double count = nearbyint(q.value * c->volume);
-    if (count > 9e15) {
-      lang_error(m->diags, item->place, NULL, "%s would be %g particles: more than a count can hold", name, count);
-      return false;
-    }
-    model_slot *const out = &m->slots[slot];
-    const expr *const max = argument_value(item->attributes, "max");
-    if (max && (!eval_constant(&self, max, &q, &slope) || !whole_count(m, max, "max", q, slope, &out->max)))
-      return false;
-    if (count > (double)out->max) {
-      lang_error(m->diags, item->place, NULL, "%s starts at %.0f, above its max", name, count);
-      return false;
-    }
-    out->start = (int64_t)count;
-    out->volume = c->volume;
-    out->d.volume = c->d.volume;
-    out->charge = ion->z;
-    out->d.charge = ion->d.z;
-    out->phi = c->phi;
-    out->d.phi = c->d.phi;
-    out->volt = c->volt;
-    out->ion = id;
-    out->compartment = out->place_of_charge = place->id;
+    const bool held = m->compartments[place->id].reservoir;
+    if (held && !counts && !declare_ion_held(m, item, id, place->id)) return false;
+    if (!held && counts && !declare_ion_count(m, item, id, place->id)) return false;
   }
   return true;
 }
@@ -721,19 +743,21 @@ bool symbols_declare(lang_model *m)
     m->kt = CONST_KB * m->temperature;
     m->d.kt = CONST_KB * m->d.temperature;
   }
-  for (int pass = 0; pass < 5 && !m->memory.failed; pass++) {
+  for (int pass = 0; pass < 6 && !m->memory.failed; pass++) {
     if (pass == 1 && !variables_declare(m)) return false;
+    if (pass == 3 && !fine) return false; /* counts look for the ions */
     for (const stmt *s = m->file->statements; s && !m->memory.failed; s = s->next) {
       if (pass == 0 && s->kind == STMT_COMPARTMENT) fine = declare_compartment(m, s->items) && fine;
-      if (pass == 1 && s->kind == STMT_ION) fine = declare_ion(m, s) && fine;
+      if (pass == 1 && s->kind == STMT_ION) fine = declare_ion(m, s, false) && fine;
       if (pass == 2 && s->kind == STMT_BATH) {
         for (const stmt_item *item = s->items; item; item = item->next) fine = declare_bath(m, item) && fine;
       }
-      if (pass == 3 && s->kind == STMT_SPECIES) {
+      if (pass == 3 && s->kind == STMT_ION) fine = declare_ion(m, s, true) && fine;
+      if (pass == 4 && s->kind == STMT_SPECIES) {
         for (const stmt_item *item = s->items; item; item = item->next) fine = declare_species(m, item) && fine;
       }
-      if (pass == 3 && s->kind == STMT_PROTEIN) fine = declare_protein(m, s) && fine;
-      if (pass == 4 && s->kind == STMT_LATTICE) fine = declare_lattice(m, s) && fine;
+      if (pass == 4 && s->kind == STMT_PROTEIN) fine = declare_protein(m, s) && fine;
+      if (pass == 5 && s->kind == STMT_LATTICE) fine = declare_lattice(m, s) && fine;
     }
   }
   return fine && variables_slots(m) && !m->memory.failed;

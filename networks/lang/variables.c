@@ -102,17 +102,14 @@ static bool declare_variable(lang_model *m, const stmt_item *item)
   if (!model_override(m, name, &q) && !eval_constant(&self, given ? given : item->value, &q, NULL)) return false;
   v.start = q.value;
   v.unit = q.unit;
-  if (item->value->kind == EXPR_UNIT && item->value->name) {
-    quantity one;
-    size_t bad;
-    const char *why;
-    if (unit_parse(item->value->name, strlen(item->value->name), m->kt, &one, &bad, &why))
-      v.print = one.value, v.text = item->value->name;
-  } else if (!unit_equal(v.unit, UNIT_NONE)) {
-    char text[64];
-    unit_text(v.unit, text);
-    if (!(v.text = arena_text(&m->memory, text, strlen(text)))) return false;
-  }
+  quantity one;
+  size_t bad;
+  const char *why;
+  char text[64] = "";
+  if (!unit_equal(v.unit, UNIT_NONE)) unit_text(v.unit, text);
+  v.text = item->value->kind == EXPR_UNIT && item->value->name ? item->value->name : text;
+  if (unit_parse(v.text, strlen(v.text), m->kt, &one, &bad, &why) && unit_equal(one.unit, v.unit)) v.print = one.value;
+  if (v.text == text && !(v.text = arena_text(&m->memory, text, strlen(text)))) return false;
   return variable_range(m, &v, item->attributes, item->place) && variable_push(m, &v);
 }
 
