@@ -500,6 +500,27 @@ static ness_network *fire_net(double current, double to, bool timed)
   return finish(b);
 }
 
+/* What nothing moves but an event: a variable takes the value as it is given, a count the nearest whole number. */
+static void test_set(void)
+{
+  for (int variable = 0; variable < 2; variable++) {
+    network_builder *b = builder_create("set", 0);
+    const int32_t v = variable ? add_variable(b, "v", 3, 1000, 0, 1e-3, 0) : add_slot(b, "N", 3, MODEL_NO_MAX);
+    const int32_t other = add_variable(b, "other", 0, 4000, 0, 1e-3, 0);
+    prog rate = {.n = 0}, set = {.n = 0};
+    double x[2];
+    p_num(&rate, 10);
+    p_num(&set, 72.3);
+    add_law(b, (law){"other", -1, -1, &rate, NULL, FLOW_DRIFT, other, 1});
+    add_event(b, "at 0.5: v = 72.3", 0.5, 0, NULL, v, &set);
+    ness_network *net = finish(b);
+    hybrid_result r = end_of(net, (hybrid_options){.time = 1}, x);
+    CHECK(x[v] == (variable ? 72.3 : 72));
+    hybrid_result_free(&r);
+    network_free(net);
+  }
+}
+
 static void test_events(void)
 {
   double x[1];
@@ -638,6 +659,7 @@ int main(void)
   test_capacitor_flow();
   test_closure();
   test_threads();
+  test_set();
   test_events();
   test_refusals();
   test_langevin();

@@ -57,6 +57,22 @@ static void test_forms(void)
   }
 }
 
+/* A mean of two copies enters squared where the step flows, as n (n - 1) where it hops. */
+static void test_powers(void)
+{
+  for (int fluid = 0; fluid < 2; fluid++) {
+    char text[1000];
+    snprintf(text, sizeof text,
+             PLACES "capacitor V between o, i capacitance 1 [pF] start 0 [mV]\n" WALL
+                    "species D = 0, G = 4\nr: 2 G + K.o <-> D + K.i @ 3 [1/M/s], 1 [1/M/s]%s\n",
+             fluid ? " fluid" : "");
+    ness_model *const model = sample_model(text);
+    if (!model) continue;
+    CHECK_REL(propensity(sample_network(model), 0), 3 * 4e-3 * (fluid ? 16 : 12), 1e-12);
+    ness_model_free(model);
+  }
+}
+
 /* Counts of charge on 20 aF: the law exp(-stiff/2 (n - n0)^2 + n x) of a leak, whatever its form and the size of the
  * jump; and a step that carries half a charge besides. */
 static void test_boltzmann(void)
@@ -247,6 +263,7 @@ static void test_one_wall(void)
 int main(void)
 {
   test_forms();
+  test_powers();
   test_boltzmann();
   test_ledger();
   test_nested();

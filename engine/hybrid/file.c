@@ -48,8 +48,9 @@ static hybrid_pause event_act(hybrid_replica *self, const hybrid_net *net, int32
   const ness_network *const of = net->net;
   const double before = book_energy(net, self->x);
   for (int32_t k = of->set_start[e]; k < of->set_start[e + 1]; k++) {
-    const int32_t slot = of->set_slot[k], r = net->real_of[slot];
-    const double given = rule_value(net, e + 1 + k, self->tape, self->x), value = r < 0 ? floor(given + 0.5) : given;
+    const int32_t slot = of->set_slot[k], var = of->slot_var[slot];
+    const bool whole = net->real_of[slot] < 0 && (var < 0 || of->var_kind[var] != VAR_PLAIN); /* counts, charges */
+    const double given = rule_value(net, e + 1 + k, self->tape, self->x), value = whole ? floor(given + 0.5) : given;
     const double most = of->slot_max[slot] == MODEL_NO_MAX ? (double)INFINITY : (double)of->slot_max[slot];
     if (!(value >= 0 && value < (double)INFINITY && value <= most)) return set_bad(self, e, slot, given);
     self->set[k] = value;

@@ -549,7 +549,7 @@ int32_t lower_counts(const eval *self, const model_step *step, int dir, int32_t 
   const int32_t n = dir ? step->nright : step->nleft, *const ids = dir ? step->right : step->left;
   for (int32_t i = 0; i < n && reg >= 0; i++) {
     int32_t before = 0;
-    for (int32_t k = 0; k < i; k++) before += ids[k] == ids[i];
+    for (int32_t k = 0; k < i && !step->flow; k++) before += ids[k] == ids[i]; /* what flows is a mean: n^2 */
     if (bare && self->m->slots[ids[i]].volume > 0) continue;
     const eval_value shift = {.q = {before, UNIT_NONE}, .constant = true, .reg = -1};
     const int32_t slot = eval_emit(self, TAPE_SLOT, ids[i], 0, 0), b = eval_reg(self, &shift);
