@@ -105,17 +105,10 @@ static ness_status course_visit(void *context, double time, const double *x, con
   (void)time;
   double *const at = self->out->mean + row * nslot;
   for (int64_t i = 0; i < nslot; i++) {
-<<<<<<< HEAD
-    at[i] = x[i] < 0 ? 0 : x[i]; /* what dies out may end below 0 by the error of the integration */
+    at[i] = x[i] > 0 ? x[i] : 0; /* what dies out may end below 0 by the error of the integration */
     self->out->var[row * nslot + i] = covariance ? covariance[i * nslot + i] : (double)NAN;
   }
   const ness_status status = ode_totals_at(self->system, at, self->diags, &totals);
-=======
-    self->out->mean[row * nslot + i] = x[i] > 0 ? x[i] : 0; /* an integrator passes 0 by its error */
-    self->out->var[row * nslot + i] = covariance ? covariance[i * nslot + i] : (double)NAN;
-  }
-  const ness_status status = ode_totals_at(self->system, self->out->mean + row * nslot, self->diags, &totals);
->>>>>>> cells2
   for (int64_t d = 0; status == NESS_OK && d < 2 * (int64_t)self->net->nstep; d++) {
     self->out->dir_rate[row * 2 * self->net->nstep + d] = totals.dir_rate[d];
   }
