@@ -7,6 +7,8 @@
 #include "engine/hybrid/parts.h"
 #include "hybrid_build.h"
 
+#include <time.h>
+
 #define SIGMA 6.2 /* 6e-10 of the normal law */
 
 /* --- flow alone --- */
@@ -252,7 +254,7 @@ static void test_jumps(void)
   add_law(b, (law){"jump", -1, -1, &jump, NULL, FLOW_NONE, x, 1});
   add_law(b, (law){"fall", -1, -1, &fall, NULL, FLOW_DRIFT, x, 1});
   ness_network *net = finish(b);
-  hybrid_result r = run_of(net, (hybrid_options){.replicas = 64, .time = 220, .warmup = 20, .seed = 12});
+  hybrid_result r = run_of(net, (hybrid_options){.replicas = 64, .time = 820, .warmup = 20, .seed = 12});
   double mean = 0, square = 0, counted = 0, jumps = 0;
   for (int i = 0; i < r.batches; i++) {
     mean += r.dwell[i];
@@ -636,7 +638,10 @@ static void test_patch(void)
   ness_network *net = hodgkin_huxley(6000, 1800, 10);
   double x[14], mean[2];
   for (int m = 0; m < 2; m++) {
+    const clock_t clock_start = clock();
     hybrid_result r = end_of(net, (hybrid_options){.mode = m ? HYBRID_MEAN : HYBRID_EXACT, .time = 30, .seed = 3}, x);
+    const double seconds = (double)(clock() - clock_start) / CLOCKS_PER_SEC;
+    if (!m) printf("patch: %lld events, %.0f ns each\n", (long long)r.events, 1e9 * seconds / (double)r.events);
     mean[m] = r.dwell[0] / r.counted[0] * 1e-3 - 100;
     CHECK(m ? r.events == 0 : r.events > 100000 && r.candidates < r.events + r.events / 10);
     hybrid_result_free(&r);
