@@ -114,6 +114,15 @@ typedef struct hybrid_net {
 ness_status hybrid_net_init(hybrid_net *self, const ness_network *net, const hybrid_options *options);
 void hybrid_net_free(hybrid_net *self);
 
+/* After slots and directions: everything else but the sizes of partial sums. A NULL of the arena sticks. */
+void hybrid_relate(hybrid_net *self);
+/* Factors of a slot in a direction, where they are n (n-1) ...; else -1. */
+int32_t hybrid_falling(const hybrid_net *self, const hybrid_dir *dir, int32_t slot);
+static inline bool hybrid_flows(const hybrid_net *self, int32_t step)
+{
+  return self->mode != HYBRID_EXACT || self->net->step_flow[step] != FLOW_NONE;
+}
+
 /* --- cores --- */
 
 typedef struct hybrid_replica hybrid_replica;

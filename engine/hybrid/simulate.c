@@ -97,7 +97,9 @@ void hybrid_renew(hybrid_replica *self, const hybrid_net *net)
 {
   for (int32_t i = 0; i < net->net->nslot; i++) {
     self->y[i] = self->x[i];
-    if (net->real_of[i] < 0) self->box_lo[i] = self->box_hi[i] = self->x[i];
+    const bool real = net->real_of[i] >= 0; /* one that nobody watches may be anywhere */
+    self->box_lo[i] = real ? -(double)INFINITY : self->x[i];
+    self->box_hi[i] = real ? (double)INFINITY : self->x[i];
   }
   for (int32_t f = 0; f < net->nflow; f++) flow_coef(self, net, f);
   self->fresh = self->open = false;
