@@ -156,7 +156,8 @@ static void check_model(const lang_model *m, tally *sum)
       snprintf(wanted, sizeof wanted, "no derivative with respect to %s", name);
       const char *const message = ness_diags_count(diags, NULL) ? ness_diags_get(diags, 0)->message : "no word";
       if (getenv("NESS_SHOW")) fprintf(stderr, "%s: %s\n", lang_network(m)->model_name, message);
-      CHECK(strstr(message, wanted) != NULL);
+      /* Where a voltage answers back no value has a derivative, whatever it does. */
+      CHECK(strstr(message, wanted) != NULL || strstr(message, "no derivatives where") != NULL);
       sum->refused++;
     }
     lang_slopes_free(&s);

@@ -13,12 +13,15 @@ import sys
 import tempfile
 
 build, source = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
-failures, compared, models, growing = [], 0, 0, 0
+failures, compared, models, growing, flowing = [], 0, 0, 0, 0
 # Slower than their events are fast: a vacuole fills within some seconds, a tracer in a field runs to the end of its track.
 SLOW = {"vacuole-filling": (["--time=40", "--warmup=20", "--seed=1"], []),
         "solid-electrolyte-tracer": (["--time=1e-5", "--seed=1"], ["field=1[V/m]"])}
 GROWING = {"oxide-growth"}  # has no steady state, and solve must say so
 ONE_WAY = {"kanban", "fms", "source-sink"}  # about rates alone: steps without a way back run, and the entropy production is infinite
+# What answers back or flows has no chain of states to solve, and writes no dump; nor has a cell with millions of ions. Their files hold them.
+FLOWING = re.compile(r"^\s*(capacitor|variable)\s|\sfluid\s*$", re.M)
+LARGE = {"ncx-heart"}
 
 
 def ness(*arguments):
@@ -62,6 +65,9 @@ def near(what, value, error, exact, scale, time):
 
 
 for path in sorted((source / "networks/models").glob("*.ness")):
+    if path.stem in LARGE or FLOWING.search(re.sub(r"#.*", "", path.read_text())):
+        flowing += 1
+        continue
     found = SLOW.get(path.stem) or settings(path.read_text())
     options, values = found or (None, [])
     models += 1
@@ -109,7 +115,7 @@ for path in sorted((source / "networks/models").glob("*.ness")):
 
 if models < 25 or growing != len(GROWING):
     failures.append(f"{models} shipped models, {growing} of them growing")
-print(f"{models} models, {compared} comparisons, {len(failures)} failed")
+print(f"{models} models, {flowing} more that flow, {compared} comparisons, {len(failures)} failed")
 for failure in failures:
     print(failure, file=sys.stderr)
 sys.exit(1 if failures else 0)
