@@ -119,6 +119,25 @@ static void test_threads(void)
   for (int32_t i = 0; i < 3; i++) ness_text_free(shown[i]);
 }
 
+/* A condition on what a box bounds is not looked at where it cannot turn; one that reads a count is always. */
+static void test_conditions(void)
+{
+  double seen[2];
+  for (int i = 0; i < 2; i++) {
+    char text[1200], why[400];
+    ness_status status;
+    snprintf(text, sizeof text, SI PATCH "variable n = 0 within 0, 1e6\nwhen V %s < -67 [mV]: n = n + 1\n", 2.0, 20,
+             "fluid", "fluid", i ? "+ 0 [mV]*O" : "");
+    const ness_simulate_options o = {
+        .struct_size = sizeof o, .replicas = 3, .time = 2, .every = 2, .threads = 1, .seed = 4};
+    ness_doc *const doc = run(text, &o, &status, why);
+    seen[i] = ness_doc_number(doc, "course[0].n");
+    ness_doc_free(doc);
+  }
+  printf("a condition turned %g and %g times\n", seen[0], seen[1]);
+  CHECK(seen[0] == seen[1] && seen[0] > 20);
+}
+
 static void test_refused(void)
 {
   char text[1200];
@@ -148,6 +167,7 @@ int main(void)
   test_ions();
   test_langevin();
   test_threads();
+  test_conditions();
   test_refused();
   return check_done();
 }

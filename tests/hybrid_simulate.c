@@ -505,6 +505,46 @@ static void test_closure(void)
   network_free(net);
 }
 
+/* Cubics in a box are what they stand for, all over it; a step's force is that of its quotient of rates. */
+static void test_local(void)
+{
+  ness_network *net = membrane_net();
+  hybrid_net at;
+  hybrid_replica one;
+  int64_t good = 0;
+  CHECK(hybrid_net_init(&at, net, &(hybrid_options){.rtol = 1e-6, .time = 20}) == NESS_OK);
+  CHECK(hybrid_replica_init(&one, &at) == NESS_OK);
+  CHECK(hybrid_start(&one, &at, 4, 0) == HYBRID_AT_TIME);
+  for (int turn = 0; turn < 600; turn++) {
+    hybrid_advance(&one, &at, 20, 20);
+    const int32_t slot = at.real[0];
+    if (!one.open) continue;
+    one.box_lo[slot] = one.x[slot] - 0.02 * turn; /* boxes of all widths, up to where a cubic is none */
+    one.box_hi[slot] = one.x[slot] + 0.05 * turn;
+    local_open(&one, &at);
+    for (int32_t i = 0; i <= 8 && one.open; i++) {
+      const double x = one.box_lo[slot] + (one.box_hi[slot] - one.box_lo[slot]) * i / 8.0;
+      for (int32_t k = 0; k < at.nfcore; k++) {
+        const hybrid_core *const core = &at.core[at.fcore[k]];
+        if (!core->alone || !one.local[at.fcore[k]].good) continue;
+        one.y[slot] = x;
+        const double exact = core_value(&at, core, one.reg + core->reg, one.y);
+        CHECK_REL(local_value(&one.local[at.fcore[k]], x), exact, 3e-9);
+        good++;
+      }
+      const double force = log(20.0 / 15) - 4e-3 * (x - 1010); /* of the leak */
+      if (local_force(&one, &at, 1)) CHECK_NEAR(local_value(&one.force[1], x), force, 3e-9);
+      one.y[slot] = one.x[slot];
+    }
+  }
+  CHECK(at.force_alone[1] && !at.force_alone[0]); /* the gate moves the slot itself */
+  printf("%lld values of cubics compared\n", (long long)good);
+  CHECK(good > 3000 && !one.local[at.fcore[0]].good);
+  hybrid_replica_free(&one);
+  hybrid_net_free(&at);
+  network_free(net);
+}
+
 static void test_threads(void)
 {
   ness_network *net = membrane_net();
@@ -703,6 +743,7 @@ int main(void)
   test_capacitor();
   test_capacitor_flow();
   test_closure();
+  test_local();
   test_threads();
   test_set();
   test_events();

@@ -77,7 +77,10 @@ static void flow_medium(hybrid_replica *self, const hybrid_net *net)
       const flow_stage *const stage = &self->stage[step->node[j].stage];
       const double flux = net->mode == HYBRID_LANGEVIN ? step->flux[f] - step->flux[b]
                                                        : step->node[j].weight * (stage->rate[f] - stage->rate[b]);
-      sum += flux != 0 ? flux * flow_force(net, s, stage) : 0;
+      if (flux == 0) continue;
+      const double force = local_force(self, net, s) ? local_value(&self->force[s], stage->x[net->force_alone[s] - 1])
+                                                     : flow_force(net, s, stage);
+      sum += flux * force;
     }
     self->medium[s] += sum;
   }
@@ -122,14 +125,21 @@ static double event_rate(hybrid_replica *self, const hybrid_net *net, const hybr
   return rate * (dir->core >= 0 ? hybrid_core_now(self, net, dir->core) : 1);
 }
 
-/* Before the counts change. */
-void book_event(hybrid_replica *self, const hybrid_net *net, const hybrid_dir *dir)
+bool book_event(hybrid_replica *self, const hybrid_net *net, const hybrid_dir *dir)
 {
   const ness_network *const of = net->net;
   self->fired[dir->dir]++;
   self->events++;
-  if (dir->tape) self->value = event_rate(self, net, dir);
-  if (!dir->charged && (!dir->tape || dir->pure)) return;
+  const int32_t step = dir->dir / 2;
+  const bool local = dir->tape && local_force(self, net, step);
+  if (local) {
+    const double force = local_value(&self->force[step], self->x[net->real[net->force_alone[step] - 1]]);
+    self->medium[step] += dir->dir % 2 ? -force : force;
+  } else if (dir->tape) {
+    self->value = event_rate(self, net, dir);
+  }
+  const bool ask = dir->tape && !local;
+  if (!dir->charged && (!dir->tape || dir->pure)) return ask;
   for (int32_t c = dir->change; c < dir->change_end; c++) {
     const hybrid_change *const change = &net->change[c];
     const int32_t var = of->slot_var[change->slot];
@@ -137,6 +147,7 @@ void book_event(hybrid_replica *self, const hybrid_net *net, const hybrid_dir *d
     if (var >= 0) self->pulled[dir->dir / 2] += change->by * network_var_pull(of, var, x + 0.5 * change->by);
     else if (dir->tape && !dir->pure) self->medium[dir->dir / 2] += mixing(x, (int32_t)change->by);
   }
+  return ask;
 }
 
 /* After: what the way back has. The logarithm is that of a product of quotients, taken when it grows long. */

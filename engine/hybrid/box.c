@@ -209,5 +209,6 @@ hybrid_pause box_open(hybrid_replica *self, const hybrid_net *net)
   self->rejected = 0;
   self->boxes++;
   self->open = true;
+  local_open(self, net);
   return pause;
 }

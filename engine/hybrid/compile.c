@@ -351,6 +351,18 @@ static void net_direction(compiler *self, int32_t dir)
   else net->fire[net->nfire++] = out;
 }
 
+static void net_condition(compiler *self, int32_t e)
+{
+  hybrid_net *const net = self->net;
+  const ness_network *const of = net->net;
+  const int32_t row = e + of->set_start[e], start = of->rule_start[row];
+  double constant = 1;
+  net->when_core[e] = -1;
+  if (!isnan(of->event_at[e])) return;
+  net->whens = true;
+  net->when_core[e] = core_tape(self, of->rule + start, of->rule_start[row + 1] - start - 1, &constant);
+}
+
 static bool dir_open(const ness_network *net, int32_t dir)
 {
   return net->dir_law[dir] == LAW_TAPE || (net->dir_law[dir] == LAW_MASS && net->dir_k[dir] != 0);
@@ -366,7 +378,7 @@ static void net_room(hybrid_net *self)
   const int32_t dirs = 2 * net->nstep, reacts = net->nreact;
   int64_t mults = 0;
   for (int32_t r = 0; r < reacts; r++) mults += net->react_mult[r];
-  const int64_t ops = net->nop + mults, changes = 2 * (int64_t)net->nchange;
+  const int64_t ops = net->nop + net->nrule + mults, changes = 2 * (int64_t)net->nchange;
   ROOM(real, net->nslot);
   ROOM(real_of, net->nslot);
   ROOM(scale, net->nslot);
@@ -374,7 +386,7 @@ static void net_room(hybrid_net *self)
   ROOM(fire, dirs);
   ROOM(flow, dirs);
   ROOM(place, dirs);
-  ROOM(core, dirs);
+  ROOM(core, dirs + net->nevent);
   ROOM(op, ops + net->tape_max);
   ROOM(load, ops + net->tape_max + reacts);
   ROOM(start, 2 * (ops + net->tape_max) + reacts);
@@ -390,6 +402,9 @@ static void net_room(hybrid_net *self)
   ROOM(forced, net->nstep);
   ROOM(pull, net->nchange);
   ROOM(charged, net->nstep);
+  ROOM(when_core, net->nevent);
+  ROOM(when_local, net->nevent);
+  ROOM(force_alone, net->nstep);
 }
 
 ness_status hybrid_net_init(hybrid_net *self, const ness_network *net, const hybrid_options *options)
@@ -397,7 +412,7 @@ ness_status hybrid_net_init(hybrid_net *self, const ness_network *net, const hyb
   *self = (hybrid_net){.net = net, .mode = options->mode, .rtol = options->rtol, .time = options->time};
   net_room(self);
   compiler work = {.net = self};
-  const size_t tape = (size_t)net->tape_max + 1;
+  const size_t tape = (size_t)net->tape_max + (size_t)net->nrule + 1; /* conditions are tapes too */
   int64_t mults = 0;
   for (int32_t r = 0; r < net->nreact; r++) mults += net->react_mult[r];
   work.map = arena_alloc(&self->memory, tape * sizeof *work.map);
@@ -411,8 +426,9 @@ ness_status hybrid_net_init(hybrid_net *self, const ness_network *net, const hyb
     self->place[dir] = -1;
     if (dir_open(net, dir)) net_direction(&work, dir);
   }
+  for (int32_t e = 0; e < net->nevent; e++) net_condition(&work, e);
   hybrid_relate(self);
-  for (int32_t e = 0; e < net->nevent; e++) self->whens = self->whens || isnan(net->event_at[e]);
+  local_relate(self);
   self->block_bits = BLOCK_BITS;
   while (((int64_t)HYBRID_BLOCKS << self->block_bits) < self->nfire) self->block_bits++;
   self->block = 1 << self->block_bits;

@@ -2,8 +2,8 @@
  * after the last step of the flow or event, so that it fires on turning true and only then; at t = 0 it does not.
  * Method: a condition is looked at where the state is exact, at the ends of steps and after events; the step in which
  * one turns is made shorter by halving until its length has no more digits than count, and ends on the true side.
- * What is true for less than a step between two looks is not seen. Cost: the tapes of the conditions at every event,
- * and some forty steps where one turns. */
+ * What is true for less than a step between two looks is not seen. Cost: the tapes of the conditions at every event in
+ * a box where one may turn (local.c), and some forty steps where one does. */
 #include "engine/hybrid/parts.h"
 
 #include <math.h>
@@ -81,6 +81,7 @@ static bool chatters(hybrid_replica *self, const hybrid_net *net, int32_t e)
 /* All that have turned true, and what turns true by them, in the order of the file. */
 hybrid_pause file_conditions(hybrid_replica *self, const hybrid_net *net)
 {
+  if (self->open && !self->alert) return HYBRID_AT_TIME;
   for (;;) {
     int32_t first = -1;
     for (int32_t e = 0; e < net->net->nevent; e++) {
@@ -148,7 +149,7 @@ static bool turned(hybrid_replica *self, const hybrid_net *net)
 
 bool file_turns(hybrid_replica *self, const hybrid_net *net)
 {
-  if (!turned(self, net)) return false;
+  if ((self->open && !self->alert) || !turned(self, net)) return false;
   const double whole = self->step.h;
   double no = 0, yes = whole;
   while (yes - no > FILE_DIGITS * whole && self->t + no < self->t + yes) {

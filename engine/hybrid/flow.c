@@ -54,7 +54,10 @@ bool flow_right(hybrid_replica *self, const hybrid_net *net, flow_stage *stage)
   }
   for (int32_t i = 0; i < net->nfcore; i++) {
     const hybrid_core *const core = &net->core[net->fcore[i]];
-    value[net->fcore[i]] = core_value(net, core, self->reg + core->reg, y);
+    const hybrid_local *const local = &self->local[net->fcore[i]];
+    const bool near = core->alone && self->open && local->good;
+    value[net->fcore[i]] =
+        near ? local_value(local, stage->x[core->alone - 1]) : core_value(net, core, self->reg + core->reg, y);
   }
   for (int32_t f = 0; f < net->nflow; f++) {
     const hybrid_dir *const dir = &net->flow[f];

@@ -33,6 +33,7 @@ typedef struct hybrid_core {
   int32_t reg; /* where its registers begin, as its constants do in `start` */
   int32_t load, op, out;
   bool real, whole; /* whether it reads slots of either kind */
+  int32_t alone;    /* 1 + the watched real slot that it alone reads, of a flowing step; 0: not so */
   bool line;        /* it is nothing but its one load */
   hybrid_load only; /* which is this */
 } hybrid_core;
@@ -106,8 +107,11 @@ typedef struct hybrid_net {
   int32_t nforced, *forced;  /* flowing steps with tapes both ways */
   int32_t npull;
   hybrid_pull *pull;
-  uint8_t *charged; /* (nstep) it changes a capacitor */
-  bool whens;       /* some event of the file waits for a condition */
+  uint8_t *charged;     /* (nstep) it changes a capacitor */
+  bool whens;           /* some event of the file waits for a condition */
+  int32_t *when_core;   /* (nevent) its condition as a core, -1: a time, or constant */
+  bool *when_local;     /* (nevent) a box tells whether it may turn */
+  int32_t *force_alone; /* (nstep) 1 + the real slot that the step's quotient of cores reads; 0: not so */
   arena memory;
 } hybrid_net;
 
@@ -152,6 +156,18 @@ bool core_bound(const hybrid_net *net, const hybrid_core *core, double *reg_lo, 
                 const double *hi, double *low, double *high);
 
 /* --- one replica --- */
+
+/* A cubic in t = (x - middle) inverse. */
+typedef struct hybrid_local {
+  double middle, inverse, c[4];
+  bool good;
+} hybrid_local;
+
+static inline double local_value(const hybrid_local *self, double x)
+{
+  const double t = (x - self->middle) * self->inverse;
+  return self->c[0] + t * (self->c[1] + t * (self->c[2] + t * self->c[3]));
+}
 
 typedef enum hybrid_pause {
   HYBRID_AT_TIME,
@@ -213,7 +229,10 @@ struct hybrid_replica {
   double *box_lo, *box_hi; /* (nslot) whole slots as they are */
   double *speed, *from;    /* (nreal) typical speed; x when the box was opened */
   double horizon, opened, vain;
-  int32_t rejected; /* candidates in it */
+  int32_t rejected;    /* candidates in it */
+  hybrid_local *local; /* (ncore) of flowing steps */
+  hybrid_local *force; /* (nstep) ln of the quotient of cores */
+  bool alert;          /* some condition of the file may turn in it */
   /* the flow */
   double *coef; /* (nflow) constant and whole factors */
   flow_stage stage[HYBRID_STAGES];
@@ -278,6 +297,14 @@ bool box_holds(const hybrid_replica *self, const hybrid_net *net, const double *
 /* The longest step that may stay inside, by the present speed. */
 double box_reach(const hybrid_replica *self, const hybrid_net *net);
 
+/* cubics in an open box */
+void local_relate(hybrid_net *net);
+void local_open(hybrid_replica *self, const hybrid_net *net);
+static inline bool local_force(const hybrid_replica *self, const hybrid_net *net, int32_t step)
+{
+  return self->open && net->force_alone[step] && self->force[step].good;
+}
+
 /* flow: a step of at most h that keeps its errors, prepared and then taken */
 bool flow_right(hybrid_replica *self, const hybrid_net *net, flow_stage *stage);
 void flow_coef(hybrid_replica *self, const hybrid_net *net, int32_t f);
@@ -313,7 +340,8 @@ static inline void book_slot(hybrid_replica *self, int32_t slot)
   self->since[slot] = self->t;
 }
 void book_flow(hybrid_replica *self, const hybrid_net *net);
-void book_event(hybrid_replica *self, const hybrid_net *net, const hybrid_dir *dir);
+/* Before; true where the way back has to be asked after. */
+bool book_event(hybrid_replica *self, const hybrid_net *net, const hybrid_dir *dir);
 void book_event_after(hybrid_replica *self, const hybrid_net *net, const hybrid_dir *dir);
 hybrid_totals book_settle(hybrid_replica *self, const hybrid_net *net, double *work);
 

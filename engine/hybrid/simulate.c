@@ -75,6 +75,8 @@ ness_status hybrid_replica_init(hybrid_replica *self, const hybrid_net *net)
   ROOM(core_stamp, net->ncore);
   ROOM(speed, net->nreal);
   ROOM(from, net->nreal);
+  ROOM(local, net->ncore);
+  ROOM(force, net->net->nstep);
   room_flow(self, net);
   room_books(self, net);
   if (memory->failed) return NESS_NOMEM;
@@ -121,14 +123,14 @@ static void slot_touch(hybrid_replica *self, const hybrid_net *net, int32_t slot
 static void event_fire(hybrid_replica *self, const hybrid_net *net, const hybrid_dir *dir)
 {
   const hybrid_change *const first = net->change + dir->change, *const end = net->change + dir->change_end;
-  book_event(self, net, dir);
+  const bool ask = book_event(self, net, dir);
   for (const hybrid_change *c = first; c < end; c++) {
     if (c->real < 0) book_slot(self, c->slot);
     self->x[c->slot] += c->by;
   }
   if (dir->reals || net->core_reads.start[net->net->nslot] > 0) self->stamp++;
   self->fresh = false;
-  if (dir->tape) book_event_after(self, net, dir);
+  if (ask) book_event_after(self, net, dir);
   for (const hybrid_change *c = first; c < end; c++) {
     const double x = self->x[c->slot];
     if (c->real < 0) slot_touch(self, net, c->slot);
