@@ -86,6 +86,25 @@ static double tape_value(const ness_network *net, int32_t dir, const double *x, 
   return reg[length - 1];
 }
 
+/* Sum of the sizes of the terms that an equation adds up, of which the last value is left over; `reg` holds the values.
+ */
+static double tape_terms(const ness_network *net, int32_t dir, const double *reg, double *size)
+{
+  const tape_op *op = net->tape + net->tape_start[dir];
+  const int32_t length = net->tape_start[dir + 1] - net->tape_start[dir];
+  for (int32_t i = 0; i < length; i++, op++) {
+    switch ((tape_code)op->code) {
+    case TAPE_ADD:
+    case TAPE_SUB: size[i] = size[op->a] + size[op->b]; break;
+    case TAPE_MUL: size[i] = size[op->a] * size[op->b]; break;
+    case TAPE_DIV: size[i] = size[op->a] / fabs(reg[op->b]); break;
+    case TAPE_NEG: size[i] = size[op->a]; break;
+    default: size[i] = fabs(reg[i]);
+    }
+  }
+  return size[length - 1];
+}
+
 /* d(u^v): the term of a factor that does not move is left out, so that 0 times infinity never comes up. */
 static double power_dual(double u, double v, double du, double dv)
 {
@@ -200,7 +219,12 @@ bool ode_evaluate(const ode_system *sys, const double *x, ode_work *work)
     }
     for (int32_t c = net->change_start[d / 2]; c < net->change_start[d / 2 + 1]; c++) {
       const double flow = (d % 2 ? -net->change_by[c] : net->change_by[c]) * rate;
-      if (flow > 0) work->gain[net->change_slot[c]] += flow;
+      if (net->dir_law[d] == LAW_TAPE && net->step_flow[d / 2] == FLOW_DRIFT) {
+        /* What its terms bring and take; what is left of them says nothing about how near to rest it is. */
+        const double terms = fabs(net->change_by[c] * tape_terms(net, d, work->tape, work->dual));
+        work->gain[net->change_slot[c]] += 0.5 * fmax(terms + flow, 0);
+        work->loss[net->change_slot[c]] += 0.5 * fmax(terms - flow, 0);
+      } else if (flow > 0) work->gain[net->change_slot[c]] += flow;
       else work->loss[net->change_slot[c]] -= flow;
     }
   }
