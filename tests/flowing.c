@@ -138,6 +138,21 @@ static void test_conditions(void)
   CHECK(seen[0] == seen[1] && seen[0] > 20);
 }
 
+/* A hop of a pool that flows and holds less than one: the run says that the hop is barred. */
+static void test_barred(void)
+{
+  ness_model *const model = sample_model(NATURAL "species A = 1, B = 0, C = 3, D = 0\nf: A <-> B @ 1, 9 fluid\n"
+                                                 "h: A + C -> D @ 5\n");
+  ness_diags *const diags = ness_diags_create();
+  const ness_simulate_options o = {.struct_size = sizeof o, .replicas = 9, .time = 3};
+  ness_doc *doc = NULL;
+  CHECK(ness_simulate(model, &o, diags, &doc) == NESS_OK && ness_diags_count(diags, NULL) == 1);
+  CHECK(strstr(ness_diags_get(diags, 0)->message, "h, forward, was barred"));
+  ness_doc_free(doc);
+  ness_diags_free(diags);
+  ness_model_free(model);
+}
+
 static void test_refused(void)
 {
   char text[1200];
@@ -168,6 +183,7 @@ int main(void)
   test_langevin();
   test_threads();
   test_conditions();
+  test_barred();
   test_refused();
   return check_done();
 }

@@ -35,7 +35,7 @@ void book_clear(hybrid_replica *self, const hybrid_net *net)
   const ness_network *const of = net->net;
   const size_t steps = (size_t)of->nstep, slots = (size_t)of->nslot;
   self->begin = self->t;
-  self->events = self->candidates = self->boxes = self->moves = 0;
+  self->events = self->candidates = self->boxes = self->moves = self->barred = 0;
   self->set_work = 0;
   memset(self->fired, 0, 2 * steps * sizeof *self->fired);
   memset(self->medium, 0, steps * sizeof *self->medium);

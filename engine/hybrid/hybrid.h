@@ -51,6 +51,8 @@ typedef struct hybrid_result {
   int32_t batches; /* min(replicas, HYBRID_BATCHES): replica r falls in batch r * batches / replicas */
   int64_t replicas, events;
   int64_t candidates, boxes, moves; /* what they cost: candidates, boxes, steps of the continuous part */
+  int64_t barred;                   /* events that a real slot could not give: it held less than they take */
+  int32_t barred_dir;               /* direction of the first of them */
   double *counted;                  /* (batches) s */
   double *fwd, *bwd;                /* (batches x nstep) events, or integrals of rates where the step flows */
   double *dwell, *dwell2;           /* (batches x nslot) integrals of n and n^2, s */

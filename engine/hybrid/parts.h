@@ -254,7 +254,8 @@ struct hybrid_replica {
   double value;
   /* what was counted since hybrid_clear */
   double begin;
-  int64_t events, candidates, boxes, moves;
+  int64_t events, candidates, boxes, moves, barred;
+  int32_t barred_dir;     /* the first */
   double *fired;          /* (2 nstep) events, or integrals of rates */
   double *since;          /* (nslot) */
   double *dwell, *dwell2; /* (nslot) */

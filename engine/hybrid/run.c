@@ -111,6 +111,8 @@ static void fold(const run *self, const run_lane *lane)
   result->events += replica->events;
   result->candidates += replica->candidates;
   result->boxes += replica->boxes;
+  if (result->barred == 0) result->barred_dir = replica->barred_dir;
+  result->barred += replica->barred;
   result->moves += replica->moves;
 }
 

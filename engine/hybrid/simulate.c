@@ -190,7 +190,9 @@ static hybrid_pause candidate_try(hybrid_replica *self, const hybrid_net *net)
       accept = accept && point < now;
     }
   }
-  if (accept && candidate_open(self, net, dir)) event_fire(self, net, dir);
+  const bool stays = accept && candidate_open(self, net, dir);
+  if (stays) event_fire(self, net, dir);
+  else if (accept && self->barred++ == 0) self->barred_dir = dir->dir;
   else box_vain(self, net);
   return HYBRID_AT_TIME;
 }

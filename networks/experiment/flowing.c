@@ -96,6 +96,17 @@ static ness_status flowing_allowed(const ness_network *net, const ness_simulate_
   return NESS_USAGE;
 }
 
+/* A whole hop from what flows: where it holds less than one there is none to take, and the law of the hop is lost. */
+static void flowing_barred(const ness_network *net, const hybrid_result *flow, ness_diags *diags)
+{
+  const int32_t dir = flow->barred_dir;
+  diag_add(diags, NESS_WARNING,
+           "%s, %s, was barred %lld times: what it takes also flows, and held less than one event takes",
+           network_text(net, net->step_name[dir / 2]), dir % 2 ? "backward" : "forward", (long long)flow->barred);
+  diag_hint(diags,
+            "let the step flow too (`fluid`), or let the steps beside it hop: its rate in this run is too small");
+}
+
 ness_status flowing_run(const ness_network *net, const ness_simulate_options *o, ness_diags *diags, hybrid_result *flow,
                         ssa_result *out)
 {
@@ -134,6 +145,7 @@ ness_status flowing_run(const ness_network *net, const ness_simulate_options *o,
                         .dwell = flow->dwell,
                         .dwell2 = flow->dwell2};
     status = flowing_sums(&grid, replicas, out);
+    if (flow->barred) flowing_barred(net, flow, diags);
   }
   mem_free(grid.x);
   mem_free(grid.time);

@@ -217,7 +217,9 @@ static bool eval_name(const eval *self, const expr *e, eval_value *out)
   }
   if (m->slots[s->id].variable && (self->energies || !self->tape)) {
     lang_error(m->diags, e->place,
-               self->energies ? "charges feel a capacitor by themselves" : "say so with := instead of =",
+               self->energies
+                   ? "charges feel a capacitor by themselves"
+                   : "rates behind @ and values set by := may name it; k0, conductance and what is set by = may not",
                "%s answers back and changes in time: it has no value here", name);
     return false;
   }
