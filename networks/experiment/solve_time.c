@@ -98,11 +98,13 @@ static ness_status rest_modes(const ness_network *net, ness_diags *diags, doc_no
   return status;
 }
 
-static void time_method(const question *asked, const evolution *path, doc_node *root)
+static void time_method(const question *asked, const ness_network *net, const evolution *path, doc_node *root)
 {
   doc_node *const method = doc_object(root, "method");
   if (asked->kind != QUESTION_TRANSIENT) {
-    doc_string(method, "name", "rate equations, integrated (BDF)%s",
+    const bool events = asked->kind == QUESTION_ODE && net->nevent > 0;
+    doc_string(method, "name", "rate equations, %s%s",
+               events ? "by one-step methods, with the events of the file" : "integrated (BDF)",
                asked->kind == QUESTION_LNA ? ", with linear noise" : "");
     return;
   }
@@ -123,7 +125,7 @@ ness_status solve_question(ness_model *self, const question *asked, ness_diags *
   ness_status status = question_ask(asked, self->compiled, diags, &rest, &path, &input_work);
   if (status != NESS_OK) return status;
   if (path.ntimes > 0) {
-    time_method(asked, &path, root);
+    time_method(asked, net, &path, root);
     time_rows(self, &path, asked->kind != QUESTION_ODE, root);
     if (path.entropy) time_entropy(net, &path, root);
   } else {
