@@ -30,7 +30,7 @@ typedef struct cli_values {
   cli_list words; /* what is no option, in order */
   cli_list columns, equal, fix;
   const char *color, *output, *level, *method, *experiment, *csv, *format, *completion, *tilt, *until, *unless,
-      *frequency, *visible, *layout, *of_columns, *map;
+      *frequency, *visible, *layout, *of_columns, *map, *html;
   double time, warmup, window, every, step; /* s */
   double epsilon;                           /* of run: relative */
   double tolerance;                         /* of check: kT; of solve: relative */
@@ -222,6 +222,13 @@ ness_simulate_options cli_simulation(cli *self, cli_progress *progress);
 /* Whether the options of a simulation of many points fit together; `in_time`: --time means something without one. The
  * exit code after saying what does not. */
 int cli_check_simulation(const cli *self, bool in_time);
+
+/* --- page.c: the answer as a page, for --html --- */
+
+/* Whether the file may be made; the exit code after saying why not. */
+int cli_page_check(const cli *self);
+/* Writes it, where it is asked for; the reason goes to `diags`. */
+ness_status cli_page_put(const cli *self, const ness_doc *doc, ness_diags *diags);
 
 /* --- csv.c: a table that goes to the file of --csv too, or in place of the text to stdout --- */
 

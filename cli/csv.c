@@ -53,10 +53,6 @@ static int csv_close(cli_csv *self, const cli *command, int code)
 int cli_csv_end(cli_csv *self, const cli *command, ness_status status, ness_diags *diags, ness_doc *doc)
 {
   const int written = self->out && doc && !status ? csv_put(command, doc, self->out) : 0;
-  if (self->to_stdout && !status) {
-    ness_doc_free(doc);
-    doc = NULL;
-  }
   const int code = cli_end(command, status, command->given.words.item[0], diags, doc);
   return csv_close(self, command, code ? code : written);
 }

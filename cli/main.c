@@ -52,7 +52,8 @@ static int run(cli *self, int argc, char **argv)
     cli_help_page(command, stdout, cli_color(self, stdout));
     return 0;
   }
-  return command->run(self);
+  const int refused = cli_page_check(self);
+  return refused ? refused : command->run(self);
 }
 
 int main(int argc, char **argv)

@@ -147,9 +147,11 @@ static void put_failure(ness_status status, const ness_diags *diags)
 
 int cli_end(const cli *self, ness_status status, const char *subject, ness_diags *diags, ness_doc *doc)
 {
+  const bool elsewhere = !status && self->given.csv && strcmp(self->given.csv, "-") == 0; /* stdout holds the table */
+  if (doc && !status) status = cli_page_put(self, doc, diags);
   cli_show_diags(self, diags);
   if (doc) {
-    cli_put_doc(self, doc);
+    if (!elsewhere) cli_put_doc(self, doc);
   } else if (status && self->given.json) {
     put_failure(status, diags);
   }

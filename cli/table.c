@@ -77,6 +77,8 @@ const cli_option cli_options[] = {
      "simulate each point instead of solving it", true},
     {"csv", 0, CLI_TEXT, CLI_SCAN | CLI_SOLVE | STUDY, PLACE(csv), "FILE", NULL,
      "write the table (of solve: of noise) as CSV too; - prints it in place of text", false},
+    {"html", 0, CLI_TEXT, CLI_RUN | CLI_SOLVE | CLI_SCAN | STUDY, PLACE(html), "FILE", NULL,
+     "write the answer as a page with pictures too (of run: of its course)", false},
     {"level", 0, CLI_SHARE, CLI_ANALYZE | CLI_REPORT, PLACE(confidence), "P", NULL,
      "confidence of the intervals (0.95)", true},
     {"max-cycles", 0, CLI_COUNT, CLI_ANALYZE, PLACE(max_cycles), "N", NULL, "cycles listed (50)", true},

@@ -16,14 +16,6 @@
 
 /* --- curves --- */
 
-static double *column_of(const doc_node *table, const char *key, int32_t n)
-{
-  double *const out = mem_zero((size_t)n + 1, sizeof *out);
-  int32_t i = 0;
-  for (const doc_node *row = table->first; out && row; row = row->next) out[i++] = node_number(row, key);
-  return out;
-}
-
 /* Between which neighbours a curve changes its sign first; false when it does not. */
 static bool crosses(const double *x, const double *y, int32_t n, double between[2])
 {
@@ -40,7 +32,8 @@ static void put_curve(report_page *self, const doc_node *table, const char *x_ke
 {
   const int32_t n = table->count;
   char caption[360], title[200];
-  double *const x = column_of(table, x_key, n), *const y = column_of(table, y_key, n), between[2];
+  arena memory = {0};
+  double *const x = node_column(&memory, table, x_key), *const y = node_column(&memory, table, y_key), between[2];
   if (x && y) {
     snprintf(title, sizeof title, "%s against %s", y_key, x_key);
     const int used = snprintf(caption, sizeof caption, "%s against %s.", y_key, x_key);
@@ -58,8 +51,7 @@ static void put_curve(report_page *self, const doc_node *table, const char *x_ke
   } else {
     self->status = NESS_NOMEM;
   }
-  mem_free(x);
-  mem_free(y);
+  arena_free(&memory);
 }
 
 void chapter_curves(report_page *self)

@@ -111,6 +111,14 @@ const char *node_string(const doc_node *object, const char *key)
   return node && node->kind == DOC_STRING ? node->string : NULL;
 }
 
+double *node_column(arena *memory, const doc_node *table, const char *key)
+{
+  double *const out = arena_alloc(memory, ((size_t)table->count + 1) * sizeof *out);
+  int32_t i = 0;
+  for (const doc_node *row = table->first; out && row; row = row->next) out[i++] = node_number(row, key);
+  return out;
+}
+
 void html_value(text_buffer *out, const doc_node *node)
 {
   switch (node ? node->kind : DOC_NULL) {

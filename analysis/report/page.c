@@ -23,18 +23,19 @@ static const char *model_name(const report_sources *in)
   return name && *name ? name : "model";
 }
 
-static void put_head(text_buffer *out, const report_sources *in)
+void page_head(text_buffer *out, const char *name, const char *kind)
 {
   text_add(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                 "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
-  html_text(out, model_name(in));
-  text_add(out, " &#183; ness report</title>\n<meta name=\"generator\" content=\"ness %s\">\n", ness_version_text());
+  html_text(out, name);
+  text_add(out, " &#183; ness %s</title>\n<meta name=\"generator\" content=\"ness %s\">\n", kind, ness_version_text());
   text_add(out, "<link rel=\"icon\" href=\"data:,\">\n<style>");
   text_put(out, report_style, strlen(report_style));
-  text_add(out, "</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#content\">Skip to the content</a>\n");
+  text_add(out, "</style>\n</head>\n<body class=\"%s\">\n<a class=\"skip\" href=\"#content\">Skip to the content</a>\n",
+           kind);
 }
 
-static void put_foot(text_buffer *out)
+void page_foot(text_buffer *out)
 {
   text_add(out,
            "<footer><p class=\"note\">Written by ness %s. Everything on this page is in this one file; it asks nothing "
@@ -60,7 +61,7 @@ ness_status report_write(const report_sources *in, text_buffer *out, report_summ
   chapter_reproduce(&self);
   page_end(&self);
   chapter_verdict(&top);
-  put_head(out, in);
+  page_head(out, model_name(in), "report");
   text_add(out, "<header>\n<h1>");
   html_text(out, model_name(in));
   text_add(out, "</h1>\n");
@@ -70,7 +71,7 @@ ness_status report_write(const report_sources *in, text_buffer *out, report_summ
   text_add(out, "</ul></nav>\n</header>\n<main id=\"content\" tabindex=\"-1\">\n");
   if (self.body.data) text_put(out, self.body.data, self.body.length);
   text_add(out, "</main>\n");
-  put_foot(out);
+  page_foot(out);
   const bool failed = self.body.failed || self.contents.failed || top.body.failed || out->failed;
   *summary = (report_summary){.figures = self.figures, .layout = self.layout};
   text_clear(&self.body);

@@ -24,7 +24,7 @@ static double round_step(double span)
 
 plot_scale plot_scale_of(double low, double high, int marks)
 {
-  plot_scale self = {0, 1, 0.5, 0};
+  plot_scale self = {0, 1, 0.5, 0, false};
   if (!isfinite(low) || !isfinite(high)) return self;
   if (!(high - low > 1e-12 * fmax(fabs(low), fabs(high)))) {
     const double room = high != 0 ? 0.5 * fabs(high) : 1;
@@ -39,6 +39,39 @@ plot_scale plot_scale_of(double low, double high, int marks)
   return self;
 }
 
+bool plot_by_factors(const double *x, int32_t n)
+{
+  if (n < 3 || !(x[0] > 0) || !(x[n - 1] >= 20 * x[0])) return false;
+  for (int32_t i = 2; i < n; i++) {
+    if (!(fabs(x[i] / x[i - 1] * (x[i - 2] / x[i - 1]) - 1) < 1e-6)) return false;
+  }
+  return true;
+}
+
+plot_scale plot_scale_within(double low, double high, int marks, bool log)
+{
+  plot_scale self = plot_scale_of(low, high, marks);
+  self.log = log;
+  if (log) self.step = fmax(self.step, 1); /* marks are powers of ten */
+  if (log) self.power = 0;
+  if (high > low) {
+    self.from = low;
+    self.to = high;
+  }
+  return self;
+}
+
+static void put_mark(text_buffer *out, const plot_scale *scale, double value)
+{
+  char mark[32];
+  if (scale->log) {
+    text_add(out, "10<tspan dy=\"-5\" font-size=\"9\">%.0f</tspan>", value);
+    return;
+  }
+  plot_mark(mark, scale, value);
+  text_add(out, "%s", mark);
+}
+
 void plot_mark(char out[32], const plot_scale *scale, double value)
 {
   const double unit = pow(10, scale->power), step = scale->step / unit;
@@ -47,8 +80,7 @@ void plot_mark(char out[32], const plot_scale *scale, double value)
   snprintf(out, 32, "%.*f", decimals > 0 ? decimals : 0, shown);
 }
 
-/* " (10^-4 pA)" beside the name of an axis. */
-static void axis_title(text_buffer *out, const char *title, int power)
+void plot_title(text_buffer *out, const char *title, int power)
 {
   static const char *const digit[] = {"8304", "185", "178", "179", "8308", "8309", "8310", "8311", "8312", "8313"};
   char text[16];
@@ -94,18 +126,13 @@ void svg_begin(text_buffer *out, double width, double height, const char *title,
   text_add(out, "</desc>\n");
 }
 
-typedef struct box {
-  plot_scale x, y;
-  double left, right, top, bottom; /* of the field */
-} box;
-
-static double box_x(const box *self, double x)
+double plot_x(const plot_box *self, double x)
 {
   const double at = self->left + (x - self->x.from) / (self->x.to - self->x.from) * (self->right - self->left);
   return fmin(fmax(at, self->left), self->right);
 }
 
-static double box_y(const box *self, double y)
+double plot_y(const plot_box *self, double y)
 {
   const double at = self->bottom - (y - self->y.from) / (self->y.to - self->y.from) * (self->bottom - self->top);
   return fmin(fmax(at, self->top), self->bottom);
@@ -118,7 +145,7 @@ static void take(double value, double *low, double *high)
   if (!(value <= *high)) *high = value;
 }
 
-static box box_of(const plot *self)
+static plot_box box_of(const plot *self)
 {
   double x[2] = {(double)NAN, (double)NAN},
          y[2] = {self->from_zero ? 0 : (double)NAN, self->from_zero ? 0 : (double)NAN};
@@ -134,95 +161,102 @@ static box box_of(const plot *self)
     }
   }
   const double height = self->height > 0 ? self->height : PLOT_HEIGHT;
-  box out = {plot_scale_of(x[0], x[1], 7), plot_scale_of(y[0], y[1], 5), PLOT_LEFT, PLOT_WIDTH - PLOT_RIGHT, PLOT_TOP,
-             height - PLOT_BOTTOM};
-  if (x[1] > x[0]) { /* the field ends where the data do; marks stand where they are round */
-    out.x.from = x[0];
-    out.x.to = x[1];
-  }
-  return out;
+  return (plot_box){plot_scale_within(x[0], x[1], 7, self->x_log),
+                    plot_scale_of(y[0], y[1], 5),
+                    PLOT_LEFT,
+                    PLOT_WIDTH - PLOT_RIGHT,
+                    PLOT_TOP,
+                    height - PLOT_BOTTOM};
 }
 
-static void put_axes(text_buffer *out, const plot *self, const box *at)
+static double first_mark(const plot_scale *self, int32_t *count)
 {
-  char mark[32];
-  const double first = ceil(at->x.from / at->x.step - 1e-6) * at->x.step;
-  const int32_t nx = (int32_t)floor((at->x.to - first) / at->x.step + 1e-6);
-  const int32_t ny = (int32_t)lround((at->y.to - at->y.from) / at->y.step);
-  for (int32_t i = 0; i <= ny; i++) {
-    const double value = at->y.from + i * at->y.step, y = box_y(at, value);
-    plot_mark(mark, &at->y, value);
-    const bool zero = fabs(value) < 1e-9 * at->y.step;
+  const double first = ceil(self->from / self->step - 1e-6) * self->step;
+  *count = (int32_t)floor((self->to - first) / self->step + 1e-6) + 1;
+  return first;
+}
+
+void plot_axes(text_buffer *out, const plot *self, const plot_box *at)
+{
+  int32_t nx, ny;
+  const double x_first = first_mark(&at->x, &nx), y_first = first_mark(&at->y, &ny);
+  for (int32_t i = 0; i < ny; i++) {
+    const double value = y_first + i * at->y.step, y = plot_y(at, value);
+    const bool zero = fabs(value) < 1e-9 * at->y.step && !at->y.log;
     text_add(out,
              "<path class=\"%s\" d=\"M%.1f %.1fH%.1f\"/><text class=\"mark\" x=\"%.1f\" y=\"%.1f\" "
-             "text-anchor=\"end\">%s</text>\n",
-             zero ? "axis" : "grid", at->left, y, at->right, at->left - 8, y + 4, mark);
+             "text-anchor=\"end\">",
+             zero ? "axis" : "grid", at->left, y, at->right, at->left - 8, y + 4);
+    put_mark(out, &at->y, value);
+    text_add(out, "</text>\n");
   }
-  for (int32_t i = 0; i <= nx; i++) {
-    const double value = first + i * at->x.step, x = box_x(at, value);
-    plot_mark(mark, &at->x, value);
-    if (fabs(value) < 1e-9 * at->x.step && x > at->left + 1 && x < at->right - 1)
+  for (int32_t i = 0; i < nx; i++) {
+    const double value = x_first + i * at->x.step, x = plot_x(at, value);
+    if (fabs(value) < 1e-9 * at->x.step && !at->x.log && x > at->left + 1 && x < at->right - 1)
       text_add(out, "<path class=\"axis\" d=\"M%.1f %.1fV%.1f\"/>", x, at->top, at->bottom);
     text_add(out,
              "<path class=\"axis\" d=\"M%.1f %.1fv5\"/><text class=\"mark\" x=\"%.1f\" y=\"%.1f\" "
-             "text-anchor=\"middle\">%s</text>\n",
-             x, at->bottom, x, at->bottom + 19, mark);
+             "text-anchor=\"middle\">",
+             x, at->bottom, x, at->bottom + 19);
+    put_mark(out, &at->x, value);
+    text_add(out, "</text>\n");
   }
   text_add(out, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/>\n", at->left, at->bottom, at->right);
   text_add(out, "<text class=\"name\" x=\"%.1f\" y=\"16\">", 4.0);
-  axis_title(out, self->y_title, at->y.power);
+  plot_title(out, self->y_title, at->y.power);
   text_add(out, "</text><text class=\"name\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">", at->right, at->bottom + 39);
-  axis_title(out, self->x_title, at->x.power);
+  plot_title(out, self->x_title, at->x.power);
   text_add(out, "</text>\n");
 }
 
 /* --- marks --- */
 
-static void put_line(text_buffer *out, const plot_series *self, const box *at, int32_t style)
+static void put_line(text_buffer *out, const plot_series *self, const plot_box *at, int32_t style)
 {
   bool open = false;
   text_add(out, "<path class=\"line s%d%s\" d=\"", (int)style, self->kind == PLOT_DASHED ? " dashed" : "");
   for (int32_t i = 0; i < self->n; i++) {
     const bool there = isfinite(self->x[i]) && isfinite(self->y[i]);
-    if (there) text_add(out, "%s%.2f %.2f", open ? "L" : "M", box_x(at, self->x[i]), box_y(at, self->y[i]));
+    if (there) text_add(out, "%s%.2f %.2f", open ? "L" : "M", plot_x(at, self->x[i]), plot_y(at, self->y[i]));
     open = there;
   }
   text_add(out, "\"/>\n");
 }
 
-static void put_band(text_buffer *out, const plot_series *self, const box *at)
+static void put_band(text_buffer *out, const plot_series *self, const plot_box *at)
 {
   text_add(out, "<path class=\"band\" d=\"");
   for (int32_t i = 0; i < self->n; i++)
-    text_add(out, "%s%.2f %.2f", i ? "L" : "M", box_x(at, self->x[i]), box_y(at, self->high[i]));
+    text_add(out, "%s%.2f %.2f", i ? "L" : "M", plot_x(at, self->x[i]), plot_y(at, self->high[i]));
   for (int32_t i = self->n - 1; i >= 0; i--)
-    text_add(out, "L%.2f %.2f", box_x(at, self->x[i]), box_y(at, self->low[i]));
+    text_add(out, "L%.2f %.2f", plot_x(at, self->x[i]), plot_y(at, self->low[i]));
   text_add(out, "Z\"/>\n");
 }
 
-static void put_bars(text_buffer *out, const plot_series *self, const box *at)
+static void put_bars(text_buffer *out, const plot_series *self, const plot_box *at)
 {
   const double half = self->n > 1 ? 0.5 * (self->x[1] - self->x[0]) : 0.5;
-  const double zero = box_y(at, 0);
+  const double zero = plot_y(at, 0);
   for (int32_t i = 0; i < self->n; i++) {
     if (!(self->y[i] != 0)) continue;
-    const double left = box_x(at, self->x[i] - half), right = box_x(at, self->x[i] + half), y = box_y(at, self->y[i]);
+    const double left = plot_x(at, self->x[i] - half), right = plot_x(at, self->x[i] + half),
+                 y = plot_y(at, self->y[i]);
     text_add(out, "<rect class=\"column%s\" x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\"/>\n",
              self->x[i] < 0 ? " minus" : "", left, fmin(y, zero), fmax(right - left - 0.6, 0.6),
              fmax(fabs(zero - y), 0.7));
   }
 }
 
-static void put_dots(text_buffer *out, const plot_series *self, const box *at, int32_t style)
+static void put_dots(text_buffer *out, const plot_series *self, const plot_box *at, int32_t style)
 {
   for (int32_t i = 0; i < self->n; i++) {
     if (!isfinite(self->x[i]) || !isfinite(self->y[i])) continue;
-    const double x = box_x(at, self->x[i]);
+    const double x = plot_x(at, self->x[i]);
     if (self->low && self->high)
-      text_add(out, "<path class=\"whisker s%d\" d=\"M%.2f %.2fV%.2f\"/>", (int)style, x, box_y(at, self->low[i]),
-               box_y(at, self->high[i]));
+      text_add(out, "<path class=\"whisker s%d\" d=\"M%.2f %.2fV%.2f\"/>", (int)style, x, plot_y(at, self->low[i]),
+               plot_y(at, self->high[i]));
     text_add(out, "<circle class=\"dot s%d\" cx=\"%.2f\" cy=\"%.2f\" r=\"3.4\"/>\n", (int)style, x,
-             box_y(at, self->y[i]));
+             plot_y(at, self->y[i]));
   }
 }
 
@@ -279,23 +313,26 @@ static void put_numbers(text_buffer *out, const plot *self)
 
 void plot_figure(text_buffer *out, const plot *self, const char *caption, int32_t number)
 {
-  const box at = box_of(self);
+  const plot_box at = box_of(self);
   figure_begin(out, caption, number);
   svg_begin(out, PLOT_WIDTH, self->height > 0 ? self->height : PLOT_HEIGHT, self->title, self->text, number, "plot");
-  put_axes(out, self, &at);
+  plot_axes(out, self, &at);
+  for (int32_t s = 0; s < self->count; s++) { /* bands lie behind */
+    if (self->series[s].kind == PLOT_BAND) put_band(out, &self->series[s], &at);
+  }
   for (int32_t s = 0; s < self->count; s++) {
     const plot_series *const series = &self->series[s];
     switch (series->kind) {
     case PLOT_LINE:
     case PLOT_DASHED: put_line(out, series, &at, s); break;
-    case PLOT_BAND: put_band(out, series, &at); break;
+    case PLOT_BAND: break;
     case PLOT_BARS: put_bars(out, series, &at); break;
     case PLOT_DOTS: put_dots(out, series, &at, s); break;
     }
   }
   text_add(out, "</svg></div>\n");
   put_legend(out, self);
-  put_numbers(out, self);
+  if (!self->bare) put_numbers(out, self);
   text_add(out, "</figure>\n");
 }
 
@@ -329,17 +366,17 @@ void plot_rows(text_buffer *out, const plot_row *rows, int32_t count, const char
     take(rows[i].high, &low, &high);
   }
   const double bottom = 14 + ROW_HEIGHT * count + 6;
-  const box at = {plot_scale_of(low, high, 7), {0, 1, 1, 0}, ROW_LEFT, PLOT_WIDTH - PLOT_RIGHT, 14, bottom};
+  const plot_box at = {plot_scale_of(low, high, 7), {0, 1, 1, 0, false}, ROW_LEFT, PLOT_WIDTH - PLOT_RIGHT, 14, bottom};
   figure_begin(out, caption, number);
   svg_begin(out, PLOT_WIDTH, bottom + PLOT_BOTTOM, title,
             "A row an estimate: a dot where it lies from the exact value, in standard errors, with its interval.",
             number, "plot");
-  text_add(out, "<rect class=\"band\" x=\"%.1f\" y=\"14\" width=\"%.1f\" height=\"%.1f\"/>\n", box_x(&at, -1.96),
-           box_x(&at, 1.96) - box_x(&at, -1.96), bottom - 14);
+  text_add(out, "<rect class=\"band\" x=\"%.1f\" y=\"14\" width=\"%.1f\" height=\"%.1f\"/>\n", plot_x(&at, -1.96),
+           plot_x(&at, 1.96) - plot_x(&at, -1.96), bottom - 14);
   const int32_t nx = (int32_t)lround((at.x.to - at.x.from) / at.x.step);
   for (int32_t i = 0; i <= nx; i++) {
     char mark[32];
-    const double value = at.x.from + i * at.x.step, x = box_x(&at, value);
+    const double value = at.x.from + i * at.x.step, x = plot_x(&at, value);
     plot_mark(mark, &at.x, value);
     text_add(out,
              "<path class=\"%s\" d=\"M%.1f 14V%.1f\"/><text class=\"mark\" x=\"%.1f\" y=\"%.1f\" "
@@ -347,13 +384,13 @@ void plot_rows(text_buffer *out, const plot_row *rows, int32_t count, const char
              fabs(value) < 1e-9 ? "axis" : "grid", x, bottom, x, bottom + 18, mark);
   }
   for (int32_t i = 0; i < count; i++) {
-    const double y = 14 + ROW_HEIGHT * (i + 0.5) + 3, x = box_x(&at, rows[i].value);
+    const double y = 14 + ROW_HEIGHT * (i + 0.5) + 3, x = plot_x(&at, rows[i].value);
     text_add(out, "<text class=\"mark\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">", ROW_LEFT - 10, y + 4);
     put_short(out, rows[i].name);
     text_add(out,
              "</text><path class=\"whisker s0\" d=\"M%.2f %.1fH%.2f\"/><circle class=\"dot %s\" cx=\"%.2f\" "
              "cy=\"%.1f\" r=\"3.6\"/>\n",
-             box_x(&at, rows[i].low), y, box_x(&at, rows[i].high), fabs(rows[i].value) > 1.96 ? "out" : "s0", x, y);
+             plot_x(&at, rows[i].low), y, plot_x(&at, rows[i].high), fabs(rows[i].value) > 1.96 ? "out" : "s0", x, y);
   }
   text_add(out, "<text class=\"name\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">", at.right, bottom + 38);
   text_add(out, "(estimate &#8722; exact) / standard error</text>\n</svg></div>\n</figure>\n");

@@ -62,6 +62,8 @@ void html_cell_share(text_buffer *out, double share);
 const doc_node *node_get(const doc_node *object, const char *key); /* NULL: none */
 double node_number(const doc_node *object, const char *key);       /* NAN: none */
 const char *node_string(const doc_node *object, const char *key);  /* NULL: none */
+/* A column of a table of objects, from the arena; NAN where there is none. NULL: memory is out. */
+double *node_column(arena *memory, const doc_node *table, const char *key);
 
 /* --- plot.c: axes and marks as SVG --- */
 
@@ -84,6 +86,8 @@ typedef struct plot {
   plot_series series[PLOT_SERIES];
   int32_t count;
   bool from_zero; /* the y axis holds 0 */
+  bool x_log;     /* x are decimal logarithms */
+  bool bare;      /* the caller has a table */
 } plot;
 
 #define PLOT_WIDTH 640.0
@@ -92,9 +96,19 @@ typedef struct plot {
 typedef struct plot_scale { /* a round range and its marks */
   double from, to, step;
   int power; /* numbers on the axis are divided by 10^power */
+  bool log;  /* what stands here are decimal logarithms, marked as powers of ten */
 } plot_scale;
 
+typedef struct plot_box { /* a field with its axes */
+  plot_scale x, y;
+  double left, right, top, bottom;
+} plot_box;
+
 plot_scale plot_scale_of(double low, double high, int marks);
+/* One that ends where the data do; marks stand where they are round. */
+plot_scale plot_scale_within(double low, double high, int marks, bool log);
+/* Whether values rise by one factor, and far enough for an axis of powers of ten. */
+bool plot_by_factors(const double *x, int32_t n);
 void plot_mark(char out[32], const plot_scale *scale, double value);
 
 typedef struct plot_row { /* of a chart of intervals */
@@ -102,6 +116,12 @@ typedef struct plot_row { /* of a chart of intervals */
   double value, low, high;
 } plot_row;
 
+/* Where a value stands; the border of the field when it lies outside. */
+double plot_x(const plot_box *self, double x);
+double plot_y(const plot_box *self, double y);
+/* The name of an axis, with "x 10^power". */
+void plot_title(text_buffer *out, const char *title, int power);
+void plot_axes(text_buffer *out, const plot *self, const plot_box *at);
 /* A figure with caption and a table of its numbers; `number` makes its ids unique. */
 void plot_figure(text_buffer *out, const plot *self, const char *caption, int32_t number);
 /* Rows of a dot with whiskers around 0, which is where they should be; a band from -1.96 to 1.96. */
@@ -166,6 +186,8 @@ typedef struct report_page {
   ness_status status;
 } report_page;
 
+void page_head(text_buffer *out, const char *name, const char *kind); /* up to <body> with this class */
+void page_foot(text_buffer *out);
 void page_section(report_page *self, const char *id, const char *title); /* closes the one before */
 void page_end(report_page *self);
 void chapter_verdict(report_page *self);
@@ -179,6 +201,17 @@ void chapter_convergence(report_page *self);
 void chapter_further(report_page *self);
 void chapter_reproduce(report_page *self);
 void chapter_everything(report_page *self);
+
+/* --- map.c: values over two parameters --- */
+
+typedef struct map_view {
+  const double *x, *y; /* (nx), (ny) of the columns and rows of cells; ascending */
+  const double *value; /* (ny x nx); NAN: an empty cell */
+  int32_t nx, ny;
+  const char *x_title, *y_title, *title; /* with units; title: of the value */
+} map_view;
+
+void map_figure(text_buffer *out, const map_view *self, int32_t number);
 
 /* --- style.c --- */
 extern const char *const report_style;

@@ -37,6 +37,8 @@ const char *const report_style =
 ".axis{stroke:var(--soft);stroke-width:1;fill:none}.grid{stroke:var(--rule);stroke-width:1;fill:none}\n"
 ".line{fill:none;stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}.dashed{stroke-dasharray:6 5}\n"
 ".line.s0,.whisker.s0{stroke:var(--c0)}.line.s1,.whisker.s1{stroke:var(--c1)}.line.s2,.whisker.s2{stroke:var(--c2)}.line.s3,.whisker.s3{stroke:var(--c3)}\n"
+"body:not(.report) .line.s1{stroke-dasharray:9 5}body:not(.report) .line.s2{stroke-dasharray:2 5}body:not(.report) .line.s3{stroke-dasharray:11 4 2 4}\n"
+".cell{shape-rendering:crispEdges}.halo,.zero{fill:none;stroke-linecap:round}.halo{stroke:#fff;stroke-width:4}.zero{stroke:#000;stroke-width:1.6}\n"
 ".whisker{stroke-width:1.6;fill:none}.dot.s0{fill:var(--c0)}.dot.s1{fill:var(--c1)}.dot.s2{fill:var(--c2)}.dot.s3{fill:var(--c3)}\n"
 ".dot.out{fill:var(--paper);stroke:var(--c1);stroke-width:2.4}.band{fill:var(--band)}.column{fill:var(--c0)}.column.minus{fill:var(--c1)}\n"
 ".edge path{fill:none;stroke-linecap:butt}.node rect{fill:var(--card);stroke:var(--soft);stroke-width:1.2}.node.outside rect{stroke-dasharray:4 3;fill:var(--paper)}\n"
@@ -57,7 +59,7 @@ const char *const report_style =
 "@media(max-width:34rem){dl{grid-template-columns:1fr;gap:.1rem}dl dd{margin-bottom:.6rem}header{padding-top:2rem}}\n"
 "@media print{:root{--paper:#fff;--card:#f4f4f2;--ink:#000;--soft:#444;--rule:#ccc;--link:#000;--band:#dfe8f1;--bar:#d3e1ee;--c0:#1a5a9e;--c1:#a8480c;--c2:#3f6b1f;--c3:#7a3f86;"
 "--a0:#757b83;--a1:#3d83b8;--a2:#1f8a7a;--a3:#b3720c;--a4:#b3261e;--a5:#6d2077;--an:#757b83}body{font-size:10pt}main,header,footer{max-width:none}"
-"nav,.skip{display:none}figure,tr{break-inside:avoid}h2,h3,figcaption,caption{break-after:avoid}.wide{overflow:visible}svg.plot,svg.network{min-width:0!important;max-width:100%}td.bar i,.band,.column{print-color-adjust:exact;-webkit-print-color-adjust:exact}}\n";
+"nav,.skip{display:none}figure,tr{break-inside:avoid}h2,h3,figcaption,caption{break-after:avoid}.wide{overflow:visible}svg.plot,svg.network{min-width:0!important;max-width:100%}td.bar i,.band,.column,.cell{print-color-adjust:exact;-webkit-print-color-adjust:exact}}\n";
 
 const char *const report_script =
 "addEventListener('beforeprint',()=>document.querySelectorAll('details.print').forEach(d=>{d.open=true}));"

@@ -37,6 +37,19 @@ typedef struct ness_report_options {
 NESS_API ness_status ness_report(const char *path, const char *const *settings, int32_t nsettings,
                                  const ness_report_options *options, ness_diags *diags, ness_doc **out);
 
+typedef struct ness_page_options {
+  size_t struct_size;  /* sizeof(ness_page_options) */
+  const char *output;  /* the HTML file; a device or pipe is written as it is */
+  int32_t force;       /* 1: replace a file that exists */
+  const char *command; /* shown on the page; may be NULL */
+  int32_t axes;        /* leading columns of the table that were varied, 0: 1; two make maps */
+} ness_page_options;
+
+/* Writes an answer of a scan, a study or a course as an HTML page that needs nothing else, with pictures and the table:
+ * whole or not at all. An answer with nothing to draw is shown as tables. Without an answer (NULL) it only says whether
+ * the file may be made. NESS_IO with the reason. Cost: O(size of the answer). */
+NESS_API ness_status ness_page_write(const ness_doc *answer, const ness_page_options *options, ness_diags *diags);
+
 #ifdef __cplusplus
 }
 #endif
