@@ -41,6 +41,12 @@ static double map_edge(const double *at, int32_t n, int32_t i, bool log)
   return 0.5 * (map_place(at, i - 1, log) + map_place(at, i, log));
 }
 
+static plot_scale axis_of(const double *at, int32_t n, bool log)
+{
+  const double one = map_edge(at, n, 0, log), other = map_edge(at, n, n, log);
+  return plot_scale_within(fmin(one, other), fmax(one, other), 7, log);
+}
+
 static void put_cells(text_buffer *out, const map_view *self, const plot_box *at, double low, double high)
 {
   for (int32_t j = 0; j < self->ny; j++) {
@@ -133,13 +139,12 @@ void map_figure(text_buffer *out, const map_view *self, int32_t number)
     high = self->value[k] <= high ? high : self->value[k];
   }
   const bool x_log = plot_by_factors(self->x, self->nx), y_log = plot_by_factors(self->y, self->ny);
-  const plot_box at = {
-      plot_scale_within(map_edge(self->x, self->nx, 0, x_log), map_edge(self->x, self->nx, self->nx, x_log), 7, x_log),
-      plot_scale_within(map_edge(self->y, self->ny, 0, y_log), map_edge(self->y, self->ny, self->ny, y_log), 7, y_log),
-      62,
-      PLOT_WIDTH - MAP_RIGHT,
-      34,
-      MAP_HEIGHT - 46};
+  const plot_box at = {axis_of(self->x, self->nx, x_log),
+                       axis_of(self->y, self->ny, y_log),
+                       62,
+                       PLOT_WIDTH - MAP_RIGHT,
+                       34,
+                       MAP_HEIGHT - 46};
   const plot titles = {.x_title = self->x_title, .y_title = self->y_title};
   const bool signs = fmin(-low, high) > MAP_ROUNDING * fmax(-low, high);
   text_buffer caption = {0};

@@ -205,7 +205,7 @@ void chapter_everything(report_page *self);
 /* --- map.c: values over two parameters --- */
 
 typedef struct map_view {
-  const double *x, *y; /* (nx), (ny) of the columns and rows of cells; ascending */
+  const double *x, *y; /* (nx), (ny) of the columns and rows of cells; they rise or fall */
   const double *value; /* (ny x nx); NAN: an empty cell */
   int32_t nx, ny;
   const char *x_title, *y_title, *title; /* with units; title: of the value */

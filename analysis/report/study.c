@@ -282,7 +282,7 @@ static void put_answer(study *self, const char *name)
   const int32_t axes = self->given->axes > 0 ? self->given->axes : 1;
   text_buffer *const out = &self->page.body;
   self->table = doc_at(self->answer, "table");
-  const bool several = is_rows(self->table) && self->table->count > 1;
+  const bool several = is_rows(self->table) && self->table->count > 1 && self->table->first->count > axes;
   const char *const path = is_rows(course) ? "course" : is_rows(self->table) ? "table" : NULL;
   if (is_rows(course)) put_course(self, course, "mean");
   if (is_rows(entropy)) put_course(self, entropy, "entropy production (k_B/s)");

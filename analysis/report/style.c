@@ -37,7 +37,7 @@ const char *const report_style =
 ".axis{stroke:var(--soft);stroke-width:1;fill:none}.grid{stroke:var(--rule);stroke-width:1;fill:none}\n"
 ".line{fill:none;stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}.dashed{stroke-dasharray:6 5}\n"
 ".line.s0,.whisker.s0{stroke:var(--c0)}.line.s1,.whisker.s1{stroke:var(--c1)}.line.s2,.whisker.s2{stroke:var(--c2)}.line.s3,.whisker.s3{stroke:var(--c3)}\n"
-"body:not(.report) .line.s1{stroke-dasharray:9 5}body:not(.report) .line.s2{stroke-dasharray:2 5}body:not(.report) .line.s3{stroke-dasharray:11 4 2 4}\n"
+"body:not(.report) header pre{white-space:pre-wrap;overflow-wrap:anywhere}body:not(.report) .line.s1{stroke-dasharray:9 5}body:not(.report) .line.s2{stroke-dasharray:2 5}body:not(.report) .line.s3{stroke-dasharray:11 4 2 4}\n"
 ".cell{shape-rendering:crispEdges}.halo,.zero{fill:none;stroke-linecap:round}.halo{stroke:#fff;stroke-width:4}.zero{stroke:#000;stroke-width:1.6}\n"
 ".whisker{stroke-width:1.6;fill:none}.dot.s0{fill:var(--c0)}.dot.s1{fill:var(--c1)}.dot.s2{fill:var(--c2)}.dot.s3{fill:var(--c3)}\n"
 ".dot.out{fill:var(--paper);stroke:var(--c1);stroke-width:2.4}.band{fill:var(--band)}.column{fill:var(--c0)}.column.minus{fill:var(--c1)}\n"
