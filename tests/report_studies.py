@@ -121,6 +121,11 @@ with tempfile.TemporaryDirectory() as name:
     drawings, text, answer = page_of(folder, "table", "iv", models / "voltage-clamp.ness", "V=-120:-60:20[mV]", "--simulate", "--time", "1ms", "--replicas", 4,
                                      "--seed", 1)
     check(len(paths(drawings[0], "whisker")) == len(answer["table"]) == 4, "iv: a sampled point without its interval")
+    spans = [tuple(map(float, re.match(r"M[\d.]+ ([\d.]+)V([\d.]+)", w).groups())) for w in paths(drawings[0], "whisker")]
+    places = [float(p.get("cy")) for p in drawings[0].iter() if p.get("class", "").startswith("dot")][:4]
+    scale = (places[0] - places[-1]) / (answer["table"][-1]["I [pA]"] - answer["table"][0]["I [pA]"])
+    check(all(abs(0.5 * (low + high) - y) < 0.02 and abs((low - high) / scale - 2 * 1.96 * row["I error [pA]"]) < 0.02 / scale
+              for (low, high), y, row in zip(spans, places, answer["table"])), f"iv: intervals {spans} around {places}")
 
     # A course: every column that changes is a line, with a point a time.
     drawings, text, answer = page_of(folder, "course", "run", models / "action-potential.ness", "--time", "5ms", "--every", "0.1ms", "--replicas", 2, "--seed", 1)
