@@ -28,11 +28,14 @@ void page_head(text_buffer *out, const char *name, const char *kind)
   text_add(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                 "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
   html_text(out, name);
-  text_add(out, " &#183; ness %s</title>\n<meta name=\"generator\" content=\"ness %s\">\n", kind, ness_version_text());
+  text_add(out, " &#183; ness ");
+  html_text(out, kind);
+  text_add(out, "</title>\n<meta name=\"generator\" content=\"ness %s\">\n", ness_version_text());
   text_add(out, "<link rel=\"icon\" href=\"data:,\">\n<style>");
   text_put(out, report_style, strlen(report_style));
-  text_add(out, "</style>\n</head>\n<body class=\"%s\">\n<a class=\"skip\" href=\"#content\">Skip to the content</a>\n",
-           kind);
+  text_add(out, "</style>\n</head>\n<body class=\"");
+  html_text(out, kind);
+  text_add(out, "\">\n<a class=\"skip\" href=\"#content\">Skip to the content</a>\n");
 }
 
 void page_foot(text_buffer *out)
