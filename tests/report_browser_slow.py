@@ -184,6 +184,12 @@ def main():
             page = subprocess.run([build / "tests/report_print", which], capture_output=True, text=True).stdout
             wrong = [w for w in faults(folder, page) if which == "unknown" or "over" not in w]
             check(not wrong, f"{which}: {wrong}")
+        for words in (("scan", models / "four-state-carrier.ness", "V=-2:2:0.25", "ci=0.5:2:0.1"), ("iv", models / "voltage-clamp.ness", "V=-120:40:5[mV]"),
+                      ("solve", models / "action-potential.ness", "ode", "--time", "20ms"), ("stall", models / "sglt.ness", "--of", "JS", "V=-150:100[mV]")):
+            page = folder / "answer.html"
+            subprocess.run([program, *words, "--html", page, "--force", "-q"], check=True, capture_output=True)
+            wrong = faults(folder, page.read_text(encoding="utf-8"))
+            check(not wrong, f"{words[0]}: {wrong}")
         dump = folder / "d.msgpack"
         subprocess.run([program, "run", models / "fuel-cycle.ness", "A=5", "-o", dump, "--time", "200", "--warmup", "20", "--window", "0.25", "--seed", "2",
                         "-q"], check=True, capture_output=True)
