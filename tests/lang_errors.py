@@ -166,7 +166,7 @@ COMMANDS = [
     ("range without end", PROCESS + "process V sine(mean = 1e308, amplitude = 1e308, frequency = 1)\n", ["solve", "bad.ness"], 3, "has no end"),
     ("a dump", SINE, RUN + ["-o", "x.msgpack"], 2, "cannot write a dump (-o)"),
     ("events", SINE, ["run", "bad.ness", "--events", "9"], 2, "stop after a number of events (--events)"),
-    ("times", SINE, RUN + ["--every", "0.1"], 2, "cannot list counts in time (--every)"),
+    ("times", SINE, RUN + ["--every", "0.1"], 0, ""),
     ("a method", SINE, RUN + ["--method", "tau"], 2, "cannot choose a method (--method)"),
     ("no end", SINE, ["run", "bad.ness"], 2, "--time"),
     ("a period too short", PROCESS + "process V square(low = 0, high = 1, period = 1e-18)\n", RUN, 2, "is lost in the figures"),

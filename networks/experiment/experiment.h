@@ -168,6 +168,29 @@ ness_status sample_run(const lang_model *model, const ness_simulate_options *opt
                        const char *settings, ness_diags *diags, sampled *out);
 void sample_free(sampled *self);
 
+/* --- timeline.c --- */
+
+#define SAMPLE_REPLICAS 64 /* of a simulation, where the caller names none */
+
+typedef struct timeline { /* states at grid times */
+  int32_t nslot;
+  int64_t replicas, times; /* the first is the start of counting, which the sums do not list */
+  double *x;               /* (replicas x times x nslot); NULL: none are kept */
+  double *time;            /* (times) */
+} timeline;
+
+/* Room for the grid of the options, none where they have no `every`. Free with timeline_free in any case. */
+ness_status timeline_room(timeline *self, const ness_network *net, const ness_simulate_options *options,
+                          int64_t replicas, ness_diags *diags);
+void timeline_free(timeline *self);
+/* Rows of a run, with a timeline as their context: hybrid_row, motion_row. */
+ness_status timeline_row(void *context, int64_t replica, int64_t row, double time, const double *x);
+ness_status timeline_counts(void *context, int64_t replica, int64_t row, double time, const int64_t *n);
+/* Sums of states and squares over the replicas of each batch of `out`, in arrays of their own: timeline_forget, in any
+ * case. */
+ness_status timeline_sums(const timeline *self, ssa_result *out);
+void timeline_forget(ssa_result *sums);
+
 /* --- flowing.c --- */
 
 /* "mean" and "langevin"; others are HYBRID_EXACT and false. */

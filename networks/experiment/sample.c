@@ -11,7 +11,6 @@ static ness_status sample_allowed(const lang_process *input, const ness_simulate
 {
   const char *const what = o->path                   ? "write a dump (-o)"
                            : o->events > 0           ? "stop after a number of events (--events)"
-                           : o->every > 0            ? "list counts in time (--every)"
                            : o->method && *o->method ? "choose a method (--method)"
                            : !(o->time > 0)          ? "do without an end in time (--time)"
                                                      : NULL;
@@ -33,13 +32,16 @@ static ness_status sample_moved(const lang_model *model, const lang_process *inp
                                 ness_diags *diags, sampled *out)
 {
   driven d;
-  const motion_options options = {.replicas = o->replicas,
-                                  .time = o->time,
-                                  .warmup = o->warmup,
-                                  .seed = o->seed,
-                                  .threads = o->threads,
-                                  .progress = o->progress,
-                                  .progress_context = o->progress_context};
+  timeline grid = {0};
+  motion_options options = {.replicas = o->replicas > 0 ? o->replicas : SAMPLE_REPLICAS,
+                            .time = o->time,
+                            .warmup = o->warmup,
+                            .seed = o->seed,
+                            .threads = o->threads,
+                            .every = o->every,
+                            .row_context = &grid,
+                            .progress = o->progress,
+                            .progress_context = o->progress_context};
   ness_status status = sample_allowed(input, o, diags);
   if (status != NESS_OK) return status;
   status = driven_create(model, input, diags, &d);
@@ -49,12 +51,14 @@ static ness_status sample_moved(const lang_model *model, const lang_process *inp
     status = NESS_USAGE;
   }
   if (status == NESS_OK && d.period > 0) sample_periods(&d, o->time - o->warmup, diags);
+  if (status == NESS_OK) status = timeline_room(&grid, d.net, o, options.replicas, diags);
+  options.row = grid.x ? timeline_counts : NULL;
   if (status == NESS_OK) status = motion_run(d.net, &d.law, &d.path, &options, diags, &out->moved);
   out->still = d.still;
   d.still = NULL;
   driven_free(&d);
   out->input = input->name;
-  if (status != NESS_OK) return status;
+  if (status != NESS_OK) goto out;
   const motion_result *const r = &out->moved;
   out->counts = (ssa_result){.method = "thinning",
                              .form = "within certified bounds of the rates",
@@ -71,7 +75,10 @@ static ness_status sample_moved(const lang_model *model, const lang_process *inp
                                 .input_work = r->input_work,
                                 .nsource = r->nsource,
                                 .one_way = r->one_way > 0};
-  return NESS_OK;
+  status = timeline_sums(&grid, &out->counts);
+out:
+  timeline_free(&grid);
+  return status;
 }
 
 static ness_status sample_flow(const ness_network *net, const ness_simulate_options *o, ness_diags *diags, sampled *out)
@@ -103,7 +110,7 @@ ness_status sample_run(const lang_model *model, const ness_simulate_options *opt
 void sample_free(sampled *self)
 {
   if (self->flows) flowing_free(&self->flow, &self->counts);
-  else if (self->input) motion_result_free(&self->moved);
+  else if (self->input) timeline_forget(&self->counts), motion_result_free(&self->moved);
   else ssa_result_free(&self->counts);
   lang_model_free(self->still);
   *self = (sampled){0};
