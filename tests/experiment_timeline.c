@@ -5,7 +5,10 @@
  * on top. Grid times stand where they should, behind a warmup too, and the sums have the same bits for any number of
  * threads. Two statistics at 5 times of 7 inputs are held to SIGMA, so that all together raise a false alarm below 1e-6
  * under random seeds; the seed is fixed. */
+#include "engine/dump/dump.h"
 #include "lang_sample.h"
+#include <ness/analyze.h>
+#include <ness/dump.h>
 
 #define SIGMA 6.5
 #define PI 3.14159265358979323846
@@ -149,8 +152,175 @@ static void test_input(const input *in)
   ness_model_free(model);
 }
 
+/* --- dumps --- */
+
+static char dump_path[64];
+
+typedef struct recovered { /* what a dump adds up to */
+  int64_t chunks, rows, events, finished, breaks;
+  int64_t fwd[4], bwd[4];
+  double dwell, counted, *sum; /* (times) of the first slot over replicas */
+} recovered;
+
+/* `whole`: the counts at the end of a chunk are those at its start and what its events did, and go on in the next. */
+static void dump_read(const char *path, bool whole, int64_t times, recovered *out)
+{
+  dump_reader *reader = NULL;
+  dump_frame frame = {0};
+  dump_buffer buffer = {0};
+  ness_diags *const diags = ness_diags_create();
+  int64_t grid = 0, next = 0;
+  *out = (recovered){.sum = calloc((size_t)times, sizeof(double))};
+  CHECK(dump_open(path, diags, &reader) == NESS_OK);
+  const ness_network *const net = reader ? dump_network(reader) : NULL;
+  while (net && dump_next(reader, &frame, diags) == NESS_OK && frame.bytes > 0) {
+    dump_chunk c;
+    if (frame.kind != DUMP_KIND_CHUNK) continue;
+    CHECK(dump_decode(reader, &frame, &buffer, DUMP_EVERYTHING, &c) == NESS_OK);
+    if (c.index == 0) grid = 0;
+    else out->breaks += c.n0[0] != next;
+    next = c.n0[0];
+    for (int32_t s = 0; s < net->nstep && s < 4; s++) {
+      out->fwd[s] += c.fwd[s];
+      out->bwd[s] += c.bwd[s];
+      for (int32_t i = net->change_start[s]; i < net->change_start[s + 1]; i++)
+        next += net->change_slot[i] == 0 ? net->change_by[i] * (c.fwd[s] - c.bwd[s]) : 0;
+    }
+    if (whole && c.rows > 0 && c.row_time[c.rows - 1] == c.t1)
+      out->breaks += c.row_count[(c.rows - 1) * net->nslot] != next;
+    for (int64_t r = 0; r < c.rows && grid < times; r++) out->sum[grid++] += (double)c.row_count[r * net->nslot];
+    out->chunks++;
+    out->rows += c.rows;
+    out->events += c.events;
+    out->finished += c.last;
+    out->dwell += c.dwell[0];
+    out->counted += c.counted;
+  }
+  dump_reader_free(reader);
+  dump_frame_free(&frame);
+  dump_buffer_free(&buffer);
+  ness_diags_free(diags);
+}
+
+static ness_status verified(const char *path, bool *complete)
+{
+  ness_doc *doc = NULL;
+  const ness_status status = ness_dump_verify(path, NULL, &doc);
+  *complete = doc && ness_doc_number(doc, "complete") == 1;
+  ness_doc_free(doc);
+  return status;
+}
+
+/* A dump beside the run that wrote it; counts go on from chunk to chunk where events are whole. */
+static void test_dump(const char *text, const char *method, bool whole, ness_simulate_options o, int64_t chunks)
+{
+  ness_model *const model = sample_model(text);
+  ness_diags *const diags = ness_diags_create();
+  ness_doc *doc = NULL;
+  sampled s;
+  recovered got;
+  bool complete;
+  memset(&s, 0, sizeof s);
+  o.struct_size = sizeof o;
+  o.path = dump_path;
+  o.level = "grid";
+  o.overwrite = 1;
+  o.method = method;
+  CHECK(model && sample_run(model->compiled, &o, text, "", diags, &s) == NESS_OK);
+  CHECK(verified(dump_path, &complete) == NESS_OK && complete);
+  const ssa_result *const r = &s.counts;
+  dump_read(dump_path, whole, r->ngrid, &got);
+  CHECK(got.chunks == chunks * o.replicas && got.finished == o.replicas && got.rows == o.replicas * r->ngrid);
+  CHECK(got.events == r->events && (!whole || got.breaks == 0));
+  double fwd = 0, dwell = 0;
+  for (int32_t b = 0; b < r->batches; b++) {
+    fwd += r->fwd[b * lang_network(model->compiled)->nstep];
+    dwell += r->dwell[b * lang_network(model->compiled)->nslot];
+  }
+  const double rounding = whole ? 0 : 0.5 * (double)o.replicas;
+  CHECK_NEAR((double)got.fwd[0], fwd, rounding);
+  CHECK_NEAR(got.dwell, dwell, 1e-9 * dwell);
+  CHECK_NEAR(got.counted, (double)o.replicas * (o.time - o.warmup), 1e-9 * o.time);
+  double worst = 0;
+  const size_t nslot = (size_t)lang_network(model->compiled)->nslot;
+  for (int32_t k = 0; k < r->ngrid; k++) {
+    double sum = 0;
+    for (int32_t b = 0; b < r->grid_batches; b++)
+      sum += r->grid_sum[((size_t)b * (size_t)r->ngrid + (size_t)k) * nslot];
+    worst = fmax(worst, fabs(sum - got.sum[k]));
+  }
+  CHECK_NEAR(worst, 0, rounding);
+  /* What such a dump cannot be asked. */
+  const ness_analyze_options ask = {.struct_size = sizeof ask};
+  CHECK(ness_analyze(dump_path, &ask, diags, &doc) == NESS_USAGE && !doc);
+  CHECK(ness_resume(dump_path, &o, diags, &doc) == NESS_FORMAT && !doc);
+  free(got.sum);
+  sample_free(&s);
+  ness_diags_free(diags);
+  ness_model_free(model);
+}
+
+static int stop_soon(void *context, double done, double total, int64_t events, double seconds)
+{
+  (void)context, (void)done, (void)total, (void)events, (void)seconds;
+  return 1;
+}
+
+/* A run that is stopped leaves the replicas that were whole, in a file without a fault; other levels are refused before
+ * a file is made. */
+static void test_stopped(const char *text)
+{
+  ness_model *const model = sample_model(text);
+  ness_diags *const diags = ness_diags_create();
+  recovered got;
+  sampled s;
+  bool complete = true;
+  ness_simulate_options o = {.struct_size = sizeof o,
+                             .replicas = 4000,
+                             .time = 100,
+                             .every = 10,
+                             .path = dump_path,
+                             .level = "flux",
+                             .threads = 2,
+                             .progress = stop_soon};
+  unlink(dump_path);
+  CHECK(model && sample_run(model->compiled, &o, text, "", diags, &s) == NESS_USAGE);
+  CHECK(access(dump_path, F_OK) != 0);
+  sample_free(&s);
+  o.level = "grid";
+  CHECK(model && sample_run(model->compiled, &o, text, "", diags, &s) == NESS_INTERRUPTED);
+  sample_free(&s);
+  CHECK(verified(dump_path, &complete) == NESS_OK && !complete);
+  dump_read(dump_path, true, 10, &got);
+  CHECK(got.finished > 0 && got.finished < o.replicas && got.breaks == 0 && got.rows == 10 * got.finished);
+  free(got.sum);
+  unlink(dump_path);
+  ness_diags_free(diags);
+  ness_model_free(model);
+}
+
+#define BIRTH NATURAL "param k = 40\nspecies A = 0\nbirth: 0 -> A @ k\ndeath: A -> 0 @ 2\n"
+#define FLUID                                                                                                          \
+  NATURAL "species A = 100, G = 0\ndeath: A -> 0 @ 1 fluid\nbirth: 0 -> A @@ 90*G fluid\nopen: 0 -> G @ 3\nshut: G "   \
+          "-> 0 @ 2\n"
+#define SINE "process k sine(mean = 40, amplitude = 25, frequency = 1.5)\n"
+
+static void test_dumps(void)
+{
+  snprintf(dump_path, sizeof dump_path, "/tmp/ness_timeline_%ld.msgpack", (long)getpid());
+  /* 65,000 rows or so are a chunk. */
+  test_dump(BIRTH SINE, NULL, true, (ness_simulate_options){.replicas = 3, .time = 180, .warmup = 30, .every = 0.001},
+            3);
+  test_dump(BIRTH SINE, NULL, true, (ness_simulate_options){.replicas = 5, .time = 2.25, .every = 0.5}, 1);
+  test_dump(BIRTH, "mean", false, (ness_simulate_options){.replicas = 1, .time = 3, .every = 0.1}, 1);
+  test_dump(BIRTH, "langevin", false, (ness_simulate_options){.replicas = 4, .time = 3, .every = 0.1}, 1);
+  test_dump(FLUID, NULL, false, (ness_simulate_options){.replicas = 4, .time = 3, .every = 0.1}, 1);
+  test_stopped(BIRTH SINE);
+}
+
 int main(void)
 {
+  test_dumps();
   for (int i = 0; i < INPUTS; i++) test_input(&inputs[i]);
   return check_done();
 }

@@ -188,6 +188,17 @@ static bool lane_advance(run *self, run_lane *lane, double t_stop)
   return lane->pause == MOTION_AT_TIME;
 }
 
+/* What was counted so far, to who wants it; `row` -1 at the end. */
+static bool lane_count(run *self, run_lane *lane, int64_t row)
+{
+  const motion_options *const o = &self->options;
+  if (o->count) {
+    motion_settle(&lane->replica, &self->shared, lane->work);
+    lane->status = o->count(o->row_context, lane->index, row, &lane->replica);
+  }
+  return lane->status == NESS_OK;
+}
+
 /* On to a time within the counted part, with a row at each time of the grid on the way; `row` is the next one. */
 static bool lane_rows(run *self, run_lane *lane, double until, int64_t *row)
 {
@@ -197,7 +208,7 @@ static bool lane_rows(run *self, run_lane *lane, double until, int64_t *row)
     if (t > (until < o->time ? until : until * (1 + RUN_ROUNDING))) {
       break;
     }
-    if (!lane_advance(self, lane, fmin(t, o->time))) {
+    if (!lane_advance(self, lane, fmin(t, o->time)) || !lane_count(self, lane, *row)) {
       return false;
     }
     lane->status = o->row(o->row_context, lane->index, *row, t, lane->replica.n);
@@ -232,7 +243,7 @@ static void lane_run(run *self, run_lane *lane)
     lane->u_sum += u;
     lane->u_sum2 += u * u;
   }
-  if (lane_rows(self, lane, options->time, &row)) {
+  if (lane_rows(self, lane, options->time, &row) && lane_count(self, lane, -1)) {
     lane->totals = motion_settle(&lane->replica, &self->shared, lane->work);
   }
 }

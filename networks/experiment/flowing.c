@@ -15,16 +15,14 @@ bool flowing_method(const char *name, hybrid_mode *mode)
 static ness_status flowing_allowed(const ness_network *net, const ness_simulate_options *o, bool named,
                                    ness_diags *diags)
 {
-  const char *const what = o->path                             ? "write a dump (-o)"
-                           : o->events > 0                     ? "stop after a number of events (--events)"
+  const char *const what = o->events > 0                       ? "stop after a number of events (--events)"
                            : o->method && *o->method && !named ? "take this method"
                            : !(o->time > 0)                    ? "do without an end in time (--time)"
                                                                : NULL;
   if (!what) return NESS_OK;
   diag_add(diags, NESS_ERROR, "a run in which something flows cannot %s: %s does", what,
            net->nflow > 0 ? network_text(net, net->step_name[net->flow_step[0]]) : "the whole model");
-  diag_hint(diags, o->path ? "--every lists its course in the answer"
-                           : "the methods here are mean and langevin; without one, events are exact");
+  diag_hint(diags, "the methods here are mean and langevin; without one, events are exact");
   return NESS_USAGE;
 }
 
@@ -39,9 +37,10 @@ static void flowing_barred(const ness_network *net, const hybrid_result *flow, n
             "let the step flow too (`fluid`), or let the steps beside it hop: its rate in this run is too small");
 }
 
-ness_status flowing_run(const ness_network *net, const ness_simulate_options *o, ness_diags *diags, hybrid_result *flow,
-                        ssa_result *out)
+ness_status flowing_run(const ness_network *net, const ness_simulate_options *given, const char *text,
+                        const char *settings, ness_diags *diags, hybrid_result *flow, ssa_result *out)
 {
+  const ness_simulate_options gridded = timeline_options(given), *const o = &gridded;
   hybrid_mode mode;
   const bool named = flowing_method(o->method, &mode);
   const int64_t replicas = mode == HYBRID_MEAN ? 1 : o->replicas > 0 ? o->replicas : SAMPLE_REPLICAS;
@@ -49,6 +48,8 @@ ness_status flowing_run(const ness_network *net, const ness_simulate_options *o,
   *flow = (hybrid_result){0};
   ness_status status = flowing_allowed(net, o, named, diags);
   if (status == NESS_OK) status = timeline_room(&grid, net, o, replicas, diags);
+  const char *const method = mode == HYBRID_MEAN ? "mean" : mode == HYBRID_LANGEVIN ? "langevin" : "hybrid";
+  if (status == NESS_OK) status = timeline_create(&grid, o, method, text, settings, diags);
   const hybrid_options options = {.mode = mode,
                                   .replicas = replicas,
                                   .time = o->time,
@@ -57,14 +58,14 @@ ness_status flowing_run(const ness_network *net, const ness_simulate_options *o,
                                   .threads = o->threads,
                                   .every = o->every,
                                   .row = grid.x ? timeline_row : NULL,
+                                  .count = grid.writer ? timeline_flown : NULL,
                                   .row_context = &grid,
                                   .progress = o->progress,
                                   .progress_context = o->progress_context};
   if (status == NESS_OK) status = hybrid_run(net, &options, diags, flow);
+  status = timeline_close(&grid, status, diags);
   if (status == NESS_OK) {
-    *out = (ssa_result){.method = mode == HYBRID_MEAN       ? "mean"
-                                  : mode == HYBRID_LANGEVIN ? "langevin"
-                                                            : "hybrid",
+    *out = (ssa_result){.method = method,
                         .form = mode == HYBRID_MEAN       ? "every step as its mean"
                                 : mode == HYBRID_LANGEVIN ? "every step as its mean with noise of its own"
                                                           : "exact times of events beside what flows",

@@ -1,6 +1,7 @@
 /* The course in time of a simulation by an engine that has no grid of its own: engine/motion, engine/hybrid. States at
  * the times of a grid are kept until the end and then summed in the order of replicas, so that the bits do not depend
- * on threads. Memory: 8 bytes a replica, time and slot, TIMELINE_BYTES at most. */
+ * on threads; timeline_dump.c makes a dump of them. Memory: 8 bytes a replica, time and slot, TIMELINE_BYTES at most.
+ */
 #include "networks/experiment/experiment.h"
 #include <math.h>
 #include <string.h>
@@ -14,6 +15,8 @@ ness_status timeline_room(timeline *self, const ness_network *net, const ness_si
   *self = (timeline){0};
   if (!(o->every > 0)) return NESS_OK;
   const double times = floor((o->time - o->warmup) / o->every * (1 + 1e-12)) + 1;
+  self->net = net;
+  self->end = o->time;
   self->nslot = net->nslot;
   self->replicas = replicas;
   if (!(times <= INT32_MAX) || !size_mul((size_t)replicas, (size_t)times, &rows) ||
@@ -27,6 +30,7 @@ ness_status timeline_room(timeline *self, const ness_network *net, const ness_si
   self->times = (int64_t)times;
   self->x = mem_zero(cells + 1, sizeof *self->x);
   self->time = mem_zero((size_t)times, sizeof *self->time);
+  for (int64_t k = 0; self->time && k < self->times; k++) self->time[k] = o->warmup + (double)k * o->every;
   return self->x && self->time ? NESS_OK : NESS_NOMEM;
 }
 
@@ -34,29 +38,33 @@ void timeline_free(timeline *self)
 {
   mem_free(self->x);
   mem_free(self->time);
+  mem_free(self->total);
+  mem_free(self->done);
+  dump_abandon(self->writer);
   *self = (timeline){0};
 }
 
 /* Where a row goes, NULL: it is behind the end by rounding. */
-static double *timeline_place(timeline *self, int64_t replica, int64_t row, double time)
+static double *timeline_place(const timeline *self, int64_t replica, int64_t row)
 {
   if (row >= self->times) return NULL;
-  if (replica == 0) self->time[row] = time;
   return self->x + ((size_t)replica * (size_t)self->times + (size_t)row) * (size_t)self->nslot;
 }
 
 ness_status timeline_row(void *context, int64_t replica, int64_t row, double time, const double *x)
 {
-  timeline *const self = context;
-  double *const place = timeline_place(self, replica, row, time);
+  const timeline *const self = context;
+  double *const place = timeline_place(self, replica, row);
+  (void)time;
   if (place) memcpy(place, x, (size_t)self->nslot * sizeof *x);
   return NESS_OK;
 }
 
 ness_status timeline_counts(void *context, int64_t replica, int64_t row, double time, const int64_t *n)
 {
-  timeline *const self = context;
-  double *const place = timeline_place(self, replica, row, time);
+  const timeline *const self = context;
+  double *const place = timeline_place(self, replica, row);
+  (void)time;
   for (int32_t i = 0; place && i < self->nslot; i++) place[i] = (double)n[i];
   return NESS_OK;
 }
