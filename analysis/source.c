@@ -25,6 +25,16 @@ static ness_status open_dump(source *self, const char *path, const ness_analyze_
     diag_add(diags, NESS_ERROR, "%s: the settings of its run make no sense", path);
     return NESS_FORMAT;
   }
+  static const char *const unread[] = {"thinning", "hybrid", "mean", "langevin"};
+  for (size_t i = 0; i < sizeof unread / sizeof *unread; i++) {
+    if (strcmp(run->method, unread[i]) != 0) continue;
+    diag_add(diags, NESS_ERROR,
+             "%s: rates of this run moved on their own or flowed (method %s): entropy, cycles and noise "
+             "cannot be had from its counts at grid times",
+             path, run->method);
+    diag_hint(diags, "`ness run` itself gives flows, entropy and works; `ness dump cat` and `export` give the counts");
+    return NESS_USAGE;
+  }
   return NESS_OK;
 }
 

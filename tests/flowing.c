@@ -160,7 +160,7 @@ static void test_refused(void)
   const struct {
     ness_simulate_options options;
     const char *words;
-  } rows[] = {{{.time = 1, .path = "never.msgpack"}, "cannot write a dump (-o): pore does"},
+  } rows[] = {{{.time = 1, .path = "never.msgpack"}, "writes dumps at level grid alone"},
               {{.events = 100}, "cannot stop after a number of events"},
               {{.time = 1, .method = "tau"}, "cannot take this method"},
               {{.time = 1e9, .every = 1e-3}, "take more than 4 GB"}};

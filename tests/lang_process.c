@@ -2,7 +2,7 @@
  * the ledger of every event closes over the energies of the file; steps that an input leaves alone stand once. Copies
  * that share an input are solved as one: held against proteins of one copy each, whose joint states are enumerated, at
  * rest and in time. A steady state under three levels in a ring, with flips out of balance, against elimination here.
- */
+ * Protocols from a file, with and without it. */
 #include "engine/cme/evolve.h"
 #include "engine/rng/rng.h"
 #include "lang_sample.h"
@@ -228,11 +228,72 @@ static void test_ring(void)
   ness_model_free(m);
 }
 
+static bool write_text(const char *path, const char *text)
+{
+  FILE *const out = fopen(path, "wb");
+  const bool fine = out && fputs(text, out) >= 0;
+  return out && fclose(out) == 0 && fine;
+}
+
+static void check_points(const lang_file *file, const double *time, const double *value, int32_t n, double period)
+{
+  ness_diags *const diags = ness_diags_create();
+  lang_model *model = NULL;
+  int32_t count = 0;
+  CHECK(file && lang_compile(file, NULL, 0, diags, &model) == NESS_OK);
+  const lang_process *const p = model ? lang_processes(model, &count) : NULL;
+  CHECK(count == 1 && p->npoint == n);
+  for (int32_t i = 0; count == 1 && i < n && i < p->npoint; i++) {
+    CHECK_NEAR(p->time[i], time[i], 1e-15 * (1 + time[i]));
+    CHECK_NEAR(p->value[i], value[i], 1e-15);
+  }
+  if (count == 1) CHECK_NEAR(p->period, period, 1e-15);
+  lang_model_free(model);
+  ness_diags_free(diags);
+}
+
+/* A table is the points that it holds, in the units of its header; with a mark of byte order, comments, empty lines,
+ * ends of lines of two bytes and none at the end. Its text is part of the bundle: the file may go. */
+static void test_table(void)
+{
+  static const char *const head = SI "compartment o reservoir\ncompartment i reservoir potential V\nparam V = 0 [mV]\n"
+                                     "ion Na z +1 { o = 140 [mM]\n i = 12 [mM] }\nspecies A = 1, B = 0\n"
+                                     "r: A + Na.o <-> B + Na.i @ 1 [1/M/s], ldb\n";
+  static const char *const table =
+      "\xef\xbb\xbf# recorded\r\nt [ms], V [mV]\r\n0, -60\r\n\r\n 2.5 ,2e1\r\n#@file no\r\n10,-6.5";
+  static const double time[] = {0, 2.5e-3, 10e-3}, value[] = {-60e-3, 20e-3, -6.5e-3};
+  char folder[] = "/tmp/ness_table_XXXXXX", path[64], csv[64], text[800];
+  CHECK(mkdtemp(folder) != NULL);
+  snprintf(path, sizeof path, "%s/m.ness", folder);
+  snprintf(csv, sizeof csv, "%s/v.csv", folder);
+  CHECK(write_text(csv, table));
+  for (int periodic = 0; periodic < 2; periodic++) {
+    snprintf(text, sizeof text, "%sprocess V %s \"v.csv\"%s\n", head, periodic ? "line" : "steps",
+             periodic ? " period 20 [ms]" : "");
+    ness_diags *const diags = ness_diags_create();
+    lang_file *file = NULL, *again = NULL, *gone = NULL;
+    CHECK(write_text(path, text) && lang_parse(path, NULL, 0, diags, &file) == NESS_OK);
+    check_points(file, time, value, 3, periodic ? 20e-3 : 0);
+    char *const bundle = file ? lang_bundle(file) : NULL;
+    CHECK(bundle && unlink(csv) == 0);
+    CHECK(bundle && lang_parse("elsewhere.ness", bundle, strlen(bundle), diags, &again) == NESS_OK);
+    check_points(again, time, value, 3, periodic ? 20e-3 : 0);
+    CHECK(lang_parse(path, NULL, 0, diags, &gone) == NESS_MODEL); /* without the file there is only the bundle */
+    CHECK(write_text(csv, table));
+    mem_free(bundle);
+    lang_file_free(file);
+    lang_file_free(again);
+    ness_diags_free(diags);
+  }
+  CHECK(unlink(path) == 0 && unlink(csv) == 0 && rmdir(folder) == 0);
+}
+
 int main(void)
 {
   test_levels();
   test_two();
   test_copies();
   test_ring();
+  test_table();
   return check_done();
 }

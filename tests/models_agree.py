@@ -19,7 +19,7 @@ SLOW = {"vacuole-filling": (["--time=40", "--warmup=20", "--seed=1"], []),
         "solid-electrolyte-tracer": (["--time=1e-5", "--seed=1"], ["field=1[V/m]"])}
 GROWING = {"oxide-growth"}  # has no steady state, and solve must say so
 ONE_WAY = {"kanban", "fms", "source-sink"}  # about rates alone: steps without a way back run, and the entropy production is infinite
-# What answers back or flows has no chain of states to solve, and writes no dump; nor has a cell with millions of ions. Their files hold them.
+# What answers back or flows has no chain of states to solve, and no dump to analyze; nor has a cell with millions of ions. Their files hold them.
 FLOWING = re.compile(r"^\s*(capacitor|variable)\s|\sfluid\s*$", re.M)
 LARGE = {"ncx-heart"}
 

@@ -31,6 +31,15 @@ typedef enum hybrid_mode {
  * NESS_OK ends the run with that status. */
 typedef ness_status (*hybrid_row)(void *context, int64_t replica, int64_t row, double time, const double *x);
 
+/* What a replica has counted until now: before each row, and with row -1 at its end. */
+typedef struct hybrid_now {
+  double counted; /* s */
+  int64_t events;
+  const double *fired;          /* (2 nstep) events, or integrals of rates where the step flows */
+  const double *dwell, *dwell2; /* (nslot) */
+} hybrid_now;
+typedef ness_status (*hybrid_count)(void *context, int64_t replica, int64_t row, const hybrid_now *now);
+
 typedef struct hybrid_options {
   hybrid_mode mode;
   int64_t replicas;    /* 0: 64 */
@@ -41,6 +50,7 @@ typedef struct hybrid_options {
                       a variable's range; 0: 1e-6 */
   double every;    /* s; > 0: rows at warmup, warmup + every, ... up to time */
   hybrid_row row;  /* NULL: none */
+  hybrid_count count; /* NULL: not asked for; of the same context */
   void *row_context;
   ness_progress progress; /* may be NULL */
   void *progress_context;

@@ -142,6 +142,18 @@ static bool lane_advance(run *self, run_lane *lane, double t_stop)
   return lane->pause == HYBRID_AT_TIME;
 }
 
+/* What was counted so far, to who wants it; `row` -1 at the end. */
+static bool lane_count(run *self, run_lane *lane, int64_t row)
+{
+  const hybrid_options *const o = &self->options;
+  if (!o->count) return true;
+  hybrid_replica *const r = &lane->replica;
+  book_settle(r, &self->shared, lane->work);
+  const hybrid_now now = {r->t - r->begin, r->events, r->fired, r->dwell, r->dwell2};
+  lane->status = o->count(o->row_context, lane->index, row, &now);
+  return lane->status == NESS_OK;
+}
+
 /* The counted time, with a row at each time of the grid. */
 static bool lane_rows(run *self, run_lane *lane)
 {
@@ -150,7 +162,7 @@ static bool lane_rows(run *self, run_lane *lane)
   for (int64_t row = 0; grid; row++) {
     const double t = o->warmup + (double)row * o->every;
     if (t > o->time * (1 + 1e-12)) break;
-    if (!lane_advance(self, lane, fmin(t, o->time))) return false;
+    if (!lane_advance(self, lane, fmin(t, o->time)) || !lane_count(self, lane, row)) return false;
     lane->status = o->row(o->row_context, lane->index, row, t, lane->replica.x);
     if (lane->status) return false;
   }
@@ -166,7 +178,8 @@ static void lane_run(run *self, run_lane *lane)
   lane->pause = hybrid_start(replica, &self->shared, self->options.seed, lane->index);
   if (lane->pause || !lane_advance(self, lane, self->options.warmup)) return;
   book_clear(replica, &self->shared);
-  if (lane_rows(self, lane)) lane->totals = book_settle(replica, &self->shared, lane->work);
+  if (lane_rows(self, lane) && lane_count(self, lane, -1))
+    lane->totals = book_settle(replica, &self->shared, lane->work);
 }
 
 /* --- the run --- */

@@ -48,6 +48,14 @@ ness_status motion_law_check(const ness_network *net, const motion_law *law, nes
 
 /* --- a run --- */
 
+/* Rows of a grid: counts at a time, (nslot). Called from the thread of the replica, in order of time within it;
+ * anything but NESS_OK ends the run with that status. */
+typedef ness_status (*motion_row)(void *context, int64_t replica, int64_t row, double time, const int64_t *n);
+
+/* What a replica has counted until now, brought to the present: before each row, and with row -1 at its end. */
+typedef struct motion_replica motion_replica;
+typedef ness_status (*motion_count)(void *context, int64_t replica, int64_t row, const motion_replica *now);
+
 typedef struct motion_options {
   int64_t replicas;    /* 0: 64 */
   double time, warmup; /* s */
@@ -55,7 +63,11 @@ typedef struct motion_options {
   int32_t threads; /* 0: all that OpenMP gives; results do not depend on it */
   double period;   /* s; with phases > 0: flows are kept by phase of this period */
   int32_t phases;
-  int32_t samples;        /* times a replica at which u is looked at, one in each equal part; 0: 16 */
+  int32_t samples;    /* times a replica at which u is looked at, one in each equal part; 0: 16 */
+  double every;       /* s; > 0: rows at warmup, warmup + every, ... up to time */
+  motion_row row;     /* NULL: none */
+  motion_count count; /* NULL: not asked for; of the same context */
+  void *row_context;
   bool keep_work;         /* work of the input of every replica */
   bool keep_end;          /* counts of every replica at the end */
   ness_progress progress; /* may be NULL */
@@ -146,7 +158,7 @@ typedef struct motion_slot {
   double since, dwell, dwell2; /* lazy, as in engine/ssa */
 } motion_slot;
 
-typedef struct motion_replica {
+struct motion_replica {
   path_state path;
   int64_t *n; /* (nslot + 1) and the constant 1 */
   rng_stream rng;
@@ -171,7 +183,7 @@ typedef struct motion_replica {
   double tape_medium;         /* of events of steps with a tape */
   double energy_start;
   arena memory;
-} motion_replica;
+};
 
 /* What a replica's counts amount to. */
 typedef struct motion_totals {

@@ -18,13 +18,14 @@
 #define RUN_REPLICAS_MAX (INT64_C(1) << 32) /* the stream's replica number has 32 bits */
 #define RUN_REPLICAS 64
 #define RUN_SAMPLES 16
+#define RUN_ROUNDING 1e-12 /* of the end: a row that falls behind it by less stands at it */
 
 typedef struct run_lane {
   motion_replica replica;
   int64_t index;
   motion_pause pause;
-  bool stopped;
-  double *work; /* (nsource) */
+  ness_status status; /* of the caller's rows, or NESS_STOPPED */
+  double *work;       /* (nsource) */
   motion_totals totals;
   double u_sum, u_sum2;
 } run_lane;
@@ -180,11 +181,42 @@ static bool lane_advance(run *self, run_lane *lane, double t_stop)
 {
   while ((lane->pause = motion_advance(&lane->replica, &self->shared, t_stop, RUN_BURST)) == MOTION_BUSY) {
     if (run_stops(self)) {
-      lane->stopped = true;
+      lane->status = NESS_STOPPED;
       return false;
     }
   }
   return lane->pause == MOTION_AT_TIME;
+}
+
+/* What was counted so far, to who wants it; `row` -1 at the end. */
+static bool lane_count(run *self, run_lane *lane, int64_t row)
+{
+  const motion_options *const o = &self->options;
+  if (o->count) {
+    motion_settle(&lane->replica, &self->shared, lane->work);
+    lane->status = o->count(o->row_context, lane->index, row, &lane->replica);
+  }
+  return lane->status == NESS_OK;
+}
+
+/* On to a time within the counted part, with a row at each time of the grid on the way; `row` is the next one. */
+static bool lane_rows(run *self, run_lane *lane, double until, int64_t *row)
+{
+  const motion_options *const o = &self->options;
+  for (bool grid = o->row && o->every > 0; grid; ++*row) {
+    const double t = o->warmup + (double)*row * o->every;
+    if (t > (until < o->time ? until : until * (1 + RUN_ROUNDING))) {
+      break;
+    }
+    if (!lane_advance(self, lane, fmin(t, o->time)) || !lane_count(self, lane, *row)) {
+      return false;
+    }
+    lane->status = o->row(o->row_context, lane->index, *row, t, lane->replica.n);
+    if (lane->status) {
+      return false;
+    }
+  }
+  return lane_advance(self, lane, until);
 }
 
 static void lane_run(run *self, run_lane *lane)
@@ -192,24 +224,26 @@ static void lane_run(run *self, run_lane *lane)
   const motion_options *const options = &self->options;
   const double part = (options->time - options->warmup) / options->samples;
   rng_stream looks;
+  int64_t row = 0;
   lane->u_sum = lane->u_sum2 = 0;
-  lane->stopped = run_stops(self);
+  lane->pause = MOTION_AT_TIME;
+  lane->status = run_stops(self) ? NESS_STOPPED : NESS_OK;
   rng_init(&looks, options->seed, (uint32_t)lane->index, MOTION_PURPOSE);
   motion_replica_start(&lane->replica, &self->shared, options->seed, lane->index);
-  if (lane->stopped || !lane_advance(self, lane, options->warmup)) {
+  if (lane->status || !lane_advance(self, lane, options->warmup)) {
     return;
   }
   motion_clear(&lane->replica, &self->shared);
   for (int32_t i = 0; i < options->samples; i++) {
     const double t = options->warmup + part * (i + rng_double(&looks));
-    if (!lane_advance(self, lane, fmin(t, options->time))) {
+    if (!lane_rows(self, lane, fmin(t, options->time), &row)) {
       return;
     }
     const double u = lane->replica.path.u;
     lane->u_sum += u;
     lane->u_sum2 += u * u;
   }
-  if (lane_advance(self, lane, options->time)) {
+  if (lane_rows(self, lane, options->time, &row) && lane_count(self, lane, -1)) {
     lane->totals = motion_settle(&lane->replica, &self->shared, lane->work);
   }
 }
@@ -260,8 +294,8 @@ static ness_status run_block(run *self, int64_t first, int32_t threads)
   }
   for (int64_t i = 0; i < count; i++) {
     const run_lane *const lane = &self->lane[i];
-    if (lane->stopped) {
-      return NESS_STOPPED;
+    if (lane->status) {
+      return lane->status;
     }
     if (lane->pause != MOTION_AT_TIME) {
       return run_explain(self, lane);

@@ -204,6 +204,8 @@ ness_status ssa_plan_dump(ssa_plan *self, const ness_network *net, const dump_ru
       run->block > INT64_C(1) << 20) {
     diag_add(diags, NESS_ERROR, "the dump comes from a run that this program cannot repeat (method \"%s\")",
              run->method ? run->method : "");
+    diag_hint(diags,
+              "a run under an input that moves continuously, or in which something flows, begins anew: run it again");
     return NESS_FORMAT;
   }
   return plan_derive(self, diags) ? NESS_FORMAT : NESS_OK;

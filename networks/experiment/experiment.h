@@ -168,13 +168,55 @@ ness_status sample_run(const lang_model *model, const ness_simulate_options *opt
                        const char *settings, ness_diags *diags, sampled *out);
 void sample_free(sampled *self);
 
+/* --- timeline.c --- */
+
+#define SAMPLE_REPLICAS 64 /* of a simulation, where the caller names none */
+
+typedef struct timeline { /* states at grid times */
+  int32_t nslot;
+  int64_t replicas, times; /* the first is the start of counting, which the sums do not list */
+  double *x;               /* (replicas x times x nslot); NULL: none are kept */
+  double *time;            /* (times) */
+  /* of a dump: what was counted from the start to the end of every chunk */
+  dump_writer *writer; /* NULL: none is written */
+  const ness_network *net;
+  double end;
+  int64_t chunk_rows, chunks; /* of a replica */
+  double *total;              /* (replicas x chunks x timeline_width) */
+  int64_t *done;              /* (replicas) chunks that are whole */
+} timeline;
+
+/* The options with the times that a dump has unless they say: a hundredth of the counted time. */
+ness_simulate_options timeline_options(const ness_simulate_options *given);
+/* Room for the grid of the options, none where they have no `every`. Free with timeline_free in any case. */
+ness_status timeline_room(timeline *self, const ness_network *net, const ness_simulate_options *options,
+                          int64_t replicas, ness_diags *diags);
+void timeline_free(timeline *self);
+/* With a path in the options: creates the dump, at level grid, before the run. `model_text` and `settings` make it
+ * repeatable. NESS_USAGE for other levels. */
+ness_status timeline_create(timeline *self, const ness_simulate_options *options, const char *method,
+                            const char *model_text, const char *settings, ness_diags *diags);
+/* Behind a run that ended with `status`: writes every chunk that is whole, in the order of replicas, and closes.
+ * NESS_STOPPED becomes NESS_INTERRUPTED where a dump is written: there is no going on with it. */
+ness_status timeline_close(timeline *self, ness_status status, ness_diags *diags);
+/* What replicas have counted at their rows: hybrid_count, motion_count. */
+ness_status timeline_flown(void *context, int64_t replica, int64_t row, const hybrid_now *now);
+ness_status timeline_moved(void *context, int64_t replica, int64_t row, const motion_replica *now);
+/* Rows of a run, with a timeline as their context: hybrid_row, motion_row. */
+ness_status timeline_row(void *context, int64_t replica, int64_t row, double time, const double *x);
+ness_status timeline_counts(void *context, int64_t replica, int64_t row, double time, const int64_t *n);
+/* Sums of states and squares over the replicas of each batch of `out`, in arrays of their own: timeline_forget, in any
+ * case. */
+ness_status timeline_sums(const timeline *self, ssa_result *out);
+void timeline_forget(ssa_result *sums);
+
 /* --- flowing.c --- */
 
 /* "mean" and "langevin"; others are HYBRID_EXACT and false. */
 bool flowing_method(const char *name, hybrid_mode *mode);
 /* `out` is a view of `flow` with states at grid times of its own; both are freed by flowing_free, in any case. */
-ness_status flowing_run(const ness_network *net, const ness_simulate_options *options, ness_diags *diags,
-                        hybrid_result *flow, ssa_result *out);
+ness_status flowing_run(const ness_network *net, const ness_simulate_options *options, const char *text,
+                        const char *settings, ness_diags *diags, hybrid_result *flow, ssa_result *out);
 void flowing_free(hybrid_result *flow, ssa_result *counts);
 void sample_view(const sampled *self, values *v);
 

@@ -5,13 +5,12 @@
 
 #define PERIOD_LEAST 1e-13 /* of the time of a run */
 #define PERIODS_MANY 1000
+#define SAMPLE_MOVED "thinning"
 
 /* What a run under a moving input cannot do. */
 static ness_status sample_allowed(const lang_process *input, const ness_simulate_options *o, ness_diags *diags)
 {
-  const char *const what = o->path                   ? "write a dump (-o)"
-                           : o->events > 0           ? "stop after a number of events (--events)"
-                           : o->every > 0            ? "list counts in time (--every)"
+  const char *const what = o->events > 0             ? "stop after a number of events (--events)"
                            : o->method && *o->method ? "choose a method (--method)"
                            : !(o->time > 0)          ? "do without an end in time (--time)"
                                                      : NULL;
@@ -29,17 +28,21 @@ static void sample_periods(const driven *d, double counted, ness_diags *diags)
                "%g periods of %s are counted: the part of one weighs on the means", periods, d->input->name);
 }
 
-static ness_status sample_moved(const lang_model *model, const lang_process *input, const ness_simulate_options *o,
-                                ness_diags *diags, sampled *out)
+static ness_status sample_moved(const lang_model *model, const lang_process *input, const ness_simulate_options *given,
+                                const char *text, const char *settings, ness_diags *diags, sampled *out)
 {
+  const ness_simulate_options gridded = timeline_options(given), *const o = &gridded;
   driven d;
-  const motion_options options = {.replicas = o->replicas,
-                                  .time = o->time,
-                                  .warmup = o->warmup,
-                                  .seed = o->seed,
-                                  .threads = o->threads,
-                                  .progress = o->progress,
-                                  .progress_context = o->progress_context};
+  timeline grid = {0};
+  motion_options options = {.replicas = o->replicas > 0 ? o->replicas : SAMPLE_REPLICAS,
+                            .time = o->time,
+                            .warmup = o->warmup,
+                            .seed = o->seed,
+                            .threads = o->threads,
+                            .every = o->every,
+                            .row_context = &grid,
+                            .progress = o->progress,
+                            .progress_context = o->progress_context};
   ness_status status = sample_allowed(input, o, diags);
   if (status != NESS_OK) return status;
   status = driven_create(model, input, diags, &d);
@@ -49,14 +52,19 @@ static ness_status sample_moved(const lang_model *model, const lang_process *inp
     status = NESS_USAGE;
   }
   if (status == NESS_OK && d.period > 0) sample_periods(&d, o->time - o->warmup, diags);
+  if (status == NESS_OK) status = timeline_room(&grid, d.net, o, options.replicas, diags);
+  if (status == NESS_OK) status = timeline_create(&grid, o, SAMPLE_MOVED, text, settings, diags);
+  options.row = grid.x ? timeline_counts : NULL;
+  options.count = grid.writer ? timeline_moved : NULL;
   if (status == NESS_OK) status = motion_run(d.net, &d.law, &d.path, &options, diags, &out->moved);
+  status = timeline_close(&grid, status, diags);
   out->still = d.still;
   d.still = NULL;
   driven_free(&d);
   out->input = input->name;
-  if (status != NESS_OK) return status;
+  if (status != NESS_OK) goto out;
   const motion_result *const r = &out->moved;
-  out->counts = (ssa_result){.method = "thinning",
+  out->counts = (ssa_result){.method = SAMPLE_MOVED,
                              .form = "within certified bounds of the rates",
                              .batches = r->batches,
                              .replicas = r->replicas,
@@ -71,13 +79,17 @@ static ness_status sample_moved(const lang_model *model, const lang_process *inp
                                 .input_work = r->input_work,
                                 .nsource = r->nsource,
                                 .one_way = r->one_way > 0};
-  return NESS_OK;
+  status = timeline_sums(&grid, &out->counts);
+out:
+  timeline_free(&grid);
+  return status;
 }
 
-static ness_status sample_flow(const ness_network *net, const ness_simulate_options *o, ness_diags *diags, sampled *out)
+static ness_status sample_flow(const ness_network *net, const ness_simulate_options *o, const char *text,
+                               const char *settings, ness_diags *diags, sampled *out)
 {
   out->flows = true;
-  const ness_status status = flowing_run(net, o, diags, &out->flow, &out->counts);
+  const ness_status status = flowing_run(net, o, text, settings, diags, &out->flow, &out->counts);
   out->ledger = (sample_ledger){.medium = out->flow.medium, .work = out->flow.work, .nsource = network_sources(net)};
   return status;
 }
@@ -95,15 +107,15 @@ ness_status sample_run(const lang_model *model, const ness_simulate_options *opt
                "%s cannot move continuously beside what flows", input->name);
     return NESS_MODEL;
   }
-  if (flows) return sample_flow(net, options, diags, out);
-  if (input) return sample_moved(model, input, options, diags, out);
+  if (flows) return sample_flow(net, options, text, settings, diags, out);
+  if (input) return sample_moved(model, input, options, text, settings, diags, out);
   return ssa_ensemble(net, options, text, settings, diags, &out->counts);
 }
 
 void sample_free(sampled *self)
 {
   if (self->flows) flowing_free(&self->flow, &self->counts);
-  else if (self->input) motion_result_free(&self->moved);
+  else if (self->input) timeline_forget(&self->counts), motion_result_free(&self->moved);
   else ssa_result_free(&self->counts);
   lang_model_free(self->still);
   *self = (sampled){0};

@@ -175,6 +175,13 @@ typedef struct step_rate {
   lang_place place;
 } step_rate;
 
+typedef struct lang_table { /* the course of a process: rows of time and value, as a file beside the model has them */
+  const lang_source *source;
+  expr *unit[2]; /* what one of each column is: 1, or 1 with the unit of the header */
+  int32_t rows;
+  const double *column[2]; /* (rows) times ascending */
+} lang_table;
+
 typedef struct stmt {
   stmt_kind kind;
   lang_place place;
@@ -187,6 +194,7 @@ typedef struct stmt {
   bool natural, approx, sigma, reversible, whole, fluid; /* units natural; ~; within k sigma; <->; @@; fluid */
   step_term *left, *right;
   step_rate forward, backward;
+  const lang_table *table; /* process: its points, NULL: in the statement */
   struct stmt *body;
   struct stmt *next;
 } stmt;

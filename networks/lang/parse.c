@@ -182,7 +182,7 @@ static const lang_source *parse_source_read(parser *self, const char *path, lang
     return NULL;
   }
   if (S_ISDIR(info.st_mode) || info.st_size > (off_t)LANG_MAX_FILE) {
-    lang_error(self->diags, place, "a model file is text of at most 16 MiB",
+    lang_error(self->diags, place, "a model or a table is text of at most 16 MiB",
                S_ISDIR(info.st_mode) ? "%s is a folder" : "%s is too large", path);
     fclose(in);
     return NULL;
@@ -203,9 +203,10 @@ static const lang_source *parse_source_read(parser *self, const char *path, lang
   if (!fine) *status = NESS_NOMEM;
   else if (ferror(in)) lang_error(self->diags, place, NULL, "cannot read %s: %s", path, strerror(errno));
   else if (length > LANG_MAX_FILE)
-    lang_error(self->diags, place, "a model file is text of at most 16 MiB", "%s is too large", path);
+    lang_error(self->diags, place, "a model or a table is text of at most 16 MiB", "%s is too large", path);
   else if (memchr(buffer, 0, length))
-    lang_error(self->diags, place, "a model file is plain text", "%s holds zero bytes", path), *status = NESS_MODEL;
+    lang_error(self->diags, place, "a model or a table is plain text", "%s holds zero bytes", path),
+        *status = NESS_MODEL;
   else if (!(source = parse_source_add(self, path, buffer, length))) *status = NESS_NOMEM;
   fclose(in);
   mem_free(buffer);
@@ -255,6 +256,22 @@ static stmt *parse_source(parser *self)
   return first;
 }
 
+const char *parser_beside(parser *self, lang_place place)
+{
+  char *const given = arena_text(&self->file->memory, place.source->text + place.offset + 1, (size_t)place.length - 2);
+  const char *const slash = strrchr(place.source->name, '/');
+  if (!given || given[0] == '/' || !slash) return given;
+  return arena_format(&self->file->memory, "%.*s/%s", (int)(slash - place.source->name), place.source->name, given);
+}
+
+const lang_source *parser_source(parser *self, lang_place place, const char *path)
+{
+  ness_status status;
+  const lang_source *source = parse_source_find(self->bundle, parse_local(self->file, path));
+  if (!source) source = parse_source_find(self->file->sources, path);
+  return source ? source : parse_source_read(self, path, place, &status);
+}
+
 /* include "file" [with NAME = value, ...]: the overrides first, then the statements of the file, without its
  * experiments. */
 bool parser_include(parser *self, stmt **out)
@@ -265,7 +282,7 @@ bool parser_include(parser *self, stmt **out)
     parser_fail(self, "write `include \"carrier.ness\" with V = -60 [mV]`", "expected a file name in quotes");
     return false;
   }
-  char *const given = arena_text(&self->file->memory, place.source->text + place.offset + 1, (size_t)place.length - 2);
+  const char *const path = parser_beside(self, place);
   parser_advance(self);
   stmt *overrides = NULL;
   if (parser_take_word(self, "with")) {
@@ -282,12 +299,6 @@ bool parser_include(parser *self, stmt **out)
       tail = &item->next;
     } while (parser_take(self, TOKEN_COMMA));
   }
-  const char *const slash = strrchr(place.source->name, '/');
-  char *const path =
-      !given ? NULL
-      : given[0] == '/' || !slash
-          ? given
-          : arena_format(&self->file->memory, "%.*s/%s", (int)(slash - place.source->name), place.source->name, given);
   if (!path) return false;
   for (int32_t i = 0; i <= self->include_depth; i++) {
     if (strcmp(self->include_stack[i], path) == 0) {
@@ -300,10 +311,7 @@ bool parser_include(parser *self, stmt **out)
     lang_error(self->diags, place, NULL, "includes nest deeper than %d files", LANG_MAX_INCLUDE);
     return false;
   }
-  ness_status status;
-  const lang_source *source = parse_source_find(self->bundle, parse_local(self->file, path));
-  if (!source) source = parse_source_find(self->file->sources, path);
-  if (!source) source = parse_source_read(self, path, place, &status);
+  const lang_source *const source = parser_source(self, place, path);
   if (!source) return false;
   const lexer outer = self->lexer;
   const token cur = self->cur, next = self->next;

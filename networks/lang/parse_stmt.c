@@ -501,7 +501,7 @@ static bool parse_levels(parser *self, stmt *out, stmt_item ***tail)
 static bool parse_points(parser *self, stmt *out)
 {
   expr_argument **tail = &out->arguments;
-  if (!parser_expect(self, TOKEN_LBRACE, "before the points")) return false;
+  if (!parser_expect(self, TOKEN_LBRACE, "before the points, or a file in quotes")) return false;
   for (parser_skip_newlines(self); !parser_at(self, TOKEN_RBRACE); parser_skip_newlines(self)) {
     expr_argument *const point = parser_node(self, sizeof *point);
     if (!point) return false;
@@ -520,6 +520,32 @@ static bool parse_points(parser *self, stmt *out)
   return true;
 }
 
+/* "file" [period TIME]: the points of a protocol from a file of two columns. */
+static bool parse_table(parser *self, stmt *out)
+{
+  const lang_place place = self->cur.place;
+  const char *const path = parser_beside(self, place);
+  parser_advance(self);
+  const lang_source *const source = path ? parser_source(self, place, path) : NULL;
+  if (!source || !(out->table = parser_table(self, source))) {
+    self->panic = true;
+    return false;
+  }
+  if (!parser_at_word(self, "period")) return true;
+  expr_argument *const period = parser_node(self, sizeof *period);
+  if (!period) return false;
+  period->place = self->cur.place;
+  period->name = "period";
+  parser_advance(self);
+  out->arguments = period;
+  return (period->value = parser_sum(self)) != NULL;
+}
+
+static bool parse_course(parser *self, stmt *out)
+{
+  return parser_at(self, TOKEN_STRING) ? parse_table(self, out) : parse_points(self, out);
+}
+
 /* process V telegraph(low = -60 [mV], high = 60 [mV], up = 10 [1/s], down = 10 [1/s]); process V markov { ... } */
 static stmt *parse_process(parser *self)
 {
@@ -530,7 +556,7 @@ static stmt *parse_process(parser *self)
   if (!(out->name =
             parser_name(self, "of a kind of process: telegraph, markov, ou, shot, sine, square, ramp, steps, line")))
     return NULL;
-  if (strcmp(out->name, "steps") == 0 || strcmp(out->name, "line") == 0) return parse_points(self, out) ? out : NULL;
+  if (strcmp(out->name, "steps") == 0 || strcmp(out->name, "line") == 0) return parse_course(self, out) ? out : NULL;
   if (strcmp(out->name, "markov") == 0) return parse_levels(self, out, &tail) ? out : NULL;
   if (!parser_at(self, TOKEN_LPAREN)) {
     parser_fail(self, "write `process V telegraph(low = -60 [mV], high = 60 [mV], rate = 10 [1/s])`",

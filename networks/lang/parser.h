@@ -45,5 +45,10 @@ stmt *parser_statement(parser *self); /* NULL at the end or a closing brace */
 stmt *parser_experiment_statement(parser *self);
 stmt *parser_block(parser *self);
 bool parser_include(parser *self, stmt **overrides);
+/* The path that a text in quotes at `place` means, beside the file it stands in. */
+const char *parser_beside(parser *self, lang_place place);
+/* The text of a path: of the bundle, read before, or read now; NULL after a report. */
+const lang_source *parser_source(parser *self, lang_place place, const char *path);
+const lang_table *parser_table(parser *self, const lang_source *source); /* NULL after a report */
 
 #endif

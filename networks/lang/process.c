@@ -311,15 +311,45 @@ static bool process_prescribed(lang_model *m, const lang_process *p, const stmt 
   return !why;
 }
 
+/* What one of a column of a table is. */
+static bool process_column(lang_model *m, const expr *one, lang_unit unit, const char *what, double *out)
+{
+  double slope;
+  if (one->kind != EXPR_UNIT && !m->file->natural && !unit_equal(unit, UNIT_NONE)) {
+    char want[64];
+    unit_text(unit, want);
+    lang_error(m->diags, one->place, "as in `t [s], V [mV]`", "%s needs a unit in the header, such as %s", what, want);
+    return false;
+  }
+  return process_value(m, one, unit, what, out, &slope) && slope_flat(m, one->place, slope, what);
+}
+
+/* The points that a table has. */
+static bool process_rows(lang_model *m, const lang_process *p, const lang_table *t, double *time, double *value)
+{
+  double second, one;
+  if (!process_column(m, t->unit[0], UNIT_SECOND, "the column of times", &second) ||
+      !process_column(m, t->unit[1], p->unit, "the column of values", &one))
+    return false;
+  for (int32_t i = 0; i < t->rows; i++) {
+    time[i] = t->column[0][i] * second;
+    value[i] = t->column[1][i] * one;
+    if (isfinite(time[i]) && isfinite(value[i])) continue;
+    lang_error(m->diags, t->unit[0]->place, NULL, "row %d under this header must be finite", i + 1);
+    return false;
+  }
+  return true;
+}
+
 /* Points of a protocol. */
 static bool process_points_of(lang_model *m, lang_process *p, const stmt *s)
 {
-  int32_t count = 0;
+  int32_t count = s->table ? s->table->rows : 0;
   const expr_argument *period = NULL;
   for (const expr_argument *a = s->arguments; a; a = a->next) count += a->name == NULL;
   double *const time = arena_alloc(&m->memory, ((size_t)count + 1) * sizeof *time);
   double *const value = arena_alloc(&m->memory, ((size_t)count + 1) * sizeof *value);
-  if (!time || !value) return false;
+  if (!time || !value || (s->table && !process_rows(m, p, s->table, time, value))) return false;
   for (const expr_argument *a = s->arguments; a; a = a->next) {
     double slope;
     if (a->name) period = a;
@@ -329,6 +359,7 @@ static bool process_points_of(lang_model *m, lang_process *p, const stmt *s)
     if (!slope_flat(m, a->place, slope, "the course of a process")) return false;
     if (!a->name && !process_level(m, a->range_to, p->unit, "a value", &value[p->npoint++])) return false;
   }
+  if (s->table) p->npoint = count;
   p->time = time;
   p->value = value;
   const char *why = count < 2 ? "a protocol has two points or more, as in 0 [s] = -60 [mV]" : NULL;
