@@ -136,7 +136,7 @@ static void border(const graph_node *node, double x, double y, double *bx, doubl
 {
   const double dx = x - node->x, dy = y - node->y;
   const double sx = dx != 0 ? (node->w / 2 + 3) / fabs(dx) : 1e9, sy = dy != 0 ? (node->h / 2 + 3) / fabs(dy) : 1e9;
-  const double s = fmin(fmin(sx, sy), 1);
+  const double s = fmin(sx, sy);
   *bx = node->x + s * dx;
   *by = node->y + s * dy;
 }
