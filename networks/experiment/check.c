@@ -396,6 +396,8 @@ static void check_next(const ness_network *net, const thermo_report *r, const ch
     doc_string(next, NULL, "a larger --max-states, or a `max` on the species that grows");
   if (strcmp(balance, "driven") == 0)
     doc_string(next, NULL, "ness solve: which cycles carry the flux; ness scan: where it stops");
+  if (r->drifts > 0)
+    doc_string(next, NULL, "equations (x' = ...) are hands from outside: what they do is not in this verdict");
   if (!solved) doc_string(next, NULL, "the steady state was not solved: see steady state");
 }
 
@@ -447,6 +449,7 @@ ness_status ness_check(ness_model *self, const ness_check_options *options, ness
       doc_node *const list = doc_array(root, "one_way_steps");
       for (int32_t s = 0, shown = 0; s < net->nstep && shown < 50; s++) {
         if ((net->dir_law[2 * s] == LAW_NONE) == (net->dir_law[2 * s + 1] == LAW_NONE)) continue;
+        if (net->step_flow[s] == FLOW_DRIFT) continue;
         shown++;
         doc_string(list, NULL, "%s (line %d)", network_text(net, net->step_name[s]), net->step_line[s]);
       }

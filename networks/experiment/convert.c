@@ -71,7 +71,8 @@ ness_status ness_convert(ness_model *self, const ness_convert_options *options, 
   const cme_options limits = {.max_states = options->max_states};
   cme_solution s = {.one_way_running = -1};
   question_warn(self->compiled, diags);
-  ness_status status = cme_generator(net, &limits, diags, &s);
+  ness_status status = question_hops(self->compiled, diags) ? NESS_OK : NESS_MODEL;
+  if (status == NESS_OK) status = cme_generator(net, &limits, diags, &s);
   ness_doc *const doc = status == NESS_OK ? doc_create("convert") : NULL;
   if (status == NESS_OK) {
     doc_string(doc_root(doc), "model", "%s", net->model_name);

@@ -7,6 +7,7 @@
 
 #define SCAN_BLOCK 16 /* points that start from one another */
 #define SCAN_POINTS 1000000
+#define SCAN_STEPS 8 /* shown where the file observes nothing */
 
 ness_status scan_axes(ness_model *self, const char *const *settings, int32_t n, ness_diags *diags, scan_axis *axes,
                       int64_t *points)
@@ -77,11 +78,22 @@ static ness_status scan_point(const ness_model *self, const ness_scan_options *o
   return status;
 }
 
+/* The steps that an expression can name, at most `most` of them. */
+static int32_t scan_steps(const ness_network *net, int32_t most, int32_t *step)
+{
+  int32_t n = 0;
+  for (int32_t i = 0; i < net->nstep && n < most; i++) {
+    if (!strpbrk(network_text(net, net->step_name[i]), " '#")) step[n++] = i;
+  }
+  return n;
+}
+
 static ness_status scan_columns(ness_model *self, const ness_scan_options *o, ness_diags *diags, expr ***columns,
                                 const char ***titles, int32_t *n)
 {
   const ness_network *const net = lang_network(self->compiled);
-  const int32_t defaults = net->nobs > 0 ? net->nobs : net->nstep < 8 ? net->nstep : 8;
+  int32_t step[SCAN_STEPS];
+  const int32_t defaults = net->nobs > 0 ? net->nobs : scan_steps(net, SCAN_STEPS, step);
   *n = o->ncolumns > 0 ? o->ncolumns : defaults + 1;
   *columns = mem_zero((size_t)*n + 1, sizeof **columns);
   *titles = mem_zero((size_t)*n + 1, sizeof **titles);
@@ -91,7 +103,7 @@ static ness_status scan_columns(ness_model *self, const ness_scan_options *o, ne
                    : i == defaults ? "sigma"
                    : net->nobs > 0
                        ? network_text(net, net->obs_name[i])
-                       : arena_format(&self->file->memory, "rate(%s)", network_text(net, net->step_name[i]));
+                       : arena_format(&self->file->memory, "rate(%s)", network_text(net, net->step_name[step[i]]));
     if (!(*titles)[i]) return NESS_NOMEM;
     const ness_status status = lang_parse_expression(self->file, (*titles)[i], diags, &(*columns)[i]);
     if (status != NESS_OK) return status;

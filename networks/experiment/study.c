@@ -30,8 +30,15 @@ static ness_status axis_fits(const study *self, const scan_axis *axis)
     return NESS_USAGE;
   }
   if (is_count(self->model->compiled, axis->name)) {
-    diag_add(diags, NESS_ERROR, "%s is a count, and a search needs a value without steps", axis->name);
-    diag_hint(diags, "ness scan goes through counts");
+    const ness_network *const net = lang_network(self->model->compiled);
+    const int32_t slot = lang_find_text(self->model->compiled, LANG_SLOT, axis->name);
+    const bool answers = slot >= 0 && net->slot_var[slot] >= 0;
+    diag_add(diags, NESS_ERROR,
+             answers ? "%s answers back: where it rests is not chosen"
+                     : "%s is a count, and a search needs a value without steps",
+             axis->name);
+    diag_hint(diags,
+              answers ? "hold it by a param in place of the capacitor or variable" : "ness scan goes through counts");
   } else if (!axis->range) {
     diag_add(diags, NESS_ERROR, "%s has one value, no range", axis->name);
     diag_hint(diags, "write NAME=FROM:TO[UNIT]");

@@ -1,9 +1,10 @@
 /* Affinities of a cycle basis and what explains them.
  * The affinity of a cycle is the sum of ln(k_fwd/k_bwd) over its steps (Kolmogorov 1936; Hill 1977); free energies of
  * states drop out, so what reservoirs and voltages do around it needs no energies at all. A difference is drive the
- * file does not declare. Smallest correction: minimise sum (x_s/error_s)^2 with C x = -mismatch, by the normal
- * equations and Cholesky. Cost: the basis, plus cycles^3/3 for a correction; above THERMO_CORRECT cycles no correction
- * is offered. */
+ * file does not declare. A step through a capacitor has a ratio that changes with the charge; with the energy of the
+ * charge added it is one number, which is asked for at states far apart. Smallest correction: minimise sum
+ * (x_s/error_s)^2 with C x = -mismatch, by the normal equations and Cholesky. Cost: the basis, plus cycles^3/3 for a
+ * correction; above THERMO_CORRECT cycles no correction is offered. */
 #include "networks/thermo/thermo.h"
 #include <math.h>
 #include <string.h>
@@ -44,7 +45,81 @@ static int32_t thermo_declared(const ness_network *net, const stoich_basis *basi
   return -1;
 }
 
-static void thermo_cycle_sum(const ness_network *net, const stoich_basis *basis, int32_t cycle, thermo_cycle *out)
+/* --- ratios of tapes --- */
+
+#define THERMO_SAME 1e-9
+#define THERMO_STATES 3
+#define THERMO_COPIES 1000 /* of each count, beyond the start */
+
+typedef struct thermo_states {
+  int64_t *n, *after; /* (nslot) */
+  double *scratch;
+} thermo_states;
+
+/* What an event at n gives to the medium and to the capacitors; of a step that flows, at real counts. */
+static double tape_ratio(const ness_network *net, int32_t s, const thermo_states *at)
+{
+  const int64_t *const n = at->n;
+  const bool flows = net->step_flow[s] != FLOW_NONE;
+  double sum = 0;
+  for (int32_t c = net->change_start[s]; c < net->change_start[s + 1]; c++) {
+    const int32_t slot = net->change_slot[c], var = net->slot_var[slot];
+    const double by = net->change_by[c], x = (double)n[slot];
+    if (var >= 0) sum += by * network_var_pull(net, var, flows ? x : x + 0.5 * by);
+    else if (flows) sum += by * log(x);
+  }
+  if (!flows) return sum + network_event_medium(net, s, 1, n, at->after, at->scratch);
+  return sum + log(network_propensity(net, 2 * s, n, at->scratch) / network_propensity(net, 2 * s + 1, n, at->scratch));
+}
+
+/* States far apart, within what each slot may hold. */
+static void state_choose(const ness_network *net, int32_t which, const thermo_states *at)
+{
+  for (int32_t i = 0; i < net->nslot; i++) {
+    const bool capped = net->slot_max[i] != MODEL_NO_MAX;
+    const int64_t more = (which + 1) * (THERMO_COPIES + (int64_t)which * (17 * i + 13));
+    at->n[i] = capped ? net->slot_max[i] / (2 + which) : net->slot_start[i] + more;
+  }
+}
+
+/* The ratio that is the same in all of them, else NaN. */
+static double tape_lnk(const ness_network *net, int32_t s, const thermo_states *at)
+{
+  double first = 0;
+  for (int32_t i = 0; i < THERMO_STATES; i++) {
+    state_choose(net, i, at);
+    const double ratio = tape_ratio(net, s, at);
+    if (i == 0) first = ratio;
+    if (!(fabs(ratio - first) <= THERMO_SAME * (1 + fabs(first)))) return (double)NAN;
+  }
+  return first;
+}
+
+static ness_status thermo_ratios(const ness_network *net, thermo_report *out)
+{
+  const size_t slots = (size_t)net->nslot + 1;
+  const thermo_states at = {mem_zero(slots, sizeof(int64_t)), mem_zero(slots, sizeof(int64_t)),
+                            mem_zero((size_t)net->tape_max + 1, sizeof(double))};
+  out->lnk = mem_zero((size_t)net->nstep + 1, sizeof *out->lnk);
+  const bool room = at.n && at.after && at.scratch && out->lnk;
+  for (int32_t s = 0; room && s < net->nstep; s++) {
+    const int32_t f = net->dir_law[2 * s], b = net->dir_law[2 * s + 1];
+    const bool drifts = net->step_flow[s] == FLOW_DRIFT;
+    out->lnk[s] = net->step_lnk[s];
+    out->drifts += drifts;
+    out->one_way += !drifts && (f == LAW_NONE) != (b == LAW_NONE);
+    if (drifts || (f != LAW_TAPE && b != LAW_TAPE) || f == LAW_NONE || b == LAW_NONE) continue;
+    out->lnk[s] = tape_lnk(net, s, &at);
+    out->tapes += isnan(out->lnk[s]);
+  }
+  mem_free(at.n);
+  mem_free(at.after);
+  mem_free(at.scratch);
+  return room ? NESS_OK : NESS_NOMEM;
+}
+
+static void thermo_cycle_sum(const ness_network *net, const stoich_basis *basis, int32_t cycle, const double *lnk,
+                             thermo_cycle *out)
 {
   *out = (thermo_cycle){0};
   out->declared = thermo_declared(net, basis, cycle, &out->flipped);
@@ -53,8 +128,8 @@ static void thermo_cycle_sum(const ness_network *net, const stoich_basis *basis,
     const int32_t s = basis->id[i];
     const double by = (double)basis->by[i];
     out->off = out->off || (net->dir_law[2 * s] == LAW_NONE && net->dir_law[2 * s + 1] == LAW_NONE);
-    out->affinity += by * net->step_lnk[s];
-    out->scale += fabs(by * net->step_lnk[s]);
+    out->affinity += by * lnk[s];
+    out->scale += fabs(by * lnk[s]);
     for (int32_t w = net->work_start[s]; w < net->work_start[s + 1]; w++) {
       if (net->work_src[w] == undeclared) continue;
       out->allowed += by * net->work_kt[w];
@@ -210,17 +285,13 @@ ness_status thermo_check(const ness_network *net, const bool *fixed, double tole
   if (status == NESS_OK) status = stoich_laws(net, &out->laws);
   if (status == NESS_OK && !(out->cycle = mem_zero((size_t)out->cycles.count + 1, sizeof *out->cycle)))
     status = NESS_NOMEM;
+  if (status == NESS_OK) status = thermo_ratios(net, out);
   if (status != NESS_OK) {
     thermo_report_free(out);
     return status;
   }
-  for (int32_t s = 0; s < net->nstep; s++) {
-    const int32_t f = net->dir_law[2 * s], b = net->dir_law[2 * s + 1];
-    out->one_way += (f == LAW_NONE) != (b == LAW_NONE);
-    out->tapes += f == LAW_TAPE || b == LAW_TAPE;
-  }
   for (int32_t c = 0; c < out->cycles.count; c++) {
-    thermo_cycle_sum(net, &out->cycles, c, &out->cycle[c]);
+    thermo_cycle_sum(net, &out->cycles, c, out->lnk, &out->cycle[c]);
     if (!thermo_usable(out, c)) continue;
     out->worst_affinity = fmax(out->worst_affinity, fabs(out->cycle[c].affinity));
     out->worst_undeclared = fmax(out->worst_undeclared, fabs(out->cycle[c].undeclared));
@@ -238,6 +309,7 @@ void thermo_report_free(thermo_report *self)
   stoich_free(&self->cycles);
   stoich_free(&self->laws);
   mem_free(self->cycle);
+  mem_free(self->lnk);
   mem_free(self->correction);
   mem_free(self->suspect);
   mem_free(self->suspect_change);
