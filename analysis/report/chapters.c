@@ -34,8 +34,8 @@ static void put_facts(text_buffer *out, const report_sources *in)
     put_fact(out, "events", ness_doc_number(in->analyze, "run.events"), 0, "");
     put_fact(out, "replicas", ness_doc_number(in->analyze, "run.replicas"), 0, "");
   } else if (in->solve) {
-    put_fact(out, "entropy production, exact", ness_doc_number(in->solve, "entropy.production_kb_per_s"), 0,
-             "k<sub>B</sub>/s");
+    put_fact(out, report_rates(in) ? "entropy production, rate equations" : "entropy production, exact",
+             ness_doc_number(in->solve, "entropy.production_kb_per_s"), 0, "k<sub>B</sub>/s");
     put_fact(out, "states of the master equation", ness_doc_number(in->solve, "method.states"), 0, "");
   }
   if (!in->analyze && in->check)
@@ -120,8 +120,8 @@ void chapter_sheet(report_page *self)
     put_sheet(out, "From the dump", list, "estimate", node_number(sampled, "estimate"),
               node_number(sampled, "free_energy_change"), node_number(sampled, "closure"));
   if (work && work->first)
-    put_sheet(out, "Exactly, in the steady state", work, "work_kt_per_s",
-              ness_doc_number(in->solve, "entropy.production_kb_per_s"),
+    put_sheet(out, report_rates(in) ? "By the rate equations, at rest" : "Exactly, in the steady state", work,
+              "work_kt_per_s", ness_doc_number(in->solve, "entropy.production_kb_per_s"),
               ness_doc_number(in->solve, "entropy.change_of_internal_free_energy"),
               ness_doc_number(in->solve, "entropy.closure_error"));
   const char *const method = node_string(sampled, "method");

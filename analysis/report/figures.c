@@ -338,7 +338,7 @@ void chapter_convergence(report_page *self)
   if (run) html_members(out, run, 3);
   const doc_node *const method = in->solve ? doc_at(in->solve, "method") : NULL;
   if (method) {
-    text_add(out, "<h3>The exact solution</h3>\n");
+    text_add(out, report_rates(in) ? "<h3>The rate equations</h3>\n" : "<h3>The exact solution</h3>\n");
     html_members(out, method, 4);
   } else if (!in->analyze) {
     text_add(out, "<p>Nothing was solved: ");

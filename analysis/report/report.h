@@ -7,6 +7,7 @@
 #include "analysis/windows.h"
 #include "engine/base/doc_node.h"
 #include "engine/model/model.h"
+#include <string.h>
 
 typedef struct report_sources { /* all borrowed; NULL: not there, and the `no_` text says why */
   const ness_network *net;
@@ -22,6 +23,13 @@ typedef struct report_sources { /* all borrowed; NULL: not there, and the `no_` 
   const char *model_text;
   bool dot; /* lay the network out with Graphviz where it is installed */
 } report_sources;
+
+/* Whether what was solved are the rate equations: means, not the exact answer. */
+static inline bool report_rates(const report_sources *self)
+{
+  const char *const asked = self->solve ? ness_doc_string(self->solve, "question") : NULL;
+  return asked && strcmp(asked, "ode") == 0;
+}
 
 typedef struct report_summary {
   int32_t figures, tables;

@@ -180,6 +180,11 @@ ness_status curve_draw(curve_job *self, ness_diags *diags, ness_doc **out)
     diag_add(diags, NESS_ERROR, "a file of rates has no parameters");
     return NESS_USAGE;
   }
+  if (self->net->nvar > 0) {
+    diag_add(diags, NESS_ERROR,
+             "the steady state is that of the rate equations; `ness scan MODEL ode ... --html` draws them");
+    return NESS_LIMIT;
+  }
   if (!(states <= CURVE_STATES)) {
     diag_add(diags, NESS_ERROR, "the steady state has %.0f states, and a curve would take many; ness scan draws one",
              states);
