@@ -18,8 +18,9 @@ ARROWS = {
     "engine/rng": {"engine/base"},
     "engine/model": {PUBLIC, "engine/base", "engine/rng"},
     "engine/ssa": {PUBLIC, "engine/base", "engine/rng", "engine/model", "engine/dump"},
-    "engine/motion": {PUBLIC, "engine/base", "engine/rng", "engine/model"},
-    "engine/hybrid": {PUBLIC, "engine/base", "engine/rng", "engine/model"},
+    "engine/replicas": {PUBLIC, "engine/base"},
+    "engine/motion": {PUBLIC, "engine/base", "engine/replicas", "engine/rng", "engine/model"},
+    "engine/hybrid": {PUBLIC, "engine/base", "engine/replicas", "engine/rng", "engine/model"},
     "engine/markov": {PUBLIC, "engine/base"},
     "engine/cme": {PUBLIC, "engine/base", "engine/rng", "engine/model", "engine/markov"},
     "engine/ode": {PUBLIC, "engine/base", "engine/model"},
@@ -43,7 +44,7 @@ OUTSIDE = {
     r"(klu|amd)\.h": {"engine/markov"},
     r"lapacke\.h": {"engine/markov", "engine/ode"},
     r"(cvode|nvector|sundials|sunlinsol|sunmatrix)/.*": {"engine/ode"},
-    r"omp\.h": {"engine/ssa", "engine/motion", "engine/hybrid", "engine/markov", "engine/cme", "analysis", "networks/experiment"},
+    r"omp\.h": {"engine/ssa", "engine/replicas", "engine/markov", "engine/cme", "analysis", "networks/experiment"},
 }
 
 SUFFIXES = {".c", ".h", ".in", ".cpp", ".hpp"}

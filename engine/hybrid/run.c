@@ -3,17 +3,15 @@
  * several failures the first replica's is told. Rows of a grid are exact states: a step of the flow ends at each.
  * Memory: a block of replicas. Cost: beside the trajectories, O(steps, slots) a replica. */
 #include "engine/hybrid/parts.h"
+#include "engine/replicas/replicas.h"
 
 #include <math.h>
-#include <omp.h>
 #include <string.h>
-#include <time.h>
 
 #define RUN_BLOCK 256 /* replicas between two folds, or fewer where they are large */
 #define RUN_BLOCK_LEAST 16
 #define RUN_BLOCK_BYTES ((int64_t)64 << 20)
 #define RUN_BURST (INT64_C(1) << 14)        /* steps between two looks at the stop flag */
-#define RUN_TICK 0.2                        /* s between two calls of progress */
 #define RUN_REPLICAS_MAX (INT64_C(1) << 32) /* the stream's replica number has 32 bits */
 #define RUN_REPLICAS 64
 #define RUN_RTOL 1e-6
@@ -36,17 +34,8 @@ typedef struct run {
   hybrid_result *result;
   run_lane *lane; /* (lanes) */
   double *work;   /* (lanes x sources) */
-  int64_t lanes;
-  bool stop;
-  double clock_start, clock_last; /* s */
+  replicas_job over;
 } run;
-
-static double run_clock(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* --- the result --- */
 
@@ -118,23 +107,10 @@ static void fold(const run *self, const run_lane *lane)
 
 /* --- a replica --- */
 
-static bool run_stops(run *self)
-{
-  bool stop;
-#pragma omp atomic read
-  stop = self->stop;
-  if (!stop && interrupt_pending()) {
-    stop = true;
-#pragma omp atomic write
-    self->stop = true;
-  }
-  return stop;
-}
-
 static bool lane_advance(run *self, run_lane *lane, double t_stop)
 {
   while ((lane->pause = hybrid_advance(&lane->replica, &self->shared, t_stop, RUN_BURST)) == HYBRID_BUSY) {
-    if (run_stops(self)) {
+    if (replicas_stop(&self->over)) {
       lane->status = NESS_STOPPED;
       return false;
     }
@@ -173,7 +149,7 @@ static void lane_run(run *self, run_lane *lane)
 {
   hybrid_replica *const replica = &lane->replica;
   lane->pause = HYBRID_AT_TIME;
-  lane->status = run_stops(self) ? NESS_STOPPED : NESS_OK;
+  lane->status = replicas_stop(&self->over) ? NESS_STOPPED : NESS_OK;
   if (lane->status) return;
   lane->pause = hybrid_start(replica, &self->shared, self->options.seed, lane->index);
   if (lane->pause || !lane_advance(self, lane, self->options.warmup)) return;
@@ -184,34 +160,22 @@ static void lane_run(run *self, run_lane *lane)
 
 /* --- the run --- */
 
-static void run_progress(run *self, int64_t done)
+static void lane_go(void *context, int64_t lane, int64_t index)
 {
-  const double now = run_clock();
-  if (self->options.progress && now - self->clock_last >= RUN_TICK) {
-    self->clock_last = now;
-    if (self->options.progress(self->options.progress_context, (double)done, (double)self->options.replicas,
-                               self->result->events, now - self->clock_start) != 0) {
-      self->stop = true;
-    }
-  }
+  run *const self = context;
+  self->lane[lane].index = index;
+  lane_run(self, &self->lane[lane]);
 }
 
-static ness_status run_block(run *self, int64_t first, int32_t threads)
+static ness_status lane_end(void *context, int64_t at)
 {
-  const int64_t left = self->options.replicas - first, count = left < self->lanes ? left : self->lanes;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads) default(none) shared(self, first, count)
-  for (int64_t i = 0; i < count; i++) {
-    self->lane[i].index = first + i;
-    lane_run(self, &self->lane[i]);
-  }
-  for (int64_t i = 0; i < count; i++) {
-    const run_lane *const lane = &self->lane[i];
-    if (lane->status) return lane->status;
-    if (lane->pause) return hybrid_explain(&lane->replica, &self->shared, lane->index, lane->pause, self->diags);
-    fold(self, lane);
-  }
-  run_progress(self, first + count);
-  return self->stop ? NESS_STOPPED : NESS_OK;
+  run *const self = context;
+  const run_lane *const lane = &self->lane[at];
+  if (lane->status) return lane->status;
+  if (lane->pause) return hybrid_explain(&lane->replica, &self->shared, lane->index, lane->pause, self->diags);
+  fold(self, lane);
+  self->over.events = self->result->events;
+  return NESS_OK;
 }
 
 /* The sums do not depend on it. Matrices of stiff flows are what makes a replica large. */
@@ -227,14 +191,13 @@ static int64_t run_lanes(const hybrid_net *net, int64_t replicas)
 static ness_status run_init(run *self, const ness_network *net)
 {
   const hybrid_options *const options = &self->options;
-  self->clock_start = self->clock_last = run_clock();
   if (hybrid_net_init(&self->shared, net, options)) return NESS_NOMEM;
-  self->lanes = run_lanes(&self->shared, options->replicas);
+  self->over.lanes = run_lanes(&self->shared, options->replicas);
   const size_t sources = (size_t)network_sources(net);
-  self->lane = mem_zero((size_t)self->lanes, sizeof *self->lane);
-  self->work = mem_zero((size_t)self->lanes * sources, sizeof *self->work);
+  self->lane = mem_zero((size_t)self->over.lanes, sizeof *self->lane);
+  self->work = mem_zero((size_t)self->over.lanes * sources, sizeof *self->work);
   if (!self->lane || !self->work || result_init(self->result, net, options->replicas)) return NESS_NOMEM;
-  for (int64_t i = 0; i < self->lanes; i++) {
+  for (int64_t i = 0; i < self->over.lanes; i++) {
     self->lane[i].work = self->work + (size_t)i * sources;
     if (hybrid_replica_init(&self->lane[i].replica, &self->shared)) return NESS_NOMEM;
   }
@@ -243,7 +206,7 @@ static ness_status run_init(run *self, const ness_network *net)
 
 static void run_free(run *self)
 {
-  for (int64_t i = 0; self->lane && i < self->lanes; i++) hybrid_replica_free(&self->lane[i].replica);
+  for (int64_t i = 0; self->lane && i < self->over.lanes; i++) hybrid_replica_free(&self->lane[i].replica);
   mem_free(self->lane);
   mem_free(self->work);
   hybrid_net_free(&self->shared);
@@ -272,14 +235,17 @@ ness_status hybrid_run(const ness_network *net, const hybrid_options *options, n
   run self = {.options = *options, .diags = diags, .result = result};
   memset(result, 0, sizeof *result);
   self.options.replicas = options->replicas ? options->replicas : RUN_REPLICAS;
+  self.over = (replicas_job){.count = self.options.replicas,
+                             .threads = options->threads,
+                             .run = lane_go,
+                             .fold = lane_end,
+                             .context = &self,
+                             .progress = options->progress,
+                             .progress_context = options->progress_context};
   self.options.rtol = options->rtol != 0 ? options->rtol : RUN_RTOL;
   ness_status status = options_check(&self.options, diags);
   if (!status) status = run_init(&self, net);
-  const int32_t most = options->threads > 0 ? options->threads : omp_get_max_threads();
-  const int32_t threads = (int64_t)most < self.lanes ? most : (int32_t)(self.lanes > 0 ? self.lanes : 1);
-  for (int64_t first = 0; !status && first < self.options.replicas; first += self.lanes) {
-    status = run_block(&self, first, threads);
-  }
+  if (!status) status = replicas_all(&self.over);
   run_free(&self);
   if (status) hybrid_result_free(result);
   return status;
