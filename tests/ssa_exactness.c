@@ -17,7 +17,7 @@
 
 enum { SAMPLES = 18000, BITS = 500, BINS = MASTER_STATES + 1, PLACES = ORACLE_MAX };
 
-#define ALARM 1e-10
+#define ALARM 8e-11
 #define SIGMA 6.5  /* two-sided 8e-11 of the normal law */
 #define SLACK 12.0 /* events that a mean of few may be off: a Poisson law has a longer tail */
 #define PLANTED 0.05

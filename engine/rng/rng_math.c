@@ -1,10 +1,12 @@
 /* Logarithm, exponential and the parts of ln n!, so that no sampled bit depends on a libm. Owns these functions alone;
  * nothing here draws. Invariant: only + - * / and exact bit moves, each rounded once in the order written.
- * ln: ln(1+f) = f - f^2/2 + s (f^2/2 + R(s)), s = f / (2+f), from the series of artanh on [sqrt 1/2, sqrt 2]; exp:
- * Taylor on |r| <= ln 2 / 2 with the reduction's rounding carried along; ln n!: Stirling's series; the deviance and the
- * use of both for point probabilities are Loader 2000, "Fast and accurate computation of binomial probabilities".
- * Cost: 5 to 15 ns each. */
+ * ln: x = 2^k m, m in one of sixteen ranges around c, r = (m - c) / c, ln x = k ln 2 + ln c + ln(1 + r); ln(1+x) by
+ * f - f^2/2 + s (f^2/2 + R(s)), s = f / (2+f), from the series of artanh on [sqrt 1/2, sqrt 2]; exp: Taylor on |r| <=
+ * ln 2 / 2 with the reduction's rounding carried along; ln n!: Stirling's series; the deviance and the use of both for
+ * point probabilities are Loader 2000, "Fast and accurate computation of binomial probabilities". Cost: 5 to 15 ns
+ * each. */
 #include "rng.h"
+#include "rng_ln.h"
 
 #include <float.h>
 #include <math.h>
@@ -17,9 +19,6 @@
 #pragma STDC FP_CONTRACT OFF
 #endif
 
-/* ln 2 in two parts: the first has 42 bits, so that its product with an exponent is exact. */
-#define LN2_HI 0x1.62e42fefa38p-1
-#define LN2_LO 0x1.ef35793c7673p-45
 #define LOG2_E 0x1.71547652b82fep+0
 #define SQRT_2 0x1.6a09e667f3bcdp+0
 #define HALF_LN_2PI 0x1.d67f1c864beb5p-1
@@ -32,20 +31,15 @@ static double rng_ln_kernel(double f, double exponent, double rest)
   const double odd = 2.0 / 5 + w * (2.0 / 9 + w * (2.0 / 13 + w * (2.0 / 17 + w * (2.0 / 21))));
   const double series = z * (even + z * odd);
   const double half_square = 0.5 * f * f;
-  return exponent * LN2_HI + (f - (half_square - (s * (half_square + series) + (exponent * LN2_LO + rest))));
+  return exponent * RNG_LN2_HIGH + (f - (half_square - (s * (half_square + series) + (exponent * RNG_LN2_LOW + rest))));
 }
 
-/* x = 2^exponent * m with m in (sqrt 1/2, sqrt 2], for a positive finite x. */
+/* x = 2^exponent * m with m in (sqrt 1/2, sqrt 2], for a normal x. */
 static double rng_split(double x, double *exponent)
 {
   uint64_t bits;
-  int64_t shift = -1023;
-  if (x < DBL_MIN) {
-    x *= 0x1p54;
-    shift -= 54;
-  }
   memcpy(&bits, &x, sizeof bits);
-  shift += (int64_t)(bits >> 52);
+  const int64_t shift = (int64_t)(bits >> 52) - 1023;
   bits = (bits & UINT64_C(0x000fffffffffffff)) | UINT64_C(0x3ff0000000000000);
   memcpy(&x, &bits, sizeof x);
   const int upper = x > SQRT_2;
@@ -53,14 +47,43 @@ static double rng_split(double x, double *exponent)
   return upper ? 0.5 * x : x;
 }
 
+const rng_ln_ranges rng_ln_table = {
+    .c = {0x1.7p-1, 0x1.8p-1, 0x1.9p-1, 0x1.ap-1, 0x1.bp-1, 0x1.cp-1, 0x1.dp-1, 0x1.ep-1, 0x1.fp-1, 0x1.0p+0, 0x1.1p+0,
+          0x1.2p+0, 0x1.3p+0, 0x1.4p+0, 0x1.5p+0, 0x1.6p+0},
+    .inverse = {0x1.642c8590b2164p+0, 0x1.5555555555555p+0, 0x1.47ae147ae147bp+0, 0x1.3b13b13b13b14p+0,
+                0x1.2f684bda12f68p+0, 0x1.2492492492492p+0, 0x1.1a7b9611a7b96p+0, 0x1.1111111111111p+0,
+                0x1.0842108421084p+0, 0x1.0000000000000p+0, 0x1.e1e1e1e1e1e1ep-1, 0x1.c71c71c71c71cp-1,
+                0x1.af286bca1af28p-1, 0x1.999999999999ap-1, 0x1.8618618618618p-1, 0x1.745d1745d1746p-1},
+    .high = {-0x1.522ae0738a000p-2, -0x1.269621134e000p-2, -0x1.f991c6cb3c000p-3, -0x1.a93ed3c8ae000p-3,
+             -0x1.5bf406b544000p-3, -0x1.1178e8227e000p-3, -0x1.9335e5d594000p-4, -0x1.08598b59e4000p-4,
+             -0x1.0415d89e78000p-5, 0x0.0p+0, 0x1.f0a30c0118000p-5, 0x1.e27076e2b0000p-4, 0x1.5ff3070a7a000p-3,
+             0x1.c8ff7c79aa000p-3, 0x1.1675cababa000p-2, 0x1.4618bc21c6000p-2},
+    .low = {-0x1.ebe708164c759p-45, 0x1.1b61f10522625p-44, 0x1.90d04cd7cc834p-44, 0x1.8724350562169p-45,
+            0x1.27023eb68981cp-46, -0x1.1ef78ce2d07f2p-45, -0x1.3115c3abd47dap-45, 0x1.7e5dd7009902cp-46,
+            0x1.dddc7f461c516p-44, 0x0.0p+0, -0x1.d599e83368e91p-45, -0x1.a342c2af0003cp-45, -0x1.8586f183bebf2p-44,
+            -0x1.7794f689f8434p-45, 0x1.8380e731f55c4p-44, -0x1.3d82f484c84ccp-46},
+};
+
 double rng_ln(double x)
 {
   if (!(x > 0) || x > DBL_MAX) {
     return x > 0 ? x : x == 0 ? -HUGE_VAL : (double)NAN;
   }
-  double exponent;
-  const double m = rng_split(x, &exponent);
-  return rng_ln_kernel(m - 1.0, exponent, 0.0);
+  double below = 1023;
+  uint64_t bits;
+  if (x < DBL_MIN) {
+    x *= 0x1p54;
+    below += 54;
+  }
+  memcpy(&bits, &x, sizeof bits);
+  bits -= RNG_LN_FROM;
+  const uint64_t range = bits >> 48 & 15, whole = (bits & RNG_LN_TAIL) + RNG_LN_LEAST;
+  double m;
+  memcpy(&m, &whole, sizeof m);
+  const double k = (double)(bits >> 52) - below;
+  const double r = (m - rng_ln_table.c[range]) * rng_ln_table.inverse[range], square = r * r;
+  const double high = k * RNG_LN2_HIGH + rng_ln_table.high[range], low = k * RNG_LN2_LOW + rng_ln_table.low[range];
+  return high + (r + (low + square * (r * RNG_LN_SERIES(r, square) - 0.5)));
 }
 
 double rng_ln1p(double x)
@@ -85,7 +108,7 @@ double rng_e(double x)
     return x < 0 ? 0.0 : x > 0 ? HUGE_VAL : x;
   }
   const int k = (int)(x * LOG2_E + (x < 0 ? -0.5 : 0.5));
-  const double hi = x - k * LN2_HI, lo = k * LN2_LO;
+  const double hi = x - k * RNG_LN2_HIGH, lo = k * RNG_LN2_LOW;
   const double r = hi - lo, rest = (hi - r) - lo, z = r * r;
   const double even =
       1.0 / 2 +

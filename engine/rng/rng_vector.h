@@ -6,6 +6,7 @@
 #define ENGINE_RNG_RNG_VECTOR_H
 
 #include "engine/rng/rng.h"
+#include "engine/rng/rng_ln.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -94,13 +95,25 @@ RNG_INLINE rng_words rng_wide(rng_words a, rng_words b, rng_words *high)
   return other << 32 | (low & UINT32_MAX);
 }
 
+/* a, and one more where the sum of which `part` was one part has overflown. */
+RNG_INLINE rng_words rng_carried(rng_words a, rng_words sum, rng_words part)
+{
+#if RNG_WIDTH == 8
+  return (rng_words)_mm512_mask_add_epi64((__m512i)a, _mm512_cmplt_epu64_mask((__m512i)sum, (__m512i)part), (__m512i)a,
+                                          _mm512_set1_epi64(1));
+#else
+  return a - (rng_words)(sum < part);
+#endif
+}
+
 /* rng_next of every lane. */
 RNG_INLINE rng_words rng_lanes_next(rng_lanes *self)
 {
   const rng_words multiplier = rng_both(RNG_CHEAP_MULTIPLIER), odd = self->lo | 1;
   rng_words x = self->hi, high;
   const rng_words low = rng_wide(self->lo, multiplier, &high) + self->inc_lo;
-  self->hi = rng_low(self->hi, multiplier) + high + self->inc_hi - (rng_words)(low < self->inc_lo);
+  const rng_words rest = high + self->inc_hi;
+  self->hi = rng_low(self->hi, multiplier) + rng_carried(rest, low, self->inc_lo);
   self->lo = low;
   x ^= x >> 32;
   x = rng_low(x, multiplier);
@@ -115,22 +128,30 @@ RNG_INLINE rng_reals rng_open(rng_words bits)
   return (rng_reals)one - 0x1.fffffffffffffp-1;
 }
 
+/* The numbers of a table at the indices' lowest four bits. */
+RNG_INLINE rng_reals rng_ranges(const double table[RNG_LN_RANGES], rng_words index)
+{
+#if RNG_WIDTH == 8
+  return (rng_reals)_mm512_permutex2var_pd(_mm512_load_pd(table), (__m512i)index, _mm512_load_pd(table + 8));
+#elif RNG_WIDTH == 4
+  index &= RNG_LN_RANGES - 1;
+  return (rng_reals){table[index[0]], table[index[1]], table[index[2]], table[index[3]]};
+#else
+  index &= RNG_LN_RANGES - 1;
+  return (rng_reals){table[index[0]], table[index[1]]};
+#endif
+}
+
 /* -rng_ln of every lane, for normal numbers. */
 RNG_INLINE rng_reals rng_minus_ln(rng_reals x)
 {
-  const rng_words bits = (rng_words)x, tail = bits & UINT64_C(0x000fffffffffffff);
-  const rng_reals whole = (rng_reals)(tail | UINT64_C(0x3ff0000000000000));
-  const rng_masks upper = whole > 0x1.6a09e667f3bcdp+0; /* sqrt 2 */
-  /* Half of it is one less in the exponent, and the exponent one more. */
-  const rng_reals m = (rng_reals)((rng_words)whole - ((rng_words)upper & UINT64_C(0x0010000000000000)));
-  const rng_words power = (bits >> 52) - (rng_words)upper;
-  const rng_reals exponent = (rng_reals)(power | UINT64_C(0x4330000000000000)) - (0x1p52 + 1023.0);
-  const rng_reals f = m - 1.0, s = f / (2.0 + f), z = s * s, w = z * z;
-  const rng_reals even = 2.0 / 3 + w * (2.0 / 7 + w * (2.0 / 11 + w * (2.0 / 15 + w * (2.0 / 19))));
-  const rng_reals odd = 2.0 / 5 + w * (2.0 / 9 + w * (2.0 / 13 + w * (2.0 / 17 + w * (2.0 / 21))));
-  const rng_reals series = z * (even + z * odd), half_square = 0.5 * f * f;
-  return -(exponent * 0x1.62e42fefa38p-1 +
-           (f - (half_square - (s * (half_square + series) + exponent * 0x1.ef35793c7673p-45))));
+  const rng_words bits = (rng_words)x - RNG_LN_FROM, range = bits >> 48;
+  const rng_reals m = (rng_reals)((bits & RNG_LN_TAIL) + RNG_LN_LEAST);
+  const rng_reals k = (rng_reals)(bits >> 52 | UINT64_C(0x4330000000000000)) - (0x1p52 + 1023.0);
+  const rng_reals r = (m - rng_ranges(rng_ln_table.c, range)) * rng_ranges(rng_ln_table.inverse, range), square = r * r;
+  const rng_reals high = k * RNG_LN2_HIGH + rng_ranges(rng_ln_table.high, range);
+  const rng_reals low = k * RNG_LN2_LOW + rng_ranges(rng_ln_table.low, range);
+  return -(high + (r + (low + square * (r * RNG_LN_SERIES(r, square) - 0.5))));
 }
 
 #endif

@@ -77,10 +77,10 @@ static int64_t NAMED(abreast_run)(single *s, int64_t most, double horizon, ssa_r
       EVERY(i) sum[i][k] = k_row[PARTS * i + k] * x[i][k] * y[i][k];
       for (int i = 1; i < SMALL_GROUP; i++) sum[i][k] += sum[i - 1][k];
     }
-    const double total = NAMED(groups_sum)(sum[SMALL_GROUP - 1], before);
+    const double total = NAMED(groups_sum)(sum[SMALL_GROUP - 1], before), mean = 1 / total;
     const uint64_t pair = at % RNG_PAIRS;
-    const double t_next = t + s->pairs.wait[pair] / total, time = t_next - since;
-    if (!(t_next <= horizon && total <= DBL_MAX)) break;
+    const double t_next = t + s->pairs.wait[pair] * mean, time = t_next - since;
+    if (!(t_next <= horizon && mean > 0)) break;
     const int32_t leaf = NAMED(sums_below)(sum, before, s->pairs.choice[pair] * total);
     const double *const row = net->change + ((int64_t)leaf << net->shift);
     const REAL *const change = (const REAL *)(const void *)row;

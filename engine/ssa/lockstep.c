@@ -1,6 +1,6 @@
 /* Seats: how replicas enter and leave the lanes, and which loop runs.
- * Invariant: between two calls a lane stands before its next event; the wait that ended a run is drawn again, since a
- * step that is not made gives its two draws back. Cost of a pause: O(slots + leaves). */
+ * Invariant: between two calls a lane stands before its next event, and its stream before the draws of it. Cost of a
+ * pause: O(slots + leaves). */
 #include "engine/ssa/lockstep.h"
 #include "engine/base/simd.h"
 
@@ -33,7 +33,7 @@ static void seat_empty(lockstep *self, int32_t lane)
   self->seat[lane] = NULL;
   self->left[lane] = INT64_MAX;
   s->idle[lane] = UINT64_MAX;
-  s->row[lane] = STATES_MOST;
+  s->row[lane] = STATES_MOST * STATES_WORDS;
   for (int32_t i = 0; i <= self->net->slots; i++) s->n[i][lane] = 0;
   s->t[lane] = s->since[lane] = 0;
 }
@@ -47,7 +47,6 @@ static void net_scale(small_net *net)
     r->c *= LOCKSTEP_LANES;
     r->d *= LOCKSTEP_LANES;
   }
-  for (int32_t i = 0; i < net->start[net->moving]; i++) net->change[i].leaf *= LOCKSTEP_LANES;
 }
 
 /* Tapes without the operations that find what stands somewhere already. */
@@ -88,6 +87,11 @@ void lockstep_init(lockstep *self, const small_net *net, const states_table *sta
                      .state = memory};
   net_scale(&self->scaled);
   tapes_scale(&self->scaled, memory);
+  for (int32_t m = 0; m < net->moving; m++) {
+    for (int32_t i = net->start[m]; i < net->start[m + 1]; i++) {
+      self->state->by[m][net->change[i].leaf] += net->change[i].by;
+    }
+  }
   for (int32_t lane = 0; lane < LOCKSTEP_LANES; lane++) seat_empty(self, lane);
 }
 
@@ -101,7 +105,7 @@ void lockstep_seat(lockstep *self, int32_t lane, ssa_replica *replica, double t_
   self->t_stop[lane] = t_stop;
   self->left[lane] = max_events > 0 ? max_events : INT64_MAX;
   s->idle[lane] = 0;
-  s->row[lane] = -1;
+  s->row[lane] = UINT64_MAX;
   for (int32_t i = 0; i < LOCKSTEP_PACKED; i++) s->packed[i][lane] = 0; /* an empty seat may have counted */
   s->hi[lane] = stream->hi;
   s->lo[lane] = stream->lo;
@@ -163,33 +167,21 @@ void lockstep_leave(lockstep *self, int32_t lane)
   seat_empty(self, lane);
 }
 
-/* Every stream back to before the step that was not made. */
-static void streams_back(lockstep_state *s)
-{
-  for (int32_t lane = 0; lane < LOCKSTEP_LANES; lane++) {
-    rng_stream stream = {s->hi[lane], s->lo[lane], s->inc_hi[lane], s->inc_lo[lane]};
-    rng_back(&stream);
-    rng_back(&stream);
-    s->hi[lane] = stream.hi;
-    s->lo[lane] = stream.lo;
-  }
-}
-
 /* A lane that cannot make its next step: as small.c ends. */
 static ssa_pause lane_stop(lockstep *self, int32_t lane)
 {
   const lockstep_state *const s = self->state;
   ssa_replica *const replica = self->seat[lane];
-  const double total = s->c[self->net->padded - 1][lane], t_stop = self->t_stop[lane];
+  const double mean = s->mean[lane], t_stop = self->t_stop[lane];
   lockstep_leave(self, lane);
-  if (!(total <= DBL_MAX)) return SSA_BAD_RATE;
-  replica->pending = total > 0;
+  if (!(mean > 0)) return SSA_BAD_RATE;
+  replica->pending = mean <= DBL_MAX;
   if (replica->pending) rng_advance(&replica->rng, 0, 2); /* who gives the wait up gives the choice up too */
   if (t_stop < INFINITY) {
     replica->t = t_stop;
-    replica->t_event = total > 0 ? replica->t_event : t_stop;
+    replica->t_event = replica->pending ? replica->t_event : t_stop;
   }
-  return total > 0 && t_stop < INFINITY ? SSA_AT_TIME : SSA_ABSORBED;
+  return replica->pending && t_stop < INFINITY ? SSA_AT_TIME : SSA_ABSORBED;
 }
 
 /* The rows of all lanes; false when some lane is in none. */
@@ -198,10 +190,11 @@ static bool rows_find(lockstep *self)
   lockstep_state *const s = self->state;
   double n[SMALL_SLOTS];
   for (int32_t lane = 0; lane < LOCKSTEP_LANES; lane++) {
-    if (s->row[lane] >= 0) continue;
+    if (s->row[lane] < UINT64_MAX) continue;
     for (int32_t i = 0; i < self->net->slots; i++) n[i] = s->n[i][lane];
-    s->row[lane] = states_find(self->states, self->net, n);
-    if (s->row[lane] < 0) return false;
+    const int32_t row = states_find(self->states, self->net, n);
+    if (row < 0) return false;
+    s->row[lane] = (uint64_t)row * STATES_WORDS;
   }
   return true;
 }
@@ -210,7 +203,9 @@ static int32_t steps_make(lockstep *self, int32_t steps)
 {
   lockstep_state *const s = self->state;
   if (self->states && rows_find(self)) return self->loops.rows(&self->scaled, self->states, s, steps);
-  for (int32_t lane = 0; lane < LOCKSTEP_LANES; lane++) s->row[lane] = self->seat[lane] ? -1 : STATES_MOST;
+  for (int32_t lane = 0; lane < LOCKSTEP_LANES; lane++) {
+    if (self->seat[lane]) s->row[lane] = UINT64_MAX;
+  }
   return self->loops.run(&self->scaled, s, steps);
 }
 
@@ -228,7 +223,6 @@ int32_t lockstep_next(lockstep *self, ssa_pause *pause)
       least = self->left[lane] < least ? self->left[lane] : least;
     }
     const int32_t steps = steps_make(self, (int32_t)least);
-    streams_back(s);
     steps_count(self, steps);
     for (int32_t lane = 0; lane < LOCKSTEP_LANES; lane++) {
       if (steps < least && !s->stay[lane]) {

@@ -24,14 +24,16 @@ typedef struct lockstep_state {
   lockstep_row dwell[SMALL_SLOTS], dwell2[SMALL_SLOTS];
   lockstep_row a[SMALL_LEAVES]; /* of leaves with a tape */
   lockstep_row c[SMALL_LEAVES];
+  lockstep_row mean;                      /* out: of the wait, 1 / the last sum */
   lockstep_row entropy;                   /* of events of steps with a tape */
   lockstep_row reg[SMALL_OPS];            /* values of all operations; those of constants stand from the beginning */
   int32_t out[SMALL_LEAVES];              /* of leaves with a tape: where its value is, from n on */
-  lockstep_words fired[SMALL_LEAVES];     /* -1 where the leaf fires; by rows: how often it did */
+  double by[SMALL_SLOTS][SMALL_LEAVES];   /* what the firing of a leaf adds to a slot that moves */
+  lockstep_words leaf;                    /* that fires */
   lockstep_words packed[LOCKSTEP_PACKED]; /* events since they were last emptied, a byte a leaf */
   lockstep_words idle;                    /* -1 in empty seats, else 0 */
   lockstep_words stay;                    /* out: 0 for lanes that cannot make the next step, else -1 */
-  int32_t row[LOCKSTEP_LANES];            /* by rows: of few states, STATES_MOST in empty seats; -1 not known */
+  lockstep_words row;                     /* where the row of few states begins, in words; UINT64_MAX not known */
 } lockstep_state;
 
 /* At most `steps` events in every lane; ends before the step that some lane cannot make. Returns the events made. All

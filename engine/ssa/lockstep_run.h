@@ -178,28 +178,82 @@ RNG_INLINE void sums_make(const small_net *net, lockstep_state *s)
 
 /* --- an event --- */
 
-/* fired[j]: lanes whose point lies beyond the sum before leaf j and not beyond its own. A lane without open leaves
- * fires none. Adds one to the counter of the leaf. */
+/* Sets of lanes. */
+#if RNG_WIDTH == 8
+typedef __mmask8 lane_set;
+
+RNG_INLINE lane_set set_at_most(rng_reals a, rng_reals b)
+{
+  return _mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_LE_OQ);
+}
+
+RNG_INLINE lane_set set_idle(const rng_words *idle)
+{
+  return _mm512_movepi64_mask((__m512i)*idle);
+}
+
+RNG_INLINE int set_all(lane_set set)
+{
+  return set == 0xff;
+}
+
+RNG_INLINE rng_words set_words(lane_set set)
+{
+  return (rng_words)_mm512_movm_epi64(set);
+}
+
+/* One more where a is not below b. */
+RNG_INLINE rng_words count_beyond(rng_words count, rng_reals a, rng_reals b)
+{
+  return (rng_words)_mm512_mask_add_epi64((__m512i)count, set_at_most(b, a), (__m512i)count, _mm512_set1_epi64(1));
+}
+#else
+typedef rng_masks lane_set;
+
+RNG_INLINE lane_set set_at_most(rng_reals a, rng_reals b)
+{
+  return a <= b;
+}
+
+RNG_INLINE lane_set set_idle(const rng_words *idle)
+{
+  return (lane_set)*idle;
+}
+
+RNG_INLINE int set_all(lane_set set)
+{
+  return rng_all(set);
+}
+
+RNG_INLINE rng_words set_words(lane_set set)
+{
+  return (rng_words)set;
+}
+
+RNG_INLINE rng_words count_beyond(rng_words count, rng_reals a, rng_reals b)
+{
+  return count - (rng_words)(a >= b);
+}
+#endif
+
+/* Adds one to the counters of the leaves that fire. */
+RNG_INLINE void leaves_count(const small_net *net, lockstep_state *s, const rng_words *leaf)
+{
+  for (int32_t word = 0; 8 * word < net->leaves; word++) {
+    EACH(k) * word_at(s->packed[word], k) += rng_shifted_one((leaf[k] - (uint64_t)(8 * word)) << 3);
+  }
+}
+
+/* The leaf that fires: how many sums are not beyond the point. */
 RNG_INLINE void leaves_pick(const small_net *net, lockstep_state *s, const rng_reals *point)
 {
-  rng_masks beyond[PARTS], index[PARTS];
-  EACH(k)
-  {
-    beyond[k] = (rng_masks){0} - 1;
-    index[k] = (rng_masks){0};
+  rng_words leaf[PARTS];
+  EACH(k) leaf[k] = (rng_words){0};
+  for (int32_t j = 0; j < net->leaves - 1; j++) {
+    EACH(k) leaf[k] = count_beyond(leaf[k], point[k], *real_at(s->c[j], k));
   }
-  for (int32_t j = 0; j < net->leaves; j++) {
-    EACH(k)
-    {
-      const rng_masks now = point[k] >= *real_at(s->c[j], k);
-      *word_at(s->fired[j], k) = (rng_words)(beyond[k] & ~now);
-      index[k] -= now;
-      beyond[k] = now;
-    }
-  }
-  for (int32_t word = 0; 8 * word < net->leaves; word++) {
-    EACH(k) * word_at(s->packed[word], k) += rng_shifted_one((rng_words)(index[k] - 8 * word) << 3);
-  }
+  EACH(k) * word_at(s->leaf, k) = leaf[k];
+  leaves_count(net, s, leaf);
 }
 
 /* The propensity of a leaf, whatever its kind. */
@@ -219,7 +273,7 @@ static void fired_rates(const small_net *net, lockstep_state *s, int back, doubl
     EACH(k)
     {
       const rng_reals rate = leaf_rate(net, s, back ? net->reverse[j] : j, k);
-      *real_at(out, k) = real_select((rng_masks)*word_at(s->fired[j], k), rate, *real_at(out, k));
+      *real_at(out, k) = real_select((rng_masks)(*word_at(s->leaf, k) == (uint64_t)j), rate, *real_at(out, k));
     }
   }
 }
@@ -241,32 +295,54 @@ static void entropy_add(lockstep_state *s, double *before, double *after)
   for (int lane = 0; lane < LOCKSTEP_LANES; lane++) s->entropy[lane] += rng_ln(before[lane]);
 }
 
+/* What the leaves that fire add to slot m. */
+#if RNG_WIDTH == 8
+RNG_INLINE rng_reals slot_step(const small_net *net, const lockstep_state *s, int32_t m, rng_words fired)
+{
+  const double *const by = s->by[m];
+  const __m512i leaf = (__m512i)fired;
+  if (net->leaves <= 8) return (rng_reals)_mm512_permutexvar_pd(leaf, _mm512_load_pd(by));
+  const __m512d low = _mm512_permutex2var_pd(_mm512_load_pd(by), leaf, _mm512_load_pd(by + 8));
+  if (net->leaves <= 16) return (rng_reals)low;
+  const __m512d high = _mm512_permutex2var_pd(_mm512_load_pd(by + 16), leaf, _mm512_load_pd(by + 24));
+  return (rng_reals)_mm512_mask_blend_pd(_mm512_cmpge_epu64_mask(leaf, _mm512_set1_epi64(16)), low, high);
+}
+#else
+RNG_INLINE rng_reals slot_step(const small_net *net, const lockstep_state *s, int32_t m, rng_words fired)
+{
+  (void)s;
+  rng_reals sum = {0};
+  for (int32_t i = net->start[m]; i < net->start[m + 1]; i++) {
+    const small_change *const change = &net->change[i];
+    sum += real_and(real_both(change->by), (rng_masks)(fired == (uint64_t)change->leaf));
+  }
+  return sum;
+}
+#endif
+
 /* Integrals until now, then the counts after the event. */
 RNG_INLINE void slots_change(const small_net *net, lockstep_state *s, const rng_reals *time)
 {
   for (int32_t m = 0; m < net->moving; m++) {
-    double *const row = s->n[m];
-    rng_reals x[PARTS];
     EACH(k)
     {
-      x[k] = *real_at(row, k);
-      const rng_reals area = x[k] * time[k];
+      rng_reals *const n = real_at(s->n[m], k);
+      const rng_reals x = *n, area = x * time[k];
       *real_at(s->dwell[m], k) += area;
-      *real_at(s->dwell2[m], k) += x[k] * area;
+      *real_at(s->dwell2[m], k) += x * area;
+      *n = x + slot_step(net, s, m, *word_at(s->leaf, k));
     }
-    for (int32_t i = net->start[m]; i < net->start[m + 1]; i++) {
-      const small_change *const change = &net->change[i];
-      EACH(k) x[k] += real_and(change->by - (rng_reals){0}, (rng_masks)*word_at(s->fired[0] + change->leaf, k));
-    }
-    EACH(k) * real_at(row, k) = x[k];
   }
 }
 
 /* --- the loops --- */
 
+#define LEAST 0x1p-1074 /* above 0 */
+
 typedef struct lane_pace { /* streams and times, in registers */
   rng_lanes stream[PARTS];
-  rng_reals t[PARTS], since[PARTS];
+  rng_reals t[PARTS], since[PARTS], horizon[PARTS];
+  lane_set idle[PARTS];
 } lane_pace;
 
 RNG_INLINE void pace_load(lane_pace *self, lockstep_state *s)
@@ -277,38 +353,47 @@ RNG_INLINE void pace_load(lane_pace *self, lockstep_state *s)
         (rng_lanes){*word_at(s->hi, k), *word_at(s->lo, k), *word_at(s->inc_hi, k), *word_at(s->inc_lo, k)};
     self->t[k] = *real_at(s->t, k);
     self->since[k] = *real_at(s->since, k);
+    self->horizon[k] = *real_at(s->horizon, k);
+    self->idle[k] = set_idle(word_at(s->idle, k));
   }
 }
 
-RNG_INLINE void pace_store(const lane_pace *self, lockstep_state *s)
+RNG_INLINE void pace_leave(const lane_pace *self, lockstep_state *s)
 {
   EACH(k)
   {
     *real_at(s->t, k) = self->t[k];
     *real_at(s->since, k) = self->since[k];
-    *word_at(s->hi, k) = self->stream[k].hi;
-    *word_at(s->lo, k) = self->stream[k].lo;
   }
 }
 
-/* The time of the next event, the time since integrals were last made, and the choice, from the totals.
- * False when some lane cannot make the step; `stay` says which. */
-RNG_INLINE int pace_draw(lane_pace *self, lockstep_state *s, const rng_reals *total, rng_reals *next, rng_reals *time,
+/* The draws of the next event: its time, the time since integrals were last made, and the choice. False when some lane
+ * cannot make the step; `stay` says which, and the streams in the state stand before the draws. */
+RNG_INLINE int pace_draw(lane_pace *self, lockstep_state *s, const rng_reals *mean, rng_reals *next, rng_reals *time,
                          rng_reals *choice)
 {
-  rng_masks all = (rng_masks){0} - 1;
+  lane_set stay[PARTS];
+  int all = 1;
   EACH(k)
   {
-    const rng_reals wait = rng_minus_ln(rng_open(rng_lanes_next(&self->stream[k])));
-    choice[k] = rng_open(rng_lanes_next(&self->stream[k]));
-    next[k] = self->t[k] + wait / total[k];
+    *word_at(s->hi, k) = self->stream[k].hi;
+    *word_at(s->lo, k) = self->stream[k].lo;
+    const rng_words waits = rng_lanes_next(&self->stream[k]), choices = rng_lanes_next(&self->stream[k]);
+    const rng_reals wait = rng_minus_ln(rng_open(waits));
+    choice[k] = rng_open(choices);
+    next[k] = self->t[k] + wait * mean[k];
     time[k] = next[k] - self->since[k];
-    const rng_masks can = (next[k] <= *real_at(s->horizon, k)) & (total[k] <= DBL_MAX);
-    const rng_masks stay = can | (rng_masks)*word_at(s->idle, k);
-    *word_at(s->stay, k) = (rng_words)stay;
-    all &= stay;
+    const lane_set can = set_at_most(next[k], self->horizon[k]) & set_at_most(real_both(LEAST), mean[k]);
+    stay[k] = (lane_set)(can | self->idle[k]);
+    all &= set_all(stay[k]);
   }
-  return rng_all(all);
+  if (all) return 1;
+  EACH(k)
+  {
+    *word_at(s->stay, k) = set_words(stay[k]);
+    *real_at(s->mean, k) = mean[k];
+  }
+  return 0;
 }
 
 static int32_t loop_run(const small_net *net, lockstep_state *s, int32_t steps)
@@ -319,10 +404,10 @@ static int32_t loop_run(const small_net *net, lockstep_state *s, int32_t steps)
   sums_make(net, s);
   int32_t done = 0;
   for (;; done++) {
-    rng_reals total[PARTS], next[PARTS], time[PARTS], point[PARTS];
-    EACH(k) total[k] = *real_at(s->c[net->padded - 1], k);
-    if (!pace_draw(&pace, s, total, next, time, point) || done == steps) break;
-    EACH(k) point[k] *= total[k];
+    rng_reals mean[PARTS], next[PARTS], time[PARTS], point[PARTS];
+    EACH(k) mean[k] = 1 / *real_at(s->c[net->padded - 1], k);
+    if (!pace_draw(&pace, s, mean, next, time, point) || done == steps) break;
+    EACH(k) point[k] *= *real_at(s->c[net->padded - 1], k);
     leaves_pick(net, s, point);
     if (net->entropy) fired_rates(net, s, 0, before);
     slots_change(net, s, time);
@@ -333,100 +418,143 @@ static int32_t loop_run(const small_net *net, lockstep_state *s, int32_t steps)
       entropy_add(s, before, after);
     }
   }
-  pace_store(&pace, s);
+  pace_leave(&pace, s);
   return done;
 }
 
-/* What a pause reads: counts, the last sum, and the counters. */
+/* --- by rows --- */
+
+/* Words `at` further than where the lanes are, from the first. */
+RNG_INLINE rng_words words_at(const void *words, rng_words at)
+{
+#if RNG_WIDTH == 8
+  return (rng_words)_mm512_mask_i64gather_epi64(_mm512_setzero_si512(), 0xff, (__m512i)at, words, 8);
+#elif RNG_WIDTH == 4
+  const uint64_t *const from = words;
+  return (rng_words){from[at[0]], from[at[1]], from[at[2]], from[at[3]]};
+#else
+  const uint64_t *const from = words;
+  return (rng_words){from[at[0]], from[at[1]]};
+#endif
+}
+
+/* A field of the rows that part k of the lanes is on. */
+#define ROW_FIELD(field, k) words_at(&states->row[0].field, row[k])
+
+/* states_pick of every lane. */
+RNG_INLINE rng_words rows_pick(const states_table *states, const rng_words *row, int k, rng_reals choice, bool more)
+{
+  rng_words open = (rng_words)((rng_masks)choice >= (rng_masks)ROW_FIELD(least[0], k));
+  if (more) {
+    open += (rng_words)((rng_masks)choice >= (rng_masks)ROW_FIELD(least[1], k));
+    open += (rng_words)((rng_masks)choice >= (rng_masks)ROW_FIELD(least[2], k));
+  }
+  return -open;
+}
+
+/* Adds in the lanes whose slot is m. */
+RNG_INLINE void slot_add(double *row, int k, rng_words slot, int32_t m, rng_reals x)
+{
+  rng_reals *const sum = real_at(row, k);
+#if RNG_WIDTH == 8
+  const __mmask8 here = _mm512_cmpeq_epi64_mask((__m512i)slot, _mm512_set1_epi64(m));
+  *sum = (rng_reals)_mm512_mask_add_pd((__m512d)*sum, here, (__m512d)*sum, (__m512d)x);
+#else
+  *sum += real_and(x, (rng_masks)(slot == (uint64_t)m));
+#endif
+}
+
+/* Integrals of the slots that the rows fill. */
+RNG_INLINE void rows_integrate(const small_net *net, const states_table *states, lockstep_state *s,
+                               const rng_words *row, int k, rng_reals time)
+{
+  const rng_words filled = ROW_FIELD(filled, k);
+  for (int i = 0; i < STATES_FILLED; i++) {
+    const rng_words slot = filled >> 32 * i & UINT32_MAX;
+    const rng_reals x = (rng_reals)ROW_FIELD(x[i], k), area = x * time;
+    for (int32_t m = 0; m < net->moving; m++) {
+      slot_add(s->dwell[m], k, slot, m, area);
+      slot_add(s->dwell2[m], k, slot, m, x * area);
+    }
+  }
+}
+
+/* The counts that a pause reads. */
 static void rows_leave(const small_net *net, const states_table *states, lockstep_state *s)
 {
   for (int lane = 0; lane < LOCKSTEP_LANES; lane++) {
-    const int32_t row = s->row[lane];
-    s->c[net->padded - 1][lane] = states->row[row].total;
+    const uint64_t row = s->row[lane] / STATES_WORDS;
     for (int32_t m = 0; m < net->moving && row < STATES_MOST; m++) {
       s->n[m][lane] = states->n[row][m];
-    }
-    for (int32_t j = 0; j < net->leaves; j++) s->packed[j / 8][lane] += s->fired[j][lane] << 8 * (j % 8);
-  }
-}
-
-/* A number of the rows that the lanes of part k are on. */
-#if RNG_WIDTH == 8
-#define ROWS_REAL(row, k, field)                                                                                       \
-  ((rng_reals){(row)[0]->field, (row)[1]->field, (row)[2]->field, (row)[3]->field, (row)[4]->field, (row)[5]->field,   \
-               (row)[6]->field, (row)[7]->field})
-#elif RNG_WIDTH == 4
-#define ROWS_REAL(row, k, field)                                                                                       \
-  ((rng_reals){(row)[4 * (k)]->field, (row)[4 * (k) + 1]->field, (row)[4 * (k) + 2]->field, (row)[4 * (k) + 3]->field})
-#else
-#define ROWS_REAL(row, k, field) ((rng_reals){(row)[2 * (k)]->field, (row)[2 * (k) + 1]->field})
-#endif
-
-/* One lane: integrals, unless they are made for all lanes at once, counter, and the row after the event. */
-RNG_INLINE const states_row *row_step(const states_row *rows, const states_row *row, lockstep_state *s,
-                                      states_kind kind, int lane, double choice, double time)
-{
-  const int32_t open = states_pick(row, choice);
-  if (kind == STATES_ONE) s->dwell[row->filled[0]][lane] += time;
-  for (int i = 0; kind == STATES_ANY && i < STATES_FILLED; i++) {
-    const double area = row->x[i] * time;
-    s->dwell[row->filled[i]][lane] += area;
-    s->dwell2[row->filled[i]][lane] += row->x[i] * area;
-  }
-  s->fired[row->leaf[open]][lane]++;
-  return rows + row->next[open];
-}
-
-/* Integrals of the two slots of STATES_TWO. */
-RNG_INLINE void rows_integrate(lockstep_state *s, const states_row *const *row, const rng_reals *time)
-{
-  for (int m = 0; m < STATES_FILLED; m++) {
-    EACH(k)
-    {
-      const rng_reals x = ROWS_REAL(row, k, x[m]), area = x * time[k];
-      *real_at(s->dwell[m], k) += area;
-      *real_at(s->dwell2[m], k) += x * area;
     }
   }
 }
 
 RNG_INLINE int32_t rows_run(const small_net *net, const states_table *states, lockstep_state *s, int32_t steps,
-                            states_kind kind)
+                            states_kind kind, bool more)
 {
-  const states_row *const rows = states->row, *row[LOCKSTEP_LANES];
-  _Alignas(64) lockstep_row choices, times;
+  rng_words row[PARTS], filled[PARTS];
+  rng_reals x[STATES_FILLED][PARTS], dwell[STATES_FILLED][PARTS], dwell2[STATES_FILLED][PARTS];
   lane_pace pace;
   pace_load(&pace, s);
-  for (int lane = 0; lane < LOCKSTEP_LANES; lane++) row[lane] = rows + s->row[lane];
-  for (int32_t j = 0; j < net->leaves; j++) memset(s->fired[j], 0, sizeof s->fired[j]);
-  int32_t done = 0;
-  for (;; done++) {
-    rng_reals total[PARTS], next[PARTS], time[PARTS], choice[PARTS];
-    EACH(k) total[k] = ROWS_REAL(row, k, total);
-    if (!pace_draw(&pace, s, total, next, time, choice) || done == steps) break;
-    EACH(k)
-    {
-      *real_at(choices, k) = choice[k];
-      *real_at(times, k) = time[k];
-      pace.t[k] = pace.since[k] = next[k];
-    }
-    if (kind == STATES_TWO) rows_integrate(s, row, time);
-    for (int lane = 0; lane < LOCKSTEP_LANES; lane++) {
-      row[lane] = row_step(rows, row[lane], s, kind, lane, choices[lane], times[lane]);
+  EACH(k)
+  {
+    row[k] = *word_at(s->row, k);
+    filled[k] = ROW_FIELD(filled, k) & UINT32_MAX;
+    for (int m = 0; kind == STATES_TWO && m < STATES_FILLED; m++) {
+      x[m][k] = (rng_reals)ROW_FIELD(x[m], k);
+      dwell[m][k] = *real_at(s->dwell[m], k);
+      dwell2[m][k] = *real_at(s->dwell2[m], k);
     }
   }
-  for (int lane = 0; lane < LOCKSTEP_LANES; lane++) s->row[lane] = (int32_t)(row[lane] - rows);
+  int32_t done = 0;
+  for (;; done++) {
+    rng_reals mean[PARTS], next[PARTS], time[PARTS], choice[PARTS];
+    rng_words leaf[PARTS];
+    EACH(k) mean[k] = (rng_reals)ROW_FIELD(mean, k);
+    if (!pace_draw(&pace, s, mean, next, time, choice) || done == steps) break;
+    EACH(k)
+    {
+      for (int m = 0; kind == STATES_TWO && m < STATES_FILLED; m++) {
+        const rng_reals area = x[m][k] * time[k];
+        dwell[m][k] += area;
+        dwell2[m][k] += x[m][k] * area;
+      }
+      const rng_words to = words_at(&states->row[0].after[0], row[k] + rows_pick(states, row, k, choice[k], more));
+      if (kind == STATES_ANY) rows_integrate(net, states, s, row, k, time[k]);
+      row[k] = to & UINT32_MAX;
+      leaf[k] = to >> 32 & UINT16_MAX;
+      for (int32_t m = 0; kind == STATES_TWO && m < STATES_FILLED; m++) x[m][k] += slot_step(net, s, m, leaf[k]);
+      for (int32_t m = 0; kind == STATES_ONE && m < net->moving; m++) slot_add(s->dwell[m], k, filled[k], m, time[k]);
+      filled[k] = to >> 48;
+      pace.t[k] = pace.since[k] = next[k];
+    }
+    leaves_count(net, s, leaf);
+  }
+  EACH(k)
+  {
+    *word_at(s->row, k) = row[k];
+    for (int m = 0; kind == STATES_TWO && m < STATES_FILLED; m++) {
+      *real_at(s->dwell[m], k) = dwell[m][k];
+      *real_at(s->dwell2[m], k) = dwell2[m][k];
+    }
+  }
   if (kind == STATES_ONE) memcpy(s->dwell2, s->dwell, (size_t)net->moving * sizeof *s->dwell);
   rows_leave(net, states, s);
-  pace_store(&pace, s);
+  pace_leave(&pace, s);
   return done;
 }
 
 static int32_t loop_rows(const small_net *net, const states_table *states, lockstep_state *s, int32_t steps)
 {
-  if (states->kind == STATES_TWO) return rows_run(net, states, s, steps, STATES_TWO);
-  if (states->kind == STATES_ONE && memcmp(s->dwell, s->dwell2, (size_t)net->moving * sizeof *s->dwell) == 0) {
-    return rows_run(net, states, s, steps, STATES_ONE);
+  const bool more = states->open > 2;
+  if (states->kind == STATES_TWO) {
+    return more ? rows_run(net, states, s, steps, STATES_TWO, true)
+                : rows_run(net, states, s, steps, STATES_TWO, false);
   }
-  return rows_run(net, states, s, steps, STATES_ANY);
+  if (states->kind == STATES_ONE && memcmp(s->dwell, s->dwell2, (size_t)net->moving * sizeof *s->dwell) == 0) {
+    return more ? rows_run(net, states, s, steps, STATES_ONE, true)
+                : rows_run(net, states, s, steps, STATES_ONE, false);
+  }
+  return rows_run(net, states, s, steps, STATES_ANY, true);
 }

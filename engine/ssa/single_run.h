@@ -49,15 +49,15 @@ RNG_INLINE int64_t states_run(single *s, int64_t most, double horizon, ssa_recor
   memcpy(&two.dwell2, s->dwell2, sizeof two.dwell2);
   for (; made < most; made++) {
     const uint64_t pair = at % RNG_PAIRS;
-    const double t_next = t + s->pairs.wait[pair] / row->total;
+    const double t_next = t + s->pairs.wait[pair] * row->mean;
     if (!(t_next <= horizon)) break;
-    const int32_t open = states_pick(row, s->pairs.choice[pair]), leaf = row->leaf[open];
+    const states_after after = row->after[states_pick(row, s->pairs.choice[pair])];
     states_integrate(s, row, kind, t_next - since, &two);
-    s->fired[leaf]++;
+    s->fired[after.leaf]++;
     t = since = t_next;
-    row = rows + row->next[open];
+    row = (const states_row *)(const void *)((const double *)(const void *)rows + after.next);
     pair_taken(s, ++at);
-    if (record) single_record(record, t, s->net.dir[leaf]);
+    if (record) single_record(record, t, s->net.dir[after.leaf]);
   }
   if (kind == STATES_ONE) memcpy(s->dwell2, s->dwell, sizeof s->dwell2);
   if (kind == STATES_TWO) {

@@ -127,8 +127,8 @@ static int64_t sums_run(single *w, int64_t most, double horizon, ssa_record *rec
   int64_t made = 0;
   for (; made < most; made++) {
     const uint64_t pair = w->at % RNG_PAIRS;
-    const double total = w->c[net->padded - 1], t_next = w->t + w->pairs.wait[pair] / total;
-    if (!(t_next <= horizon && total <= DBL_MAX)) break;
+    const double total = w->c[net->padded - 1], mean = 1 / total, t_next = w->t + w->pairs.wait[pair] * mean;
+    if (!(t_next <= horizon && mean > 0)) break;
     const int32_t leaf = leaf_pick(w->c, w->pairs.choice[pair] * total, net->padded);
     const double time = t_next - w->since, before = w->a[leaf];
     for (int32_t m = 0; m < net->moving; m++) {
@@ -226,9 +226,9 @@ static ssa_pause small_bad(const single *w, int32_t *bad_dir)
 static ssa_pause small_stop(single *w, ssa_replica *self, double t_stop, int32_t *bad_dir)
 {
   sums_make(&w->net, w->n, w->a, w->c);
-  const double total = w->c[w->net.padded - 1];
-  if (!(total <= DBL_MAX)) return small_bad(w, bad_dir);
-  self->pending = total > 0;
+  const double mean = 1 / w->c[w->net.padded - 1];
+  if (!(mean > 0)) return small_bad(w, bad_dir);
+  self->pending = mean <= DBL_MAX;
   if (self->pending) rng_advance(&self->rng, 0, 2); /* who gives the wait up gives the choice up too */
   if (t_stop < INFINITY) {
     self->t = t_stop;

@@ -5,7 +5,7 @@
  * An event, with leaves j = 0 ... L-1 (open directions) of propensity a_j and two numbers of the replica's stream, a
  * wait w and a choice u in (0, 1):
  *   prefix sums c_j of the a_j: in each four of leaves one after another, then the sum of the fours before them added;
- *   t' = t + w / c_last;  the leaf that fires is the number of j with c_j <= u c_last;
+ *   t' = t + w (1 / c_last);  the leaf that fires is the number of j with c_j <= u c_last;
  *   of every slot that any step changes, n (t' - since) is added to its integral, n^2 (t' - since) to the second.
  * c never falls with j and u c_last < c_last, so a leaf of propensity zero is never selected. */
 #ifndef ENGINE_SSA_SMALL_H

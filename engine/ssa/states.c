@@ -76,7 +76,8 @@ static bool row_fill(states_table *self, const small_net *net, int32_t index)
   double a[SMALL_LEAVES] = {0}, c[SMALL_LEAVES], after[SMALL_LEAVES][SMALL_SLOTS];
   int32_t open = 0, filled = 0;
   small_sums(net, n, a, c);
-  row->total = c[net->padded - 1];
+  const double total = c[net->padded - 1];
+  row->mean = 1 / total;
   for (int32_t d = 0; d < STATES_OPEN - 1; d++) row->least[d] = INT64_MAX;
   for (int i = 0; i < STATES_FILLED; i++) row->filled[i] = SMALL_SLOTS - 1; /* where nothing moves */
   for (int32_t m = 0; m < net->moving; m++) {
@@ -95,12 +96,13 @@ static bool row_fill(states_table *self, const small_net *net, int32_t index)
   for (int32_t j = 0; j < net->leaves; j++) {
     if (!(a[j] > 0)) continue;
     if (open == STATES_OPEN) return false;
-    if (open < STATES_OPEN - 1) row->least[open] = choice_least(c[j], row->total);
-    row->leaf[open] = j;
-    row->next[open] = row_of(self, net, after[j]);
-    if (row->next[open++] < 0) return false;
+    if (open < STATES_OPEN - 1) row->least[open] = choice_least(c[j], total);
+    const int32_t next = row_of(self, net, after[j]);
+    if (next < 0) return false;
+    row->after[open++] = (states_after){.next = next * STATES_WORDS, .leaf = (int16_t)j};
   }
-  return row->total <= 0x1p1000;
+  self->open = open > self->open ? open : self->open;
+  return total <= 0x1p1000 && (total == 0 || total >= 0x1p-1000);
 }
 
 void states_build(states_table *self, const small_net *net, const int64_t *start)
@@ -110,12 +112,19 @@ void states_build(states_table *self, const small_net *net, const int64_t *start
   n[net->slots] = 1;
   for (int32_t i = 0; i < STATES_HASH; i++) self->hash[i] = -1;
   self->row[STATES_MOST] = (states_row){
-      .least = {INT64_MAX, INT64_MAX, INT64_MAX}, .next = {STATES_MOST}, .filled = {SMALL_SLOTS - 1, SMALL_SLOTS - 1}};
+      .mean = INFINITY, .least = {INT64_MAX, INT64_MAX, INT64_MAX}, .filled = {SMALL_SLOTS - 1, SMALL_SLOTS - 1}};
+  self->row[STATES_MOST].after[0] = (states_after){STATES_MOST * STATES_WORDS, 0, SMALL_SLOTS - 1};
   if (net->entropy) return; /* an event would need a logarithm more */
   row_of(self, net, n);
   for (int32_t i = 0; i < self->rows; i++) {
     if (!row_fill(self, net, i)) {
       self->rows = 0;
+    }
+  }
+  for (int32_t i = 0; i < self->rows; i++) {
+    for (int32_t j = 0; j < STATES_OPEN; j++) {
+      states_after *const after = &self->row[i].after[j];
+      after->filled = (int16_t)self->row[after->next / STATES_WORDS].filled[0];
     }
   }
   self->kind = kind_of(self, net);

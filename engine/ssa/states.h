@@ -23,17 +23,26 @@ typedef enum states_kind {
   STATES_KINDS
 } states_kind;
 
+/* What an open leaf leads to: one word, for vectors of them. */
+typedef struct states_after {
+  int32_t next;   /* where the row after it begins, in words from the first row */
+  int16_t leaf;   /* its number in the small network */
+  int16_t filled; /* filled[0] of the row after it */
+} states_after;
+
 typedef struct states_row {
-  double total;                   /* the last sum */
+  double mean;                    /* of the wait: 1 / the last sum */
   int64_t least[STATES_OPEN - 1]; /* for each open leaf but the last: states_pick; INT64_MAX beyond */
-  int32_t next[STATES_OPEN];      /* rows after them */
-  int32_t leaf[STATES_OPEN];      /* their numbers in the small network */
-  double x[STATES_FILLED];        /* counts that are not 0, or of STATES_TWO */
-  int32_t filled[STATES_FILLED];  /* and where they are among the moving slots */
+  states_after after[STATES_OPEN];
+  double x[STATES_FILLED];       /* counts that are not 0, or of STATES_TWO */
+  int32_t filled[STATES_FILLED]; /* and where they are among the moving slots */
 } states_row;
+
+enum { STATES_WORDS = sizeof(states_row) / sizeof(double) }; /* a row */
 
 typedef struct states_table {
   int32_t rows;                       /* 0: the network has too many states, or too large ones */
+  int32_t open;                       /* leaves of a state, the most there are */
   states_kind kind;                   /* STATES_ONE only from integrals on of which the two are equal */
   states_row row[STATES_MOST + 1];    /* the last: nothing is open, for ever */
   double n[STATES_MOST][SMALL_SLOTS]; /* all counts and the constant 1 */
