@@ -112,10 +112,13 @@ extern const int32_t cli_option_count;
 
 const cli_command *cli_command_find(const char *name); /* NULL: none */
 
+enum { CLI_CURVES = 4 };
+
 struct cli {
   const cli_command *command; /* NULL before it is known */
   cli_values given;
-  char *line; /* the command line as a dump keeps it; owned */
+  char *line;                   /* the command line as a dump keeps it; owned */
+  ness_doc *curves[CLI_CURVES]; /* for the page, beside the answer; owned */
 };
 
 /* Parses the words behind the command's name; exit code 0 or 2, after a message. */

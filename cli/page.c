@@ -13,7 +13,9 @@ static ness_page_options page_options(const cli *self)
 
 ness_status cli_page_put(const cli *self, const ness_doc *doc, ness_diags *diags)
 {
-  const ness_page_options options = page_options(self);
+  ness_page_options options = page_options(self);
+  options.curves = (const ness_doc *const *)self->curves;
+  while (options.ncurves < CLI_CURVES && self->curves[options.ncurves]) options.ncurves++;
   return self->given.html ? ness_page_write(doc, &options, diags) : NESS_OK;
 }
 

@@ -356,4 +356,5 @@ void cli_free(cli *self)
   free(self->given.equal.item);
   free(self->given.fix.item);
   free(self->line);
+  for (int i = 0; i < CLI_CURVES; i++) ness_doc_free(self->curves[i]);
 }

@@ -20,6 +20,7 @@ static ness_status study_model(cli *self, ness_model *model, const cli_list *ran
       .max_states = self->given.max_states,
       .progress = cli_progress_call,
       .progress_context = &progress,
+      .curves = self->given.html ? self->curves : NULL,
   };
   options.simulation.progress = NULL;
   const ness_status status = ness_study(model, &options, diags, doc);

@@ -138,11 +138,38 @@ with tempfile.TemporaryDirectory() as name:
         drawings, text, answer = page_of(folder, "course", "solve", models / "fuel-cycle.ness", question, "--time", 1, "--every", 0.1)
         check(len(points(paths(drawings[0], "line")[0])) == 11, f"{question}: no line of 11 times")
 
+    # What a search found is marked on the curve along each range, which runs through it: a scan of the same values says where.
+    for words, others in ((("stall", models / "sglt.ness", "--of", "JS", "V=-150:100[mV]"), ()),
+                          (("optimum", models / "kinetic-ratchet.ness", "--of", "JS", "gamma=0.1:1000[1/s]", "amplitude=10:200[mV]"), ("gamma", "amplitude"))):
+        drawings, text, answer = page_of(folder, "table", *words)
+        found, ranges = answer["table"][0], [word for word in words if re.search(r"=.*:", str(word))]
+        check(len(drawings) == 2 * len(ranges), f"{words[0]}: {len(drawings)} drawings of {len(ranges)} ranges")
+        for i, drawn in enumerate(drawings[::2]):
+            key = list(found)[i]
+            name, low, high, unit = re.match(r"(\w+)=([-\d.]+):([-\d.]+)(.*)", ranges[i]).groups()
+            low, high = float(low), float(high)
+            factors = low > 0 and high > 20 * low
+            place = (lambda x: math.log(x / low) / math.log(high / low)) if factors else (lambda x: (x - low) / (high - low))
+            fixed = [f"{other}={found[next(k for k in found if k.split()[0] == other)]!r}" + re.search(r"\[.*", next(r for r in ranges if r.startswith(other + "="))).group()
+                     for other in others if other != name]
+            steps = f"*{(high / low) ** (1 / 60)!r}" if factors else repr((high - low) / 60)
+            rows = json.loads(ness("scan", words[1], f"{name}={low!r}:{high!r}:{steps}{unit}", *fixed, "--column", "JS", "--json", "-q").stdout)["table"]
+            line, dot = points(paths(drawn, "line")[0]), [p for p in drawn.iter() if p.get("class", "").startswith("dot")]
+            value = next(k for k in rows[0] if k.split()[0] == "JS")
+            check(len(line) == 61 and 60 <= len(rows) <= 61 and len(dot) == 1, f"{words[0]}: {len(line)} points, {len(rows)} rows, {len(dot)} marks")
+            check(straight([p[0] for p in line], [k / 60 for k in range(61)]) < 0.05, f"{words[0]}: points of {name} do not stand evenly")
+            check(straight([p[1] for p in line[:60]], [row[value] for row in rows[:60]]) < 0.05, f"{words[0]}: the curve along {name} is another than the scan's")
+            across = line[0][0] + place(found[key]) * (line[-1][0] - line[0][0])
+            check(abs(float(dot[0].get("cx")) - across) < 0.05, f"{words[0]}: the mark of {name} stands elsewhere")
+            best = min(p[1] for p in line)
+            if words[0] == "optimum":
+                check(float(dot[0].get("cy")) < best + 0.02, "optimum: the curve rises above what was found")
+
     # Where nothing is to be drawn the answer stands as tables.
-    for words in (("stall", models / "sglt.ness", "--of", "JS", "V=-150:100[mV]"), ("optimum", models / "flicker-carrier.ness", "--of", "abs(J)", "gamma=1:10")):
-        done = ness(*words, "--html", folder / "table.html", "--force")
-        page = (folder / "table.html").read_text()
-        check(done.returncode == 0 and "<svg" not in page and same_table(page, json.loads(ness(*words, "--json").stdout)["table"]), f"{words[0]}: {done.stderr}")
+    words = ("scan", models / "four-state-carrier.ness", "V=-1:1:1", "ci=1:2:1", "co=1:2:1")
+    done = ness(*words, "--html", folder / "table.html", "--force")
+    page = (folder / "table.html").read_text()
+    check(done.returncode == 0 and "<svg" not in page and same_table(page, json.loads(ness(*words, "--json").stdout)["table"]), f"three ranges: {done.stderr}")
 
     # Files that cannot be made; the first three before the work.
     scan = ("scan", models / "sglt.ness", "V=-100:100:50[mV]", "--csv", "-")

@@ -32,6 +32,11 @@ typedef struct curve {
 
 /* --- columns --- */
 
+static bool is_rows(const doc_node *node)
+{
+  return node && node->kind == DOC_ARRAY && node->first && node->first->kind == DOC_OBJECT && node->first->first;
+}
+
 static const char *unit_of(const char *key)
 {
   const char *const at = strstr(key, " [");
@@ -105,15 +110,30 @@ static void put_reversals(study *self, const char *x_key, const curve *c, plot *
   p->series[p->count++] = (plot_series){.kind = PLOT_DOTS, .n = n, .x = x, .y = y};
 }
 
-static void put_curve(study *self, const char *x_key, const double *x, bool log, const curve *c)
+/* What a search found, where the curve goes through it. */
+static void put_found(study *self, const char *x_key, const curve *c, bool log, plot *p, text_buffer *caption)
 {
-  const int32_t n = self->table->count;
+  const doc_node *const row = is_rows(self->table) ? self->table->first : NULL;
+  double *const at = arena_alloc(&self->memory, 2 * sizeof *at);
+  if (!at || !row || !node_get(row, x_key) || !node_get(row, c->key)) return;
+  char x[32], y[32];
+  at[0] = node_number(row, x_key);
+  at[1] = node_number(row, c->key);
+  number_short(at[0], 6, x);
+  number_short(at[1], 4, y);
+  text_add(caption, " The circle marks what was found: %s at %s.", y, x);
+  if (log) at[0] = log10(at[0]);
+  p->series[p->count++] = (plot_series){.kind = PLOT_DOTS, .n = 1, .x = at, .y = at + 1};
+}
+
+static void put_curve(study *self, const char *x_key, const double *x, int32_t n, bool log, const curve *c)
+{
   plot p = {.title = arena_format(&self->memory, "%s against %s", c->key, x_key),
             .text = "The table below holds the values.",
             .x_title = x_key,
             .y_title = c->key,
             .x_log = log,
-            .from_zero = doc_at(self->answer, "reversals") != NULL,
+            .from_zero = doc_at(self->answer, "reversals") || doc_at(self->answer, "slope_by"),
             .bare = true,
             .count = 1};
   plot_series *const first = &p.series[0];
@@ -125,21 +145,22 @@ static void put_curve(study *self, const char *x_key, const double *x, bool log,
     first->high = shifted(self, c, n, STUDY_SIGMAS);
     text_add(&caption, " Bars, where they stand out of the dots, are intervals of 95 %%.");
   }
-  put_reversals(self, x_key, c, &p, &caption);
+  if (self->given->ncurves > 0) put_found(self, x_key, c, log, &p, &caption);
+  else put_reversals(self, x_key, c, &p, &caption);
   if (self->memory.failed || caption.failed) self->page.status = NESS_NOMEM;
   else plot_figure(&self->page.body, &p, caption.data, ++self->page.figures);
   text_clear(&caption);
 }
 
-static void put_curves(study *self)
+static void put_curves(study *self, const doc_node *table)
 {
   curve curves[STUDY_COLUMNS];
-  const int32_t n = self->table->count, count = find_curves(self, self->table, 1, curves);
-  const char *const x_key = self->table->first->first->key;
-  double *const x = node_column(&self->memory, self->table, x_key);
+  const int32_t n = table->count, count = find_curves(self, table, 1, curves);
+  const char *const x_key = table->first->first->key;
+  double *const x = node_column(&self->memory, table, x_key);
   const bool log = x && plot_by_factors(x, n);
   for (int32_t i = 0; log && i < n; i++) x[i] = log10(x[i]);
-  for (int32_t c = 0; x && c < count; c++) put_curve(self, x_key, x, log, &curves[c]);
+  for (int32_t c = 0; x && c < count; c++) put_curve(self, x_key, x, n, log, &curves[c]);
 }
 
 /* --- maps over two values --- */
@@ -270,11 +291,6 @@ static void put_csv(study *self, const char *path, const char *name)
   ness_text_free(csv);
 }
 
-static bool is_rows(const doc_node *node)
-{
-  return node && node->kind == DOC_ARRAY && node->first && node->first->kind == DOC_OBJECT && node->first->first;
-}
-
 static void put_answer(study *self, const char *name)
 {
   const doc_node *const course = doc_at(self->answer, "course"), *const entropy =
@@ -286,15 +302,23 @@ static void put_answer(study *self, const char *name)
   const char *const path = is_rows(course) ? "course" : is_rows(self->table) ? "table" : NULL;
   if (is_rows(course)) put_course(self, course, "mean");
   if (is_rows(entropy)) put_course(self, entropy, "entropy production (k_B/s)");
-  if (!is_rows(course) && several && axes == 1) put_curves(self);
+  if (!is_rows(course) && several && axes == 1) put_curves(self, self->table);
   if (!is_rows(course) && several && axes == 2) put_maps(self);
+  for (int32_t i = 0; i < self->given->ncurves; i++) {
+    const doc_node *const table = doc_at(self->given->curves[i], "table");
+    if (!is_rows(table)) continue;
+    put_curves(self, table);
+    text_add(out, "<details><summary>The curve in numbers</summary>\n");
+    html_table(out, table, "curve", NULL, 0);
+    text_add(out, "</details>\n");
+  }
   if (self->still.length) {
     text_add(out, "<p class=\"note\">Not drawn, for it does not change: ");
     html_text(out, self->still.data);
     text_add(out, ".</p>\n");
   }
   if (path) put_csv(self, path, name);
-  if (!path || self->page.figures == 0) {
+  if (!path || self->page.figures == 0 || self->given->ncurves > 0) {
     html_members(out, doc_top(self->answer), 2);
     return;
   }

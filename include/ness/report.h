@@ -38,11 +38,13 @@ NESS_API ness_status ness_report(const char *path, const char *const *settings, 
                                  const ness_report_options *options, ness_diags *diags, ness_doc **out);
 
 typedef struct ness_page_options {
-  size_t struct_size;  /* sizeof(ness_page_options) */
-  const char *output;  /* the HTML file; a device or pipe is written as it is */
-  int32_t force;       /* 1: replace a file that exists */
-  const char *command; /* shown on the page; may be NULL */
-  int32_t axes;        /* leading columns of the table that were varied, 0: 1; two make maps */
+  size_t struct_size;            /* sizeof(ness_page_options) */
+  const char *output;            /* the HTML file; a device or pipe is written as it is */
+  int32_t force;                 /* 1: replace a file that exists */
+  const char *command;           /* shown on the page; may be NULL */
+  int32_t axes;                  /* leading columns of the table that were varied, 0: 1; two make maps */
+  const ness_doc *const *curves; /* ncurves tables along one value each, drawn with what the answer found marked */
+  int32_t ncurves;
 } ness_page_options;
 
 /* Writes an answer of a scan, a study or a course as an HTML page that needs nothing else, with pictures and the table:

@@ -24,6 +24,9 @@ typedef struct ness_study_options {
   int64_t max_states;               /* 0: 20,000,000 */
   ness_progress progress;           /* of iv; may be NULL */
   void *progress_context;
+  /* Out, of stall and optimum: a table along each range through what was found, the caller's to free. NULL: none is
+   * made, else nsettings places. */
+  ness_doc **curves;
 } ness_study_options;
 
 /* stall: the value at which an exact steady value passes through zero. iv: currents against a voltage, and where they

@@ -9,7 +9,6 @@
 #include <omp.h>
 #include <string.h>
 
-#define OPTIMUM_LOG 20    /* from this ratio of the ends on the scale is logarithmic */
 #define OPTIMUM_STARTS 4  /* local optima of the grid that are followed */
 #define OPTIMUM_FLAT 0.01 /* of the value: the share that flatness is told for */
 #define OPTIMUM_POINTS 256
@@ -26,22 +25,9 @@ typedef struct optimum {
   double level;
 } optimum;
 
-static bool optimum_log(const scan_axis *a)
-{
-  return a->from.value > 0 && a->to.value > OPTIMUM_LOG * a->from.value;
-}
-
-static double optimum_x(const scan_axis *a, double u)
-{
-  if (u <= 0) return a->from.value;
-  if (u >= 1) return a->to.value;
-  return optimum_log(a) ? a->from.value * exp(u * log(a->to.value / a->from.value))
-                        : a->from.value + u * (a->to.value - a->from.value);
-}
-
 static void optimum_values(const study *self, const double *u, double x[SCAN_AXES])
 {
-  for (int32_t a = 0; a < self->naxes; a++) x[a] = optimum_x(&self->axes[a], u[a]);
+  for (int32_t a = 0; a < self->naxes; a++) x[a] = study_x(&self->axes[a], u[a]);
 }
 
 /* What is made small. Where the expression has no number it is infinite. */
@@ -205,9 +191,9 @@ static ness_status optimum_axis(optimum *self, const point *at, const double x[S
   doc_string(row, "name", "%s", a->name);
   answer_quantity(row, "value", (quantity){x[self->axis], a->from.unit});
   doc_string(row, "border", u <= 0 ? "lower end" : u >= 1 ? "upper end" : "no");
-  doc_number(row, "within_1_percent_from", answer_words((quantity){optimum_x(a, ends[0]), a->from.unit}, words));
-  doc_number(row, "within_1_percent_to", answer_words((quantity){optimum_x(a, ends[1]), a->from.unit}, words));
-  doc_string(row, "scale", optimum_log(a) ? "logarithmic" : "linear");
+  doc_number(row, "within_1_percent_from", answer_words((quantity){study_x(a, ends[0]), a->from.unit}, words));
+  doc_number(row, "within_1_percent_to", answer_words((quantity){study_x(a, ends[1]), a->from.unit}, words));
+  doc_string(row, "scale", study_by_factors(a) ? "logarithmic" : "linear");
   doc_number(row, "derivative", answer_words(slope, words));
   if (words[0]) doc_string(row, "derivative_unit", "%s", words);
   doc_string(row, "derivative_by", exact ? "exact" : "difference");
@@ -246,5 +232,5 @@ ness_status study_optimum(study *self, doc_node *root)
   for (job.axis = 0; job.axis < self->naxes && !status; job.axis++) status = optimum_axis(&job, &at, x, rows);
   if (!status) study_answer(self, &at, root);
   point_free(&at);
-  return status;
+  return status ? status : study_curves(self, x, value.unit);
 }

@@ -8,6 +8,8 @@
 
 #define STUDY_STEP 1e-3  /* of a difference, as a share of the range */
 #define STUDY_SHARE 1e-2 /* and of a value that is positive */
+#define STUDY_FACTORS 20 /* from this ratio of the ends on the scale is logarithmic */
+#define STUDY_CURVE 61   /* points of a curve */
 
 /* --- the words of the call --- */
 
@@ -189,6 +191,58 @@ void study_answer(const study *self, const point *at, doc_node *root)
   solve_sources(net, &at->exact, at->v.input, at->v.input_work, root);
 }
 
+/* --- the way there --- */
+
+bool study_by_factors(const scan_axis *axis)
+{
+  return axis->from.value > 0 && axis->to.value > STUDY_FACTORS * axis->from.value;
+}
+
+double study_x(const scan_axis *axis, double u)
+{
+  const double from = axis->from.value, to = axis->to.value;
+  if (u <= 0) return from;
+  if (u >= 1) return to;
+  return study_by_factors(axis) ? from * exp(u * log(to / from)) : from + u * (to - from);
+}
+
+static ness_status curve_fill(const study *self, const double *x, int32_t axis, lang_unit unit, doc_node *rows)
+{
+  const scan_axis *const a = &self->axes[axis];
+  ness_diags *const quiet = ness_diags_create();
+  ness_status status = quiet ? NESS_OK : NESS_NOMEM;
+  for (int32_t i = 0; i < STUDY_CURVE && !status; i++) {
+    double at[SCAN_AXES];
+    point p;
+    quantity y = {(double)NAN, unit}, sigma = {(double)NAN, UNIT_RATE};
+    memcpy(at, x, (size_t)self->naxes * sizeof *at);
+    at[axis] = study_x(a, (double)i / (STUDY_CURVE - 1));
+    status = study_at(self, self->of, at, quiet, &p, &y);
+    if (!status) sigma.value = p.exact.entropy;
+    if (lang_file_of(self->model->compiled)->natural) sigma.unit = UNIT_NONE;
+    point_free(&p);
+    if (status != NESS_NOMEM && status != NESS_STOPPED) status = NESS_OK; /* a gap */
+    doc_node *const row = doc_object(rows, NULL);
+    answer_column(row, a->name, (quantity){at[axis], a->from.unit});
+    answer_column(row, self->title, (quantity){y.value, unit});
+    answer_column(row, "sigma", sigma);
+  }
+  ness_diags_free(quiet);
+  return status;
+}
+
+ness_status study_curves(const study *self, const double *x, lang_unit unit)
+{
+  ness_doc **const curves = self->options->curves;
+  for (int32_t axis = 0; curves && axis < self->naxes; axis++) {
+    ness_doc *const doc = curves[axis] = doc_create("curve");
+    ness_status status = doc ? curve_fill(self, x, axis, unit, doc_array(doc_root(doc), "table")) : NESS_NOMEM;
+    if (!status) status = doc_finish(doc);
+    if (status) return status;
+  }
+  return NESS_OK;
+}
+
 /* --- stall --- */
 
 typedef struct stall_job {
@@ -257,22 +311,24 @@ ness_status study_stall(study *self, doc_node *root)
     study_answer(self, &at, root);
   }
   point_free(&at);
-  return status;
+  return status ? status : study_curves(self, &found.x, job.unit);
 }
 
 /* --- the door --- */
 
-ness_status ness_study(ness_model *self, const ness_study_options *options, ness_diags *diags, ness_doc **out)
+ness_status ness_study(ness_model *self, const ness_study_options *given, ness_diags *diags, ness_doc **out)
 {
   static const char *const names[] = {"stall", "iv", "optimum"};
   static ness_status (*const answers[])(study *, doc_node *) = {study_stall, study_iv, study_optimum};
+  ness_study_options asked = {0}, *const options = &asked;
   int which = -1;
   *out = NULL;
-  for (int i = 0; options && options->what && i < 3; i++) {
+  if (given) memcpy(options, given, given->struct_size < sizeof *options ? given->struct_size : sizeof *options);
+  for (int i = 0; options->what && i < 3; i++) {
     if (strcmp(options->what, names[i]) == 0) which = i;
   }
   if (which < 0) {
-    diag_add(diags, NESS_ERROR, "there is no study %s", options && options->what ? options->what : "without a name");
+    diag_add(diags, NESS_ERROR, "there is no study %s", options->what ? options->what : "without a name");
     diag_hint(diags, "stall, iv or optimum");
     return NESS_USAGE;
   }

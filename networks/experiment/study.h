@@ -28,6 +28,13 @@ ness_status study_at(const study *self, const expr *of, const double *x, ness_di
  * the fourth order in the step. NaN: none. */
 ness_status study_slope(const study *self, const expr *of, const double *x, int32_t axis, const point *at,
                         quantity *out, bool *exact);
+/* Whether an axis goes by factors: its ends are positive and more than 20-fold apart. */
+bool study_by_factors(const scan_axis *axis);
+/* A share u of the way from the lower end of an axis. */
+double study_x(const scan_axis *axis, double u);
+/* The tables of options.curves through x: the value, of this unit, and the entropy production; NaN where there is none.
+ */
+ness_status study_curves(const study *self, const double *x, lang_unit unit);
 /* Rates, observables, entropy production and work at a point. */
 void study_answer(const study *self, const point *at, doc_node *root);
 
