@@ -46,35 +46,15 @@ static void net_scale(small_net *net)
     r->b *= LOCKSTEP_LANES;
     r->c *= LOCKSTEP_LANES;
     r->d *= LOCKSTEP_LANES;
+    net->out[j] *= LOCKSTEP_LANES;
   }
-}
-
-/* Tapes without the operations that find what stands somewhere already. */
-static void tapes_scale(small_net *net, lockstep_state *s)
-{
-  const int32_t reg = (int32_t)(s->reg[0] - s->n[0]);
-  int32_t kept = 0;
-  for (int32_t leaf = net->thirds; leaf < net->leaves; leaf++) {
-    const int32_t begin = net->op_start[leaf], end = net->op_start[leaf + 1];
-    int32_t where[SMALL_REGISTERS] = {0};
-    net->op_start[leaf] = kept;
-    for (int32_t i = begin; i < end; i++) {
-      small_op op = net->op[i];
-      int32_t *const to = &where[i - begin];
-      *to = op.code == TAPE_SLOT ? op.a * LOCKSTEP_LANES : reg + i * LOCKSTEP_LANES;
-      if (op.code == TAPE_CONST) {
-        for (int32_t lane = 0; lane < LOCKSTEP_LANES; lane++) s->reg[i][lane] = op.value;
-      } else if (op.code != TAPE_SLOT) {
-        op.a = where[op.a];
-        op.b = where[op.b];
-        op.c = where[op.c];
-        op.to = *to;
-        net->op[kept++] = op;
-      }
-    }
-    s->out[leaf] = where[end - begin - 1];
+  for (int32_t i = 0; i < net->op_start[net->leaves]; i++) {
+    small_op *const op = &net->op[i];
+    op->a *= LOCKSTEP_LANES;
+    op->b *= LOCKSTEP_LANES;
+    op->c *= LOCKSTEP_LANES;
+    op->to *= LOCKSTEP_LANES;
   }
-  net->op_start[net->leaves] = kept;
 }
 
 void lockstep_init(lockstep *self, const small_net *net, const states_table *states, void *memory)
@@ -86,7 +66,15 @@ void lockstep_init(lockstep *self, const small_net *net, const states_table *sta
                      .loops = loops_best(),
                      .state = memory};
   net_scale(&self->scaled);
-  tapes_scale(&self->scaled, memory);
+  for (int32_t lane = 0; lane < LOCKSTEP_LANES; lane++) {
+    self->state->lane[lane] = (uint64_t)lane;
+    self->state->a[SMALL_LEAVES][lane] = 1;
+    for (int32_t i = 0; i < SMALL_OPS; i++) self->state->n[SMALL_NUMBERS + i][lane] = net->number[i];
+  }
+  for (int32_t j = 0; j < net->leaves; j++) {
+    self->state->own[j] = LOCKSTEP_LANES * (uint64_t)(net->reverse[j] < 0 ? SMALL_LEAVES : j);
+    self->state->back[j] = LOCKSTEP_LANES * (uint64_t)(net->reverse[j] < 0 ? SMALL_LEAVES : net->reverse[j]);
+  }
   for (int32_t m = 0; m < net->moving; m++) {
     for (int32_t i = net->start[m]; i < net->start[m + 1]; i++) {
       self->state->by[m][net->change[i].leaf] += net->change[i].by;

@@ -20,16 +20,18 @@ typedef uint64_t lockstep_words[LOCKSTEP_LANES];
 typedef struct lockstep_state {
   _Alignas(64) lockstep_words hi, lo, inc_hi, inc_lo; /* the streams */
   lockstep_row t, since, horizon;
-  lockstep_row n[SMALL_SLOTS]; /* counts in the order of small_net, behind them the constant 1 */
+  lockstep_row
+      n[SMALL_PLACES]; /* counts in the order of small_net, behind them the constant 1, and what tapes work on */
   lockstep_row dwell[SMALL_SLOTS], dwell2[SMALL_SLOTS];
-  lockstep_row a[SMALL_LEAVES]; /* of leaves with a tape */
+  lockstep_row a[SMALL_LEAVES + 1]; /* of leaves with a tape or a reverse with one; behind them the constant 1 */
   lockstep_row c[SMALL_LEAVES];
-  lockstep_row mean;                      /* out: of the wait, 1 / the last sum */
-  lockstep_row entropy;                   /* of events of steps with a tape */
-  lockstep_row reg[SMALL_OPS];            /* values of all operations; those of constants stand from the beginning */
-  int32_t out[SMALL_LEAVES];              /* of leaves with a tape: where its value is, from n on */
-  double by[SMALL_SLOTS][SMALL_LEAVES];   /* what the firing of a leaf adds to a slot that moves */
-  lockstep_words leaf;                    /* that fires */
+  lockstep_row mean;                    /* out: of the wait, 1 / the last sum */
+  lockstep_row entropy;                 /* of events of steps with a tape */
+  double by[SMALL_SLOTS][SMALL_LEAVES]; /* what the firing of a leaf adds to a slot that moves */
+  lockstep_words leaf;                  /* that fires */
+  lockstep_words lane;                  /* its number */
+  uint64_t own[SMALL_LEAVES],
+      back[SMALL_LEAVES];                 /* by leaf: where its propensity is in a, and that of its reverse; 1 */
   lockstep_words packed[LOCKSTEP_PACKED]; /* events since they were last emptied, a byte a leaf */
   lockstep_words idle;                    /* -1 in empty seats, else 0 */
   lockstep_words stay;                    /* out: 0 for lanes that cannot make the next step, else -1 */
@@ -37,8 +39,7 @@ typedef struct lockstep_state {
 } lockstep_state;
 
 /* At most `steps` events in every lane; ends before the step that some lane cannot make. Returns the events made. All
- * indices of slots and leaves in rates and changes are times LOCKSTEP_LANES: places in the rows. Operands of tapes are
- * places from state.n on, and operations that only name a constant or a count are gone. */
+ * indices of slots in rates and all places of tapes are times LOCKSTEP_LANES. */
 typedef int32_t (*lockstep_run)(const small_net *net, lockstep_state *state, int32_t steps);
 /* The same with all lanes on rows. Of n and c only what a pause needs is kept. */
 typedef int32_t (*lockstep_rows)(const small_net *net, const states_table *states, lockstep_state *state,

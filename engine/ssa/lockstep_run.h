@@ -26,14 +26,112 @@ RNG_INLINE rng_reals real_and(rng_reals a, rng_masks mask)
   return (rng_reals)((rng_masks)a & mask);
 }
 
-RNG_INLINE rng_reals real_select(rng_masks mask, rng_reals a, rng_reals b)
-{
-  return (rng_reals)((mask & (rng_masks)a) | (~mask & (rng_masks)b));
-}
-
 RNG_INLINE rng_reals real_both(double x)
 {
   return x - (rng_reals){0};
+}
+
+/* Sets of lanes. */
+#if RNG_WIDTH == 8
+typedef __mmask8 lane_set;
+
+RNG_INLINE lane_set set_at_most(rng_reals a, rng_reals b)
+{
+  return _mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_LE_OQ);
+}
+
+RNG_INLINE lane_set set_idle(const rng_words *idle)
+{
+  return _mm512_movepi64_mask((__m512i)*idle);
+}
+
+RNG_INLINE int set_all(lane_set set)
+{
+  return set == 0xff;
+}
+
+RNG_INLINE rng_words set_words(lane_set set)
+{
+  return (rng_words)_mm512_movm_epi64(set);
+}
+
+RNG_INLINE lane_set set_of(rng_masks mask)
+{
+  return _mm512_movepi64_mask((__m512i)mask);
+}
+
+RNG_INLINE lane_set set_equal(rng_words a, uint64_t b)
+{
+  return _mm512_cmpeq_epi64_mask((__m512i)a, _mm512_set1_epi64((int64_t)b));
+}
+
+/* a in the set, b elsewhere. */
+RNG_INLINE rng_reals real_select(lane_set set, rng_reals a, rng_reals b)
+{
+  return (rng_reals)_mm512_mask_mov_pd((__m512d)b, set, (__m512d)a);
+}
+
+/* One more where a is not below b. */
+RNG_INLINE rng_words count_beyond(rng_words count, rng_reals a, rng_reals b)
+{
+  return (rng_words)_mm512_mask_add_epi64((__m512i)count, set_at_most(b, a), (__m512i)count, _mm512_set1_epi64(1));
+}
+#else
+typedef rng_masks lane_set;
+
+RNG_INLINE lane_set set_at_most(rng_reals a, rng_reals b)
+{
+  return a <= b;
+}
+
+RNG_INLINE lane_set set_idle(const rng_words *idle)
+{
+  return (lane_set)*idle;
+}
+
+RNG_INLINE int set_all(lane_set set)
+{
+  return rng_all(set);
+}
+
+RNG_INLINE rng_words set_words(lane_set set)
+{
+  return (rng_words)set;
+}
+
+RNG_INLINE lane_set set_of(rng_masks mask)
+{
+  return mask;
+}
+
+RNG_INLINE lane_set set_equal(rng_words a, uint64_t b)
+{
+  return (lane_set)(a == b);
+}
+
+RNG_INLINE rng_reals real_select(lane_set set, rng_reals a, rng_reals b)
+{
+  return (rng_reals)((set & (rng_masks)a) | (~set & (rng_masks)b));
+}
+
+RNG_INLINE rng_words count_beyond(rng_words count, rng_reals a, rng_reals b)
+{
+  return count - (rng_words)(a >= b);
+}
+#endif
+
+/* The words at these places. */
+RNG_INLINE rng_words words_at(const void *words, rng_words at)
+{
+#if RNG_WIDTH == 8
+  return (rng_words)_mm512_mask_i64gather_epi64(_mm512_setzero_si512(), 0xff, (__m512i)at, words, 8);
+#elif RNG_WIDTH == 4
+  const uint64_t *const from = words;
+  return (rng_words){from[at[0]], from[at[1]], from[at[2]], from[at[3]]};
+#else
+  const uint64_t *const from = words;
+  return (rng_words){from[at[0]], from[at[1]]};
+#endif
 }
 
 /* --- tapes --- */
@@ -73,15 +171,15 @@ RNG_INLINE void op_run(const small_op *op, lockstep_state *s)
     OP_CASE(MUL, OP_A * OP_B);
     OP_CASE(DIV, OP_A / OP_B);
     OP_CASE(NEG, -OP_A);
-    OP_CASE(MIN, real_select(OP_A < OP_B, OP_A, OP_B));
-    OP_CASE(MAX, real_select(OP_A > OP_B, OP_A, OP_B));
+    OP_CASE(MIN, real_select(set_of(OP_A < OP_B), OP_A, OP_B));
+    OP_CASE(MAX, real_select(set_of(OP_A > OP_B), OP_A, OP_B));
     OP_CASE(LT, real_and(one, OP_A < OP_B));
     OP_CASE(LE, real_and(one, OP_A <= OP_B));
     OP_CASE(EQ, real_and(one, OP_A == OP_B));
     OP_CASE(AND, real_and(one, (OP_A != 0) & (OP_B != 0)));
     OP_CASE(OR, real_and(one, (OP_A != 0) | (OP_B != 0)));
     OP_CASE(NOT, real_and(one, OP_A == 0));
-    OP_CASE(SELECT, real_select(OP_A != 0, OP_B, OP_C));
+    OP_CASE(SELECT, real_select(set_of(OP_A != 0), OP_B, OP_C));
   case TAPE_POW:
     if (!isnan(op->value)) {
       EACH(k) * real_at(out, k) = real_power(OP_A, op->value);
@@ -97,10 +195,11 @@ RNG_INLINE void op_run(const small_op *op, lockstep_state *s)
 RNG_INLINE void tape_run(const small_net *net, lockstep_state *s, int32_t leaf)
 {
   for (int32_t i = net->op_start[leaf]; i < net->op_start[leaf + 1]; i++) op_run(&net->op[i], s);
+  const rng_reals zero = {0};
   EACH(k)
   {
-    const rng_reals value = *real_at(s->n[0] + s->out[leaf], k);
-    *real_at(s->a[leaf], k) = real_select(value >= 0, value, real_both((double)NAN));
+    const rng_reals value = *real_at(s->n[0] + net->out[leaf], k);
+    *real_at(s->a[leaf], k) = real_select(set_at_most(zero, value), value, real_both((double)NAN));
   }
 }
 
@@ -123,6 +222,12 @@ RNG_INLINE rng_reals rate_third(const small_rate *r, lockstep_state *s, int k)
   return real_and(rate_second(r, s, k) * (*real_at(s->n[0] + r->c, k) + r->shift_c), open);
 }
 
+/* The propensity of a leaf without a tape. */
+RNG_INLINE rng_reals leaf_rate(const small_net *net, lockstep_state *s, int32_t leaf, int k)
+{
+  return leaf < net->quads ? rate_second(&net->rate[leaf], s, k) : rate_third(&net->rate[leaf], s, k);
+}
+
 /* Sums of the four leaves from j on, whose propensities are p (4 rows), behind those before them. */
 RNG_INLINE void group_sum(lockstep_state *s, int32_t j, int k, const rng_reals p[SMALL_GROUP], rng_reals *before)
 {
@@ -141,6 +246,7 @@ RNG_INLINE void sums_make(const small_net *net, lockstep_state *s)
   EACH(k) before[k] = zero;
   int32_t j = net->thirds;
   for (; j < net->leaves; j++) tape_run(net, s, j);
+  for (int32_t i = 0; i < net->mixed; i++) EACH(k) * real_at(s->a[net->mix[i]], k) = leaf_rate(net, s, net->mix[i], k);
   j = 0;
   for (; j + SMALL_GROUP <= net->linear; j += SMALL_GROUP) {
     const small_rate *const r = &net->rate[j];
@@ -178,64 +284,6 @@ RNG_INLINE void sums_make(const small_net *net, lockstep_state *s)
 
 /* --- an event --- */
 
-/* Sets of lanes. */
-#if RNG_WIDTH == 8
-typedef __mmask8 lane_set;
-
-RNG_INLINE lane_set set_at_most(rng_reals a, rng_reals b)
-{
-  return _mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_LE_OQ);
-}
-
-RNG_INLINE lane_set set_idle(const rng_words *idle)
-{
-  return _mm512_movepi64_mask((__m512i)*idle);
-}
-
-RNG_INLINE int set_all(lane_set set)
-{
-  return set == 0xff;
-}
-
-RNG_INLINE rng_words set_words(lane_set set)
-{
-  return (rng_words)_mm512_movm_epi64(set);
-}
-
-/* One more where a is not below b. */
-RNG_INLINE rng_words count_beyond(rng_words count, rng_reals a, rng_reals b)
-{
-  return (rng_words)_mm512_mask_add_epi64((__m512i)count, set_at_most(b, a), (__m512i)count, _mm512_set1_epi64(1));
-}
-#else
-typedef rng_masks lane_set;
-
-RNG_INLINE lane_set set_at_most(rng_reals a, rng_reals b)
-{
-  return a <= b;
-}
-
-RNG_INLINE lane_set set_idle(const rng_words *idle)
-{
-  return (lane_set)*idle;
-}
-
-RNG_INLINE int set_all(lane_set set)
-{
-  return rng_all(set);
-}
-
-RNG_INLINE rng_words set_words(lane_set set)
-{
-  return (rng_words)set;
-}
-
-RNG_INLINE rng_words count_beyond(rng_words count, rng_reals a, rng_reals b)
-{
-  return count - (rng_words)(a >= b);
-}
-#endif
-
 /* Adds one to the counters of the leaves that fire. */
 RNG_INLINE void leaves_count(const small_net *net, lockstep_state *s, const rng_words *leaf)
 {
@@ -256,43 +304,35 @@ RNG_INLINE void leaves_pick(const small_net *net, lockstep_state *s, const rng_r
   leaves_count(net, s, leaf);
 }
 
-/* The propensity of a leaf, whatever its kind. */
-RNG_INLINE rng_reals leaf_rate(const small_net *net, lockstep_state *s, int32_t leaf, int k)
+/* Propensities of the leaves that fire, or of their reverses: by the places of either. */
+RNG_INLINE void fired_rates(lockstep_state *s, const uint64_t *place, rng_reals *out)
 {
-  return leaf < net->quads    ? rate_second(&net->rate[leaf], s, k)
-         : leaf < net->thirds ? rate_third(&net->rate[leaf], s, k)
-                              : *real_at(s->a[leaf], k);
-}
-
-/* Where a leaf with a reverse fires: its propensity, or that of its reverse; elsewhere 1. */
-static void fired_rates(const small_net *net, lockstep_state *s, int back, double *out)
-{
-  EACH(k) * real_at(out, k) = real_both(1);
-  for (int32_t j = 0; j < net->leaves; j++) {
-    if (net->reverse[j] < 0) continue;
-    EACH(k)
-    {
-      const rng_reals rate = leaf_rate(net, s, back ? net->reverse[j] : j, k);
-      *real_at(out, k) = real_select((rng_masks)(*word_at(s->leaf, k) == (uint64_t)j), rate, *real_at(out, k));
-    }
+  EACH(k)
+  {
+    const rng_words at = words_at(place, *word_at(s->leaf, k)) + *word_at(s->lane, k);
+    out[k] = (rng_reals)words_at(s->a, at);
   }
 }
 
 /* ln(before / after) of every lane goes to its entropy; rng_minus_ln is for normal numbers. */
-static void entropy_add(lockstep_state *s, double *before, double *after)
+RNG_INLINE void entropy_add(lockstep_state *s, const lane_set *idle, const rng_reals *before, const rng_reals *after)
 {
-  rng_masks normal = (rng_masks){0} - 1;
+  rng_reals ratio[PARTS];
+  int normal = 1;
   EACH(k)
   {
-    const rng_reals ratio = *real_at(before, k) / *real_at(after, k);
-    normal &= (ratio >= DBL_MIN) & (ratio <= DBL_MAX);
-    *real_at(before, k) = ratio;
+    ratio[k] = before[k] / after[k];
+    const lane_set in = set_at_most(real_both(DBL_MIN), ratio[k]) & set_at_most(ratio[k], real_both(DBL_MAX));
+    normal &= set_all((lane_set)(in | idle[k]));
   }
-  if (rng_all(normal)) {
-    EACH(k) * real_at(s->entropy, k) -= rng_minus_ln(*real_at(before, k));
+  if (normal) {
+    EACH(k) * real_at(s->entropy, k) -= rng_minus_ln(ratio[k]);
     return;
   }
-  for (int lane = 0; lane < LOCKSTEP_LANES; lane++) s->entropy[lane] += rng_ln(before[lane]);
+  EACH(k)
+  {
+    for (int i = 0; i < RNG_WIDTH; i++) s->entropy[RNG_WIDTH * k + i] += rng_ln(ratio[k][i]);
+  }
 }
 
 /* What the leaves that fire add to slot m. */
@@ -398,7 +438,7 @@ RNG_INLINE int pace_draw(lane_pace *self, lockstep_state *s, const rng_reals *me
 
 static int32_t loop_run(const small_net *net, lockstep_state *s, int32_t steps)
 {
-  _Alignas(64) lockstep_row before, after;
+  rng_reals before[PARTS] = {0}, after[PARTS];
   lane_pace pace;
   pace_load(&pace, s);
   sums_make(net, s);
@@ -406,37 +446,24 @@ static int32_t loop_run(const small_net *net, lockstep_state *s, int32_t steps)
   for (;; done++) {
     rng_reals mean[PARTS], next[PARTS], time[PARTS], point[PARTS];
     EACH(k) mean[k] = 1 / *real_at(s->c[net->padded - 1], k);
-    if (!pace_draw(&pace, s, mean, next, time, point) || done == steps) break;
+    const int go = pace_draw(&pace, s, mean, next, time, point) && done < steps;
+    if (net->entropy && done > 0) {
+      fired_rates(s, s->back, after);
+      entropy_add(s, pace.idle, before, after);
+    }
+    if (!go) break;
     EACH(k) point[k] *= *real_at(s->c[net->padded - 1], k);
     leaves_pick(net, s, point);
-    if (net->entropy) fired_rates(net, s, 0, before);
+    if (net->entropy) fired_rates(s, s->own, before);
     slots_change(net, s, time);
     EACH(k) pace.t[k] = pace.since[k] = next[k];
     sums_make(net, s);
-    if (net->entropy) {
-      fired_rates(net, s, 1, after);
-      entropy_add(s, before, after);
-    }
   }
   pace_leave(&pace, s);
   return done;
 }
 
 /* --- by rows --- */
-
-/* Words `at` further than where the lanes are, from the first. */
-RNG_INLINE rng_words words_at(const void *words, rng_words at)
-{
-#if RNG_WIDTH == 8
-  return (rng_words)_mm512_mask_i64gather_epi64(_mm512_setzero_si512(), 0xff, (__m512i)at, words, 8);
-#elif RNG_WIDTH == 4
-  const uint64_t *const from = words;
-  return (rng_words){from[at[0]], from[at[1]], from[at[2]], from[at[3]]};
-#else
-  const uint64_t *const from = words;
-  return (rng_words){from[at[0]], from[at[1]]};
-#endif
-}
 
 /* A field of the rows that part k of the lanes is on. */
 #define ROW_FIELD(field, k) words_at(&states->row[0].field, row[k])

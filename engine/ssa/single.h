@@ -36,7 +36,7 @@ struct single {
   double entropy; /* of events of steps with a tape */
   int64_t fired[SMALL_LEAVES];
   rng_pairs pairs;
-  _Alignas(64) double n[SMALL_SLOTS + 4];         /* counts, the constant 1, and places that nobody reads */
+  _Alignas(64) double n[SMALL_PLACES];            /* counts, the constant 1, room, and what tapes work on */
   double dwell[SMALL_SLOTS], dwell2[SMALL_SLOTS]; /* of slots that move */
   double a[SMALL_LEAVES], c[SMALL_LEAVES];        /* of the plain sums */
   int32_t changes;                                /* the most that any leaf has */

@@ -34,6 +34,7 @@ static void small_start(void *work, const ness_network *net)
   abreast_compile(s, &w->rows);
   w->loops = loops_best();
   w->n[net->nslot] = 1;
+  memcpy(w->n + SMALL_NUMBERS, s->number, sizeof s->number);
   for (int32_t leaf = 0; leaf < s->leaves; leaf++) {
     for (int32_t i = 0; i < SMALL_STEP_CHANGES; i++) w->step[leaf].slot[i] = net->nslot + 1;
   }
@@ -72,21 +73,15 @@ static inline double rate_third(const small_rate *r, const double *n)
 }
 
 /* NaN for what is no propensity. */
-static double rate_tape(const small_net *net, int32_t leaf, const double *n)
+static inline double rate_tape(const small_net *net, int32_t leaf, double *n)
 {
-  const small_op *const op = net->op + net->op_start[leaf];
-  const int32_t count = net->op_start[leaf + 1] - net->op_start[leaf];
-  double reg[SMALL_REGISTERS];
-  reg[0] = 0; /* what operations without operands are given */
-  for (int32_t i = 0; i < count; i++) {
-    const tape_code code = (tape_code)op[i].code;
-    const double a = code == TAPE_CONST ? op[i].value : code == TAPE_SLOT ? n[op[i].a] : reg[op[i].a];
-    reg[i] = tape_apply(code, a, reg[op[i].b], reg[op[i].c]);
+  for (const small_op *op = net->op + net->op_start[leaf], *end = net->op + net->op_start[leaf + 1]; op < end; op++) {
+    n[op->to] = tape_apply((tape_code)op->code, n[op->a], n[op->b], n[op->c]);
   }
-  return reg[count - 1] >= 0 ? reg[count - 1] : (double)NAN;
+  return n[net->out[leaf]] >= 0 ? n[net->out[leaf]] : (double)NAN;
 }
 
-static inline void sums_make(const small_net *net, const double *n, double *a, double *c)
+static inline void sums_make(const small_net *net, double *n, double *a, double *c)
 {
   int32_t j = 0;
   for (; j < net->linear; j++) a[j] = rate_first(&net->rate[j], n);
@@ -105,7 +100,10 @@ static inline void sums_make(const small_net *net, const double *n, double *a, d
 
 void small_sums(const small_net *net, const double *n, double *a, double *c)
 {
-  sums_make(net, n, a, c);
+  double places[SMALL_PLACES] = {0};
+  memcpy(places, n, SMALL_SLOTS * sizeof *n);
+  memcpy(places + SMALL_NUMBERS, net->number, sizeof net->number);
+  sums_make(net, places, a, c);
 }
 
 /* --- runs of events --- */

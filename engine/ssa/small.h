@@ -20,7 +20,10 @@ enum {
   SMALL_STEP_CHANGES = 8, /* of one leaf */
   SMALL_OPS = 256,
   SMALL_REGISTERS = 64,
-  SMALL_GROUP = 4
+  SMALL_GROUP = 4,
+  /* What operations work on: counts, the constant 1 and room for vectors, and from here on the value of each. */
+  SMALL_NUMBERS = SMALL_SLOTS + 8,
+  SMALL_PLACES = SMALL_NUMBERS + SMALL_OPS
 };
 
 /* k n_a (n_b + shift_b), and for leaves from net.quads on times (n_c + shift_c), or 0 unless low <= n_d <= high. Absent
@@ -30,12 +33,11 @@ typedef struct small_rate {
   int64_t a, b, c, d;
 } small_rate;
 
-/* An operation of engine/model/tape.h on registers; CONST and SLOT take `value` and count a. */
+/* An operation of engine/model/tape.h from places to a place. */
 typedef struct small_op {
   double value; /* of a POW: the exponent when it is whole and constant, else NaN */
-  int32_t code; /* tape_code */
-  int32_t a, b, c;
-  int32_t to; /* lockstep.h: where the value goes */
+  int32_t code; /* tape_code, never CONST or SLOT: those only name a place */
+  int32_t a, b, c, to;
 } small_op;
 
 typedef struct small_change {
@@ -44,19 +46,22 @@ typedef struct small_change {
 } small_change;
 
 typedef struct small_net {
-  int32_t leaves, padded;        /* open directions; with leaves of propensity 0 to whole groups */
-  int32_t linear, quads;         /* leaves below linear are k n_a, below quads k n_a (n_b + shift_b) */
-  int32_t thirds;                /* below thirds all of small_rate, from there on tapes */
-  bool entropy;                  /* some leaf has a reverse */
-  int32_t moving, slots;         /* slots that some step changes; all, without the constant 1 */
-  int32_t slot[SMALL_SLOTS];     /* (slots) of the network; its order here has those that move first */
-  int32_t start[SMALL_SLOTS];    /* (moving + 1) range in change */
-  int32_t dir[SMALL_LEAVES];     /* (leaves) */
-  int32_t count[SMALL_LEAVES];   /* (leaves) index in fwd:bwd */
-  int32_t reverse[SMALL_LEAVES]; /* (leaves) the way back when either has a tape and both are open, else -1 */
+  int32_t leaves, padded;           /* open directions; with leaves of propensity 0 to whole groups */
+  int32_t linear, quads;            /* leaves below linear are k n_a, below quads k n_a (n_b + shift_b) */
+  int32_t thirds;                   /* below thirds all of small_rate, from there on tapes */
+  bool entropy;                     /* some leaf has a reverse */
+  int32_t moving, slots;            /* slots that some step changes; all, without the constant 1 */
+  int32_t slot[SMALL_SLOTS];        /* (slots) of the network; its order here has those that move first */
+  int32_t start[SMALL_SLOTS];       /* (moving + 1) range in change */
+  int32_t dir[SMALL_LEAVES];        /* (leaves) */
+  int32_t count[SMALL_LEAVES];      /* (leaves) index in fwd:bwd */
+  int32_t reverse[SMALL_LEAVES];    /* (leaves) the way back when either has a tape and both are open, else -1 */
+  int32_t mixed, mix[SMALL_LEAVES]; /* (mixed) leaves without a tape that have a reverse */
   small_rate rate[SMALL_LEAVES];
   small_op op[SMALL_OPS];
   int32_t op_start[SMALL_LEAVES + 1]; /* by leaf */
+  int32_t out[SMALL_LEAVES];          /* of leaves with a tape: the place of its value */
+  double number[SMALL_OPS];           /* what stands from SMALL_NUMBERS on before the first operation: the constants */
   small_change change[SMALL_CHANGES]; /* by slot: what the firing of a leaf adds to it */
 } small_net;
 

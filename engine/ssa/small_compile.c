@@ -118,6 +118,33 @@ static bool tape_make(const ness_network *net, int32_t dir, const int32_t *place
   return self.fits;
 }
 
+/* Tapes without the operations that find what stands somewhere already. */
+static void tapes_place(small_net *out)
+{
+  int32_t kept = 0;
+  for (int32_t leaf = out->thirds; leaf < out->leaves; leaf++) {
+    const int32_t begin = out->op_start[leaf], end = out->op_start[leaf + 1];
+    int32_t where[SMALL_REGISTERS] = {0};
+    out->op_start[leaf] = kept;
+    for (int32_t i = begin; i < end; i++) {
+      small_op op = out->op[i];
+      int32_t *const to = &where[i - begin];
+      *to = op.code == TAPE_SLOT ? op.a : SMALL_NUMBERS + i;
+      if (op.code == TAPE_CONST) {
+        out->number[i] = op.value;
+      } else if (op.code != TAPE_SLOT) {
+        op.a = where[op.a];
+        op.b = where[op.b];
+        op.c = where[op.c];
+        op.to = *to;
+        out->op[kept++] = op;
+      }
+    }
+    out->out[leaf] = where[end - begin - 1];
+  }
+  out->op_start[out->leaves] = kept;
+}
+
 /* --- the network --- */
 
 bool small_fits(const ness_network *net)
@@ -218,6 +245,7 @@ static void reverse_compile(const ness_network *net, small_net *out)
         out->entropy = true;
       }
     }
+    if (leaf < out->thirds && out->reverse[leaf] >= 0) out->mix[out->mixed++] = leaf;
   }
 }
 
@@ -241,4 +269,5 @@ void small_compile(const ness_network *net, small_net *out)
     }
   }
   out->op_start[out->leaves] = ops;
+  tapes_place(out);
 }
