@@ -9,9 +9,11 @@
 #define RNG_LN_LEAST UINT64_C(0x3fe6800000000000)                 /* 0.703125 */
 #define RNG_LN_FROM (RNG_LN_LEAST - UINT64_C(0x3ff0000000000000)) /* bits - FROM: k + 1023, range, rest of m */
 #define RNG_LN_TAIL UINT64_C(0x000fffffffffffff)
+/* c is the middle of a range as bits: the range's own of them, and FIRST. */
+#define RNG_LN_RANGE UINT64_C(0x000f000000000000)
+#define RNG_LN_FIRST UINT64_C(0x3fe7000000000000)
 
-/* ln 2 in two parts: the first has 42 bits, so that its product with an exponent is exact, and so is that with `high`
- * added. */
+/* ln 2 in two parts: the first has 42 bits, so that its product with an exponent is exact. */
 #define RNG_LN2_HIGH 0x1.62e42fefa38p-1
 #define RNG_LN2_LOW 0x1.ef35793c7673p-45
 
@@ -25,9 +27,7 @@
 enum { RNG_LN_RANGES = 16 };
 
 typedef struct rng_ln_ranges {
-  _Alignas(64) double c[RNG_LN_RANGES];
-  double inverse[RNG_LN_RANGES];                  /* 1 / c */
-  double high[RNG_LN_RANGES], low[RNG_LN_RANGES]; /* ln c, the first to multiples of 2^-42 */
+  _Alignas(64) double inverse[RNG_LN_RANGES], ln[RNG_LN_RANGES]; /* 1 / c and ln c */
 } rng_ln_ranges;
 
 extern const rng_ln_ranges rng_ln_table;

@@ -48,20 +48,14 @@ static double rng_split(double x, double *exponent)
 }
 
 const rng_ln_ranges rng_ln_table = {
-    .c = {0x1.7p-1, 0x1.8p-1, 0x1.9p-1, 0x1.ap-1, 0x1.bp-1, 0x1.cp-1, 0x1.dp-1, 0x1.ep-1, 0x1.fp-1, 0x1.0p+0, 0x1.1p+0,
-          0x1.2p+0, 0x1.3p+0, 0x1.4p+0, 0x1.5p+0, 0x1.6p+0},
     .inverse = {0x1.642c8590b2164p+0, 0x1.5555555555555p+0, 0x1.47ae147ae147bp+0, 0x1.3b13b13b13b14p+0,
                 0x1.2f684bda12f68p+0, 0x1.2492492492492p+0, 0x1.1a7b9611a7b96p+0, 0x1.1111111111111p+0,
                 0x1.0842108421084p+0, 0x1.0000000000000p+0, 0x1.e1e1e1e1e1e1ep-1, 0x1.c71c71c71c71cp-1,
                 0x1.af286bca1af28p-1, 0x1.999999999999ap-1, 0x1.8618618618618p-1, 0x1.745d1745d1746p-1},
-    .high = {-0x1.522ae0738a000p-2, -0x1.269621134e000p-2, -0x1.f991c6cb3c000p-3, -0x1.a93ed3c8ae000p-3,
-             -0x1.5bf406b544000p-3, -0x1.1178e8227e000p-3, -0x1.9335e5d594000p-4, -0x1.08598b59e4000p-4,
-             -0x1.0415d89e78000p-5, 0x0.0p+0, 0x1.f0a30c0118000p-5, 0x1.e27076e2b0000p-4, 0x1.5ff3070a7a000p-3,
-             0x1.c8ff7c79aa000p-3, 0x1.1675cababa000p-2, 0x1.4618bc21c6000p-2},
-    .low = {-0x1.ebe708164c759p-45, 0x1.1b61f10522625p-44, 0x1.90d04cd7cc834p-44, 0x1.8724350562169p-45,
-            0x1.27023eb68981cp-46, -0x1.1ef78ce2d07f2p-45, -0x1.3115c3abd47dap-45, 0x1.7e5dd7009902cp-46,
-            0x1.dddc7f461c516p-44, 0x0.0p+0, -0x1.d599e83368e91p-45, -0x1.a342c2af0003cp-45, -0x1.8586f183bebf2p-44,
-            -0x1.7794f689f8434p-45, 0x1.8380e731f55c4p-44, -0x1.3d82f484c84ccp-46},
+    .ln = {-0x1.522ae0738a3d8p-2, -0x1.269621134db92p-2, -0x1.f991c6cb3b379p-3, -0x1.a93ed3c8ad9e3p-3,
+           -0x1.5bf406b543db2p-3, -0x1.1178e8227e47cp-3, -0x1.9335e5d594989p-4, -0x1.08598b59e3a07p-4,
+           -0x1.0415d89e74444p-5, 0x0.0p+0, 0x1.f0a30c01162a6p-5, 0x1.e27076e2af2e6p-4, 0x1.5ff3070a793d4p-3,
+           0x1.c8ff7c79a9a22p-3, 0x1.1675cababa60ep-2, 0x1.4618bc21c5ec2p-2},
 };
 
 double rng_ln(double x)
@@ -77,13 +71,14 @@ double rng_ln(double x)
   }
   memcpy(&bits, &x, sizeof bits);
   bits -= RNG_LN_FROM;
-  const uint64_t range = bits >> 48 & 15, whole = (bits & RNG_LN_TAIL) + RNG_LN_LEAST;
-  double m;
-  memcpy(&m, &whole, sizeof m);
+  const uint64_t range = bits >> 48 & 15,
+                 parts[2] = {(bits & RNG_LN_TAIL) + RNG_LN_LEAST, (bits & RNG_LN_RANGE) + RNG_LN_FIRST};
+  double m_c[2];
+  memcpy(m_c, parts, sizeof m_c);
   const double k = (double)(bits >> 52) - below;
-  const double r = (m - rng_ln_table.c[range]) * rng_ln_table.inverse[range], square = r * r;
-  const double high = k * RNG_LN2_HIGH + rng_ln_table.high[range], low = k * RNG_LN2_LOW + rng_ln_table.low[range];
-  return high + (r + (low + square * (r * RNG_LN_SERIES(r, square) - 0.5)));
+  const double r = (m_c[0] - m_c[1]) * rng_ln_table.inverse[range], square = r * r;
+  const double high = k * RNG_LN2_HIGH + rng_ln_table.ln[range];
+  return high + (r + (k * RNG_LN2_LOW + square * (r * RNG_LN_SERIES(r, square) - 0.5)));
 }
 
 double rng_ln1p(double x)

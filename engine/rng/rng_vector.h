@@ -46,18 +46,6 @@ RNG_INLINE rng_words rng_halves(rng_words a, rng_words b)
 #endif
 }
 
-/* Whether a mask is set in all lanes. */
-RNG_INLINE int rng_all(rng_masks mask)
-{
-#if RNG_WIDTH == 8
-  return _mm512_movepi64_mask((__m512i)mask) == 0xff;
-#elif RNG_WIDTH == 4
-  return _mm256_movemask_pd((__m256d)mask) == 0xf;
-#else
-  return (mask[0] & mask[1]) != 0;
-#endif
-}
-
 RNG_INLINE rng_words rng_both(uint64_t x)
 {
   return x - (rng_words){0};
@@ -148,10 +136,10 @@ RNG_INLINE rng_reals rng_minus_ln(rng_reals x)
   const rng_words bits = (rng_words)x - RNG_LN_FROM, range = bits >> 48;
   const rng_reals m = (rng_reals)((bits & RNG_LN_TAIL) + RNG_LN_LEAST);
   const rng_reals k = (rng_reals)(bits >> 52 | UINT64_C(0x4330000000000000)) - (0x1p52 + 1023.0);
-  const rng_reals r = (m - rng_ranges(rng_ln_table.c, range)) * rng_ranges(rng_ln_table.inverse, range), square = r * r;
-  const rng_reals high = k * RNG_LN2_HIGH + rng_ranges(rng_ln_table.high, range);
-  const rng_reals low = k * RNG_LN2_LOW + rng_ranges(rng_ln_table.low, range);
-  return -(high + (r + (low + square * (r * RNG_LN_SERIES(r, square) - 0.5))));
+  const rng_reals c = (rng_reals)((bits & RNG_LN_RANGE) + RNG_LN_FIRST);
+  const rng_reals r = (m - c) * rng_ranges(rng_ln_table.inverse, range), square = r * r;
+  const rng_reals high = k * RNG_LN2_HIGH + rng_ranges(rng_ln_table.ln, range);
+  return -(high + (r + (k * RNG_LN2_LOW + square * (r * RNG_LN_SERIES(r, square) - 0.5))));
 }
 
 #endif

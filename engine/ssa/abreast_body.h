@@ -80,7 +80,7 @@ static int64_t NAMED(abreast_run)(single *s, int64_t most, double horizon, ssa_r
     const double total = NAMED(groups_sum)(sum[SMALL_GROUP - 1], before), mean = 1 / total;
     const uint64_t pair = at % RNG_PAIRS;
     const double t_next = t + s->pairs.wait[pair] * mean, time = t_next - since;
-    if (!(t_next <= horizon && mean > 0)) break;
+    if (!(t_next <= horizon && total <= DBL_MAX)) break;
     const int32_t leaf = NAMED(sums_below)(sum, before, s->pairs.choice[pair] * total);
     const double *const row = net->change + ((int64_t)leaf << net->shift);
     const REAL *const change = (const REAL *)(const void *)row;

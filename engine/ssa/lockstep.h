@@ -28,6 +28,7 @@ typedef struct lockstep_state {
   lockstep_row mean;                    /* out: of the wait, 1 / the last sum */
   lockstep_row entropy;                 /* of events of steps with a tape */
   double by[SMALL_SLOTS][SMALL_LEAVES]; /* what the firing of a leaf adds to a slot that moves */
+  lockstep_words fired[SMALL_LEAVES];   /* by rows: how often, lane by lane */
   lockstep_words leaf;                  /* that fires */
   lockstep_words lane;                  /* its number */
   uint64_t own[SMALL_LEAVES],

@@ -55,7 +55,7 @@ RNG_INLINE int64_t states_run(single *s, int64_t most, double horizon, ssa_recor
     states_integrate(s, row, kind, t_next - since, &two);
     s->fired[after.leaf]++;
     t = since = t_next;
-    row = (const states_row *)(const void *)((const double *)(const void *)rows + after.next);
+    row = states_at(&s->states, after.next);
     pair_taken(s, ++at);
     if (record) single_record(record, t, s->net.dir[after.leaf]);
   }

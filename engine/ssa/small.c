@@ -126,7 +126,7 @@ static int64_t sums_run(single *w, int64_t most, double horizon, ssa_record *rec
   for (; made < most; made++) {
     const uint64_t pair = w->at % RNG_PAIRS;
     const double total = w->c[net->padded - 1], mean = 1 / total, t_next = w->t + w->pairs.wait[pair] * mean;
-    if (!(t_next <= horizon && mean > 0)) break;
+    if (!(t_next <= horizon && total <= DBL_MAX)) break;
     const int32_t leaf = leaf_pick(w->c, w->pairs.choice[pair] * total, net->padded);
     const double time = t_next - w->since, before = w->a[leaf];
     for (int32_t m = 0; m < net->moving; m++) {

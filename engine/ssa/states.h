@@ -54,6 +54,12 @@ void states_build(states_table *self, const small_net *net, const int64_t *start
 /* The row of counts n (slots), -1 when they are not among them. */
 int32_t states_find(const states_table *self, const small_net *net, const double *n);
 
+/* The row that begins there, in words. */
+static inline const states_row *states_at(const states_table *self, int32_t words)
+{
+  return (const states_row *)(const void *)((const double *)(const void *)self->row + words);
+}
+
 /* The leaf that fires, by its number among the open ones of the row. A choice u is beyond a sum c when u total >= c as
  * rounded, which is when it is not below the least such u: numbers in (0, 1) are in order as their bits are. */
 static inline int32_t states_pick(const states_row *row, double choice)
