@@ -159,7 +159,8 @@ static inline int32_t rng_alias_draw(rng_stream *self, int32_t n, const double *
   return column[rng_double(self) < prob[i]];
 }
 
-/* ln x (within 2 ulp), ln(1 + x) and exp(x) (within 1 or so) without libm; infinities, NaN, zeros and subnormals as in C. */
+/* ln x (within 2 ulp), ln(1 + x) and exp(x) (within 1 or so) without libm; infinities, NaN, zeros and subnormals as in
+ * C. */
 double rng_ln(double x);
 double rng_ln1p(double x);
 double rng_e(double x);
