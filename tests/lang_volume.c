@@ -1,6 +1,7 @@
 /* Volumes that follow variables: every form of a rate against the same file with the volume held there; Boyle and van
  * 't Hoff's osmometer; growth by exp(mu t) with what it does to births, to A + B -> C as rate equations and to single
- * pairs, by closed forms; the master equation and the ledger in a volume that stands; detailed balance through it. */
+ * pairs and to noise, by closed forms; the master equation and the ledger in a volume that stands; detailed balance
+ * through it. */
 #include "lang_sample.h"
 
 #define PLACES SI "compartment o reservoir\ncompartment i reservoir potential V\n"
@@ -28,6 +29,9 @@ static void test_forms(void)
                                       "r: A + S <-> B @ 3 [1/M/s], 5 [1/s]",
                                       "r: A + S <-> B @ 3 [1/M/s], ldb",
                                       "r: A + S <-> B + 2 W @ ldb, 5 [1/M^2/s]",
+                                      "r: S + U <-> W @ ldb, 5 [1/s]",
+                                      "r: S + U <-> 2 W @ 3 [1/M/s], ldb",
+                                      "r: A + S <-> B + W @ ldb, 5 [1/M/s]",
                                       "r: A + 2 S <-> B + W @ ldb(k0 = 5 [1/s])",
                                       "r: S + U <-> W @ ldb(k0 = 5 [1/s], form = heat-bath)",
                                       "r: S <-> W @ ldb(k0 = 5 [1/s], form = metropolis)",
@@ -119,12 +123,14 @@ static void test_osmometer(void)
 
 #define GROWS NATURAL "variable w = 1 within 0.5, 40\ncompartment c volume 2*w\nw' = 0.3*w\n"
 
-/* Rate equations of A + B -> C in V = V0 exp(mu t): with s = (1 - exp(-mu t))/(mu V0), the time that the densities
- * feel, A = d/(1 - B0/A0 exp(-k d s)), d = A - B. */
+/* Rate equations in V = V0 exp(mu t), by s = (1 - exp(-mu t))/(mu V0), the time that densities feel: of A + B -> C, A =
+ * d/(1
+ * - B0/A0 exp(-k d s)) with d = A - B; of 2 D -> 0, D = D0/(1 + 2 k D0 s). */
 static void test_pairs(void)
 {
   ness_model *const model =
-      sample_model(GROWS "species A = 1000 in c, B = 500 in c, C = 0 in c\nr: A + B -> C @ 0.004\n");
+      sample_model(GROWS "species A = 1000 in c, B = 500 in c, C = 0 in c, D = 800 in c\nr: A + B -> C @ 0.004\n"
+                         "two: 2 D -> 0 @ 0.001 fluid\n");
   ness_diags *const diags = ness_diags_create();
   const ness_solve_options ask = {.struct_size = sizeof ask, .what = "ode", .time = 5, .every = 1};
   const ness_simulate_options run = {
@@ -135,6 +141,8 @@ static void test_pairs(void)
     const double s = (1 - exp(-0.3 * t)) / 0.6, want = 500 / (1 - 0.5 * exp(-0.004 * 500 * s));
     CHECK_REL(course(a, t, "A"), want, 1e-6);
     CHECK_REL(course(b, t - 1, "A"), want, 1e-4);
+    CHECK_REL(course(a, t, "D"), 800 / (1 + 2 * 0.001 * 800 * s), 1e-6);
+    CHECK_REL(course(b, t - 1, "D"), 800 / (1 + 2 * 0.001 * 800 * s), 1e-4);
     CHECK_REL(course(a, t, "w"), exp(0.3 * t), 1e-7);
   }
   ness_doc_free(a);
@@ -167,6 +175,37 @@ static void test_events(void)
     CHECK(fabs(course(doc, row, "D") - 2 * both) <= 11 * sqrt(both * (1 - both) / n));
   }
   ness_doc_free(doc);
+  ness_diags_free(diags);
+  ness_model_free(model);
+}
+
+/* Births at k V by what knows noise as a wave: the linear noise and the Langevin equation keep Poisson's mean and
+ * variance, for all is linear but the volume. */
+static void test_noise(void)
+{
+  ness_model *const model = sample_model(GROWS "species N = 2000 in c\nbirth: 0 -> N @ 3000\ndeath: N -> 0 @ 0.7\n");
+  ness_diags *const diags = ness_diags_create();
+  const ness_solve_options ask = {.struct_size = sizeof ask, .what = "lna", .time = 2, .every = 1};
+  const ness_simulate_options run = {.struct_size = sizeof run,
+                                     .replicas = 400,
+                                     .time = 2.5,
+                                     .every = 1,
+                                     .threads = 2,
+                                     .seed = 3,
+                                     .method = "langevin"};
+  ness_doc *a = NULL, *b = NULL;
+  CHECK(ness_solve(model, &ask, diags, &a) == NESS_OK && ness_simulate(model, &run, diags, &b) == NESS_OK);
+  for (int32_t t = 1; t <= 2; t++) {
+    const double born = 6000 * (exp(0.3 * t) - exp(-0.7 * t)), left = 2000 * exp(-0.7 * t), mean = born + left;
+    const double variance = born + left * (1 - exp(-0.7 * t)), sd = course(b, t - 1, "sd N");
+    CHECK_REL(course(a, t, "N"), mean, 1e-6);
+    CHECK_REL(course(a, t, "sd N"), sqrt(variance), 1e-5);
+    /* 5.5 deviations of four figures: a false alarm in six million */
+    CHECK(fabs(course(b, t - 1, "N") - mean) < 5.5 * sqrt(variance / 400));
+    CHECK(fabs(sd * sd / variance - 1) < 5.5 * sqrt(2.0 / 400));
+  }
+  ness_doc_free(a);
+  ness_doc_free(b);
   ness_diags_free(diags);
   ness_model_free(model);
 }
@@ -223,33 +262,59 @@ static void test_ledger(void)
   ness_model_free(model);
 }
 
-/* Cycles through two volumes: closed by the ratio of constants, whatever the volumes; a constant that is off is named.
- */
+/* Cycles in a volume: closed by the ratio of constants, whatever the volume; a constant that is off is found, and one
+ * that follows a variable is left open. */
 static void test_check(void)
 {
   static const struct {
     const char *back, *balance;
-  } cases[] = {{"4", "equilibrium"}, {"5", "inconsistent"}};
-  for (int32_t k = 0; k < 4; k++) {
+  } cases[] = {{"4", "equilibrium"}, {"5", "inconsistent"}, {"2*w", "undecided"}};
+  for (int32_t k = 0; k < 6; k++) {
     char text[600];
     snprintf(text, sizeof text,
              SI "variable w = 2 within 0.5, 4\ncompartment c volume 1 [fL]*w\n%s"
                 "species A = 20000 in c, B = 10000 in c, C = 0 in c\nprotein E copies 200 { state X\nstate Y }\n"
                 "on: X + A <-> Y @ 1e9 [1/M/s], 2 [1/s]\noff: Y <-> X + B @ 3 [1/s], 2e9 [1/M/s]\n"
-                "pair: A + B <-> C @ 1e8 [1/M/s], 3 [1/s]\nround: A <-> B @ 3 [1/s], %s [1/s]\n",
-             k < 2 ? "" : "w' = 0.1 [1/s]*(3 - w)\n", cases[k % 2].back);
+                "pair: A + B <-> C @ 1e8 [1/M/s], 3 [1/s]\nround: A <-> B @ 3 [1/s], (%s)*1 [1/s]\n",
+             k < 3 ? "" : "w' = 0.1 [1/s]*(3 - w)\n", cases[k % 3].back);
     ness_model *const model = sample_model(text);
     ness_diags *const diags = ness_diags_create();
     const ness_check_options options = {.struct_size = sizeof options};
     ness_doc *doc = NULL;
     const ness_status status = ness_check(model, &options, diags, &doc);
-    CHECK(status == (k % 2 ? NESS_EXPECT : NESS_OK));
-    CHECK_STR(ness_doc_string(doc, "balance"), cases[k % 2].balance);
-    if (k % 2) CHECK_REL(ness_doc_number(doc, "largest_undeclared_kt"), log(5.0 / 4), 1e-9);
+    CHECK(status == (k % 3 == 1 ? NESS_EXPECT : NESS_OK));
+    CHECK_STR(ness_doc_string(doc, "balance"), cases[k % 3].balance);
+    if (k % 3 == 1) CHECK_REL(ness_doc_number(doc, "largest_undeclared_kt"), log(5.0 / 4), 1e-9);
     ness_doc_free(doc);
     ness_diags_free(diags);
     ness_model_free(model);
   }
+}
+
+/* Every allocation of loading and of the check fails once. */
+static void test_memory(void)
+{
+  static const char *const text = NATURAL
+      "variable w = 1 within 0.5, 2, x = 1 within 1, 2\nv := w*x\ncompartment c volume v\nspecies A = 2 in c, B = 1 "
+      "in c\nr: 2 A <-> B @ 1, 2\ns: 2 A <-> B @ ldb(k0 = 1)\n";
+  bool done = false;
+  int32_t failures = 0;
+  for (int64_t n = 0; n < 5000 && !done; n++) {
+    ness_diags *const diags = ness_diags_create();
+    ness_model *model = NULL;
+    ness_doc *doc = NULL;
+    mem_fail_after(n);
+    ness_status status = ness_model_load("memory.ness", text, NULL, 0, diags, &model);
+    if (status == NESS_OK) status = ness_check(model, NULL, diags, &doc);
+    mem_fail_after(-1);
+    done = status == NESS_OK;
+    CHECK(done || status == NESS_NOMEM);
+    failures += !done;
+    ness_doc_free(doc);
+    ness_model_free(model);
+    ness_diags_free(diags);
+  }
+  CHECK(done && failures > 2);
 }
 
 int main(void)
@@ -258,8 +323,10 @@ int main(void)
   test_osmometer();
   test_pairs();
   test_events();
+  test_noise();
   test_master();
   test_ledger();
   test_check();
+  test_memory();
   return check_done();
 }

@@ -184,11 +184,13 @@ bool eval_param(lang_model *m, int32_t id, const eval *from, eval_value *out)
 
 static bool eval_answers_back(const eval *self, const expr *e, const char *name)
 {
-  lang_error(self->m->diags, e->place,
-             self->energies ? "charges feel a capacitor by themselves"
-                            : "rates behind @, volumes and values set by := may name it; k0, conductance and what is "
-                              "set by = may not",
-             "%s answers back and changes in time: it has no value here", name);
+  lang_error(
+      self->m->diags, e->place,
+      self->energies
+          ? "charges feel a capacitor by themselves"
+          : "rates behind @, volumes of compartments and values set by := may name it; k0, conductance and what is "
+            "set by = may not",
+      "%s answers back and changes in time: it has no value here", name);
   return false;
 }
 
