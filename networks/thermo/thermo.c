@@ -80,8 +80,10 @@ static void state_choose(const ness_network *net, int32_t which, const thermo_st
   for (int32_t i = 0; i < net->nslot; i++) {
     const bool capped = net->slot_max[i] != MODEL_NO_MAX;
     const int64_t more = (which + 1) * (THERMO_COPIES + (int64_t)which * (17 * i + 13));
-    const bool held = net->slot_var[i] >= 0 && net->var_kind[net->slot_var[i]] == VAR_PLAIN;
-    at->n[i] = capped ? net->slot_max[i] / (2 + (held ? at->place : which)) : net->slot_start[i] + more;
+    const int32_t var = net->slot_var[i];
+    const bool held = var >= 0 && net->var_kind[var] == VAR_PLAIN;
+    const int32_t part = 2 + (held ? at->place * (1 + var) : which); /* places where variables differ in their shares */
+    at->n[i] = capped ? net->slot_max[i] / part : net->slot_start[i] + more;
   }
 }
 
