@@ -10,6 +10,7 @@ HEAD = "model bad\nunits natural\n"
 SI = "model bad\ntemperature 300 [K]\n"
 PROCESS = HEAD + "param V = 0\nspecies A = 1, B = 0\nr: A <-> B @ exp(V), 1\n"
 WALL = HEAD + "compartment i reservoir potential V\ncompartment o reservoir\nion K z +1 { i = 1\no = 2 }\n"
+VOLUME = HEAD + "variable w = 1 within 0, 5\n"
 # name, text, exit code, what stderr must hold
 CASES = [
     ("unknown species", HEAD + "species A = 1\nr: A <-> B @ 1, 2\n", 3, ":4:10: error: no species, state, ion or bath has the name B"),
@@ -62,6 +63,21 @@ CASES = [
      "r: S.i <-> S.o @ ldb(conductance = 1)\n", 3, "it has no conductance"),
     ("conductance and more", WALL + "capacitor V between i, o capacitance 99 start 0\nr: K.i <-> K.o @ ldb(conductance = 1, split = 0.2)\n", 3,
      "a conductance says everything"),
+    ("volume of nothing", VOLUME + "compartment c volume 2*w\n", 3, ":4:23: error: a volume must be positive and finite, and this one is not at w = 0"),
+    ("volume through a pole", VOLUME + "compartment c volume 1/(w - 3)\n", 3, "a volume must be positive and finite"),
+    ("volume below zero later", VOLUME + "compartment c volume 3 - w\n", 3, "is not at w = 3.125, which is in its range"),
+    ("volume without a unit", SI + "variable w = 1 within 0.1, 5\ncompartment c volume w\nspecies A = 1 in c\nr: 2 A -> 0 @ 1 [1/M/s]\n", 3,
+     "a volume is in L, this has no unit"),
+    ("volume of a count", VOLUME + "compartment c volume 1 + A\nspecies A = 1\nr: A -> 0 @ 1\n", 3, "A is counted: a volume follows variables"),
+    ("volume of an ion", VOLUME + "compartment c volume 1 + K.c\nion K z 0 { c = 1 }\n", 3, "K is counted: a volume follows variables"),
+    ("volume of a capacitor", WALL + "capacitor V between i, o capacitance 99 start 0\ncompartment c volume 2 + V/99\n", 3,
+     "a volume cannot follow V: charges would do work on it"),
+    ("volume of three", VOLUME + "variable x = 1 within 1, 2, y = 1 within 1, 2\ncompartment c volume 1 + w*x*y\n", 3,
+     "a volume follows two variables at most, and y is a third"),
+    ("volume behind a param", VOLUME + "param v = 1 + w\ncompartment c volume v\n", 3, "w answers back and changes in time"),
+    ("volume of a lattice", VOLUME + "ion K z 0 { }\nlattice s[1..3] volume 1 + w holds K\n", 3, "w answers back and changes in time"),
+    ("reaction in two volumes", VOLUME + "compartment c volume 1 + w\ncompartment d volume 2\nspecies A = 1 in c, B = 1 in d\n"
+     "r: A + B -> 0 @ 1\n", 3, "takes from two volumes"),
     ("variable without a range", HEAD + "variable x = 1\nspecies A = 1\nr: A -> 0 @ 1\n", 3, "expected `within`"),
     ("variable out of range", HEAD + "variable x = 3 within 0, 1\nspecies A = 1\nr: A -> 0 @ 1\n", 3, "x starts outside of its range"),
     ("variable in a step", HEAD + "variable x = 0 within 0, 1\nspecies A = 1\nr: A -> x @ 1\n", 3, "x is a variable: it cannot take part in a step"),

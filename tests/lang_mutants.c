@@ -34,7 +34,7 @@ static const char *const seeds[] = {
     NATURAL "param u = 0.3\nspecies A = 3, B = 0\nr: A <-> B @ 1 + u, 2\n"
             "process u shot(base = 1, jump = 0.2, rate = 3, tau = 0.4)\n",
     SI
-    "compartment i reservoir potential V\ncompartment c volume 1 [fL] potential W\ncompartment o reservoir\n"
+    "compartment i reservoir potential V\ncompartment c volume 1 [fL]*(1 + n/9) potential W\ncompartment o reservoir\n"
     "capacitor V between i, o capacitance 0.1 [pF] start -60 [mV] within -99 [mV], 99 [mV]\n"
     "capacitor W between c, i capacitance 1 [fF] start 5 [mV]\nion K z +1 { i = 100 [mM]\n o = 3 [mM]\n c = 1 [uM] }\n"
     "protein P copies 5 { state A  state B charge -1.5 at i }\ng: A <-> B @ ldb(k0 = 2 [1/s], split = 0.3)\n"
@@ -85,6 +85,7 @@ static const char *const words[] = {"\n",
                                     "level ",
                                     "capacitor ",
                                     "variable ",
+                                    "volume ",
                                     "x' = ",
                                     "when ",
                                     " fluid",

@@ -184,11 +184,11 @@ typedef struct ness_network {
   int32_t nset, nrule;    /* what they set; operations of their tapes */
 
   /* slots (nslot) */
-  const int64_t *slot_start;  /* count at t = 0 */
-  const int64_t *slot_max;    /* MODEL_NO_MAX when free: a step that would go beyond has propensity 0 */
-  const double *slot_g;       /* free energy of one copy, kT, with volume, charge and field compiled in */
-  const double *slot_charge;  /* charge that feels the potential slot_volt, e */
-  const int32_t *slot_volt;   /* voltage id or -1 */
+  const int64_t *slot_start; /* count at t = 0 */
+  const int64_t *slot_max;   /* MODEL_NO_MAX when free: a step that would go beyond has propensity 0 */
+  const double *slot_g;      /* free energy of one copy, kT, with volume (at the start), charge and field compiled in */
+  const double *slot_charge; /* charge that feels the potential slot_volt, e */
+  const int32_t *slot_volt;  /* voltage id or -1 */
   const int32_t *slot_family; /* family or -1 */
   const int32_t *slot_name;   /* offset in name, as all *_name and *_text */
   const int32_t *family_name;

@@ -55,12 +55,13 @@ typedef struct model_compartment {
   const char *name;
   const stmt_item *item;
   bool reservoir;
-  double volume;     /* m^3 (natural: 1); 0 none given */
-  double phi;        /* potential, kT/e */
-  int32_t volt;      /* voltage id or -1 */
-  int32_t capacitor; /* variable that its potential is, -1: it stands */
-  double tau;        /* temperature of the model over its own; 1 unless it gives one */
-  int32_t heat;      /* id as a source of heat, -1: it has the temperature of the model */
+  double volume;      /* m^3 (natural: 1), at the start; 0 none given */
+  const expr *swells; /* its volume as an expression of variables, NULL: it stands */
+  double phi;         /* potential, kT/e */
+  int32_t volt;       /* voltage id or -1 */
+  int32_t capacitor;  /* variable that its potential is, -1: it stands */
+  double tau;         /* temperature of the model over its own; 1 unless it gives one */
+  int32_t heat;       /* id as a source of heat, -1: it has the temperature of the model */
   struct {
     double volume, phi, tau;
   } d;
@@ -78,7 +79,7 @@ typedef struct model_slot {
   const char *name;
   lang_place place;
   int64_t start, max;
-  double volume;      /* > 0: its concentration is n / volume */
+  double volume;      /* > 0: its concentration is n / volume at the start */
   double charge, phi; /* e, kT/e of where the charge sits */
   int32_t volt, family, ion, compartment;
   int32_t place_of_charge; /* compartment, -1: no charge, or none that a capacitor feels */
@@ -145,6 +146,7 @@ typedef struct model_step {
   int32_t heat;                     /* 1 + source of heat, 0 none */
   int32_t flip;                     /* 1 + process whose flip it is, 0 none */
   int32_t flow;                     /* flow_kind */
+  int32_t runs_in[2];               /* 1 + slot whose volume is a factor of the constant, 0 none */
   int32_t nvar, *var_slot, *var_by; /* variables that a forward event changes, slots ascending */
   const char *base;                 /* the step's name in the file where it stands once for each level, else NULL */
   int32_t nshift, *shift_src;       /* sources, ascending, whose work differs at the levels that the step is taken at */
@@ -293,6 +295,7 @@ bool lower_tape(lang_model *m, model_step *step, int dir, eval_tape *tape, int32
 /* The capacitor, by its order in the file, that a potential names; -1: it is a value. */
 int32_t capacitor_of(const lang_model *m, const expr *potential);
 bool variables_declare(lang_model *m);
+int32_t variable_find(const lang_model *m, const char *name); /* -1 none */
 bool variables_slots(lang_model *m);
 /* Start, zero and range in counts of `unit`; 0: about a million over the range. */
 bool variable_scale(lang_model *m, model_variable *v, double unit);
@@ -301,6 +304,16 @@ bool variables_drift(lang_model *m, model_step *step); /* the rate of one */
 /* The value of a variable on a tape, as a register; -1 when memory is out. */
 int32_t variable_register(const eval *self, const model_slot *slot, lang_unit *unit);
 bool variables_events(lang_model *m, network_builder *b); /* into the network */
+
+/* --- volume.c --- */
+bool volumes_declare(lang_model *m); /* of compartments, once variables stand */
+/* Whether the rate of a direction changes with a volume that follows variables. */
+bool volume_moves(const lang_model *m, const model_step *step, int dir);
+bool volume_same(const lang_model *m, int32_t slot, int32_t other);
+/* 1/(c0 V) of a slot on a tape, as a register; -1 when memory is out. */
+int32_t volume_inverse(const eval *self, int32_t slot, double c0);
+/* A register times what volumes of the moment make of a rate at those of the start; -1 when memory is out. */
+int32_t volume_factor(const eval *self, const model_step *step, int dir, int32_t reg);
 
 /* --- membrane.c --- */
 typedef struct membrane_law {
@@ -311,7 +324,7 @@ typedef struct membrane_law {
 bool membranes_declare(lang_model *m); /* scales of variables, and what steps move through capacitors */
 bool membrane_both(lang_model *m, model_step *step, const double constant[2], const membrane_law *law);
 bool membrane_other(lang_model *m, model_step *step, int given, double lnk); /* ldb beside a constant */
-bool membrane_given(lang_model *m, model_step *step);                        /* two constants */
+bool membrane_given(lang_model *m, model_step *step); /* constants, where what a step moves or a volume changes them */
 bool membrane_conductance(lang_model *m, const model_step *step, const expr *value, double *k0);
 
 /* --- process.c --- */

@@ -127,7 +127,7 @@ static bool eval_known_constant(const eval *self, const char *name, eval_value *
 }
 
 /* A parameter that is set or active has the slope of a value of its own, whatever its expression says. */
-static bool eval_param_done(lang_model *m, model_param *p, eval_value *out)
+static bool eval_param_done(lang_model *m, model_param *p, bool keep, eval_value *out)
 {
   p->variable = !out->constant;
   if (m->active && strcmp(m->active, p->name) == 0) {
@@ -140,7 +140,7 @@ static bool eval_param_done(lang_model *m, model_param *p, eval_value *out)
   }
   p->result = out->q;
   p->slope = out->slope;
-  p->state = p->variable ? LAZY_OPEN : LAZY_DONE;
+  p->state = p->variable || !keep ? LAZY_OPEN : LAZY_DONE;
   return true;
 }
 
@@ -167,7 +167,7 @@ bool eval_param(lang_model *m, int32_t id, const eval *from, eval_value *out)
   }
   if (model_override(m, p->name, &p->result)) {
     *out = (eval_value){.q = p->result, .constant = true, .reg = -1};
-    return eval_param_done(m, p, out);
+    return eval_param_done(m, p, true, out);
   }
   p->state = LAZY_BUSY;
   expr wrapped = {.kind = EXPR_UNIT, .place = source->place, .name = unit};
@@ -175,10 +175,22 @@ bool eval_param(lang_model *m, int32_t id, const eval *from, eval_value *out)
   const eval inner = {.m = m,
                       .env = env,
                       .tape = p->item->recomputed ? from->tape : NULL,
-                      .hook = from->hook,
+                      .hook = p->item->recomputed ? from->hook : NULL, /* which may know what changes: not to keep */
                       .hook_context = from->hook_context};
-  if (eval_expr(&inner, unit ? &wrapped : source, out) && eval_param_done(m, p, out)) return true;
+  if (eval_expr(&inner, unit ? &wrapped : source, out) && eval_param_done(m, p, !inner.hook, out)) return true;
   p->state = LAZY_FAILED;
+  return false;
+}
+
+static bool eval_answers_back(const eval *self, const expr *e, const char *name)
+{
+  lang_error(
+      self->m->diags, e->place,
+      self->energies
+          ? "charges feel a capacitor by themselves"
+          : "rates behind @, volumes of compartments and values set by := may name it; k0, conductance and what is "
+            "set by = may not",
+      "%s answers back and changes in time: it has no value here", name);
   return false;
 }
 
@@ -206,6 +218,7 @@ static bool eval_name(const eval *self, const expr *e, eval_value *out)
                  "%s needs the temperature, which the model does not give", name);
       return false;
     }
+    if (variable_find(m, name) >= 0) return eval_answers_back(self, e, name);
     sym_unknown(m, e->place, name, "value", "v");
     return false;
   }
@@ -215,14 +228,7 @@ static bool eval_name(const eval *self, const expr *e, eval_value *out)
     out->slope = m->reservoirs[s->id].d.concentration;
     return true;
   }
-  if (m->slots[s->id].variable && (self->energies || !self->tape)) {
-    lang_error(m->diags, e->place,
-               self->energies
-                   ? "charges feel a capacitor by themselves"
-                   : "rates behind @ and values set by := may name it; k0, conductance and what is set by = may not",
-               "%s answers back and changes in time: it has no value here", name);
-    return false;
-  }
+  if (m->slots[s->id].variable && (self->energies || !self->tape)) return eval_answers_back(self, e, name);
   if (m->slots[s->id].variable) {
     *out = (eval_value){.constant = false};
     return (out->reg = variable_register(self, &m->slots[s->id], &out->q.unit)) >= 0;

@@ -215,6 +215,7 @@ typedef struct lower_scale { /* from a given constant to a propensity constant *
   lang_unit unit; /* what the constant must have */
   int32_t order;  /* copies taken that have a concentration */
   double slope;   /* of ln factor */
+  int32_t runs_in;
 } lower_scale;
 
 static bool lower_has_count(const lang_model *m, int32_t n, const int32_t *ids)
@@ -225,22 +226,22 @@ static bool lower_has_count(const lang_model *m, int32_t n, const int32_t *ids)
   return false;
 }
 
-/* The volume that a solution reaction runs in: that of what it takes, else of what it makes; 0 when there is none. */
-static double lower_volume(const lang_model *m, const model_step *step, int dir, bool *mixed, double *log_slope)
+/* Of the volume that a solution reaction runs in, that of what it takes, else of what it makes: 1 + a slot that lives
+ * there; 0 when there is none. */
+static int32_t lower_runs_in(const lang_model *m, const model_step *step, int dir, bool *mixed)
 {
   *mixed = false;
-  *log_slope = 0;
   for (int k = 0; k < 2; k++) {
     const int side = dir ^ k;
     const int32_t n = side ? step->nright : step->nleft, *const ids = side ? step->right : step->left;
-    double volume = 0;
+    int32_t first = 0;
     for (int32_t i = 0; i < n; i++) {
-      const double v = m->slots[ids[i]].volume;
-      if (volume > 0 && v != volume) *mixed = true;
-      if (volume == 0) volume = v;
-      if (v > 0) *log_slope = m->slots[ids[i]].d.volume / v;
+      const model_slot *const slot = &m->slots[ids[i]];
+      if (!(slot->volume > 0)) continue;
+      if (first > 0 && !volume_same(m, first - 1, ids[i])) *mixed = true;
+      if (first == 0) first = ids[i] + 1;
     }
-    if (n > 0) return volume;
+    if (n > 0) return first;
   }
   return 0;
 }
@@ -266,16 +267,16 @@ static bool lower_scale_of(lang_model *m, const model_step *step, int dir, lang_
   }
   if (lower_has_count(m, n, ids)) return true;
   bool mixed;
-  double slope;
-  const double volume = lower_volume(m, step, dir, &mixed, &slope);
+  out->runs_in = lower_runs_in(m, step, dir, &mixed);
   if (mixed) {
     lang_error(m->diags, place, "give the whole propensity behind @@",
                "this step takes from two volumes: its constant could mean either");
     return false;
   }
-  if (volume > 0) {
-    out->factor *= volume;
-    out->slope += slope;
+  if (out->runs_in > 0) {
+    const model_slot *const slot = &m->slots[out->runs_in - 1];
+    out->factor *= slot->volume;
+    out->slope += slot->d.volume / slot->volume;
     out->order--; /* one concentration is per the volume that the reaction runs in */
     if (!m->file->natural) out->unit = unit_add(out->unit, unit_scale(UNIT_VOLUME, -1));
   }
@@ -490,9 +491,10 @@ static bool lower_ldb_both(lang_model *m, model_step *step, lower_drive drive)
     const int32_t n = dir ? step->nright : step->nleft, *const ids = dir ? step->right : step->left;
     const int32_t nres = dir ? step->nres_right : step->nres_left, *const res = dir ? step->res_right : step->res_left;
     bool mixed;
-    double by = 0;
-    const double volume = countable || ohmic ? 0 : lower_volume(m, step, 0, &mixed, &by);
-    double k = k0.value * shape[dir] * (volume > 0 ? volume * c0 : 1);
+    step->runs_in[dir] = countable || ohmic ? 0 : lower_runs_in(m, step, 0, &mixed);
+    const model_slot *const within = step->runs_in[dir] > 0 ? &m->slots[step->runs_in[dir] - 1] : NULL;
+    double k = k0.value * shape[dir] * (within ? within->volume * c0 : 1),
+           by = within ? within->d.volume / within->volume : 0;
     by += (k0_expr ? slope / given : 0) + log_slope[dir];
     for (int32_t i = 0; i < nres && !ohmic; i++) {
       k *= m->reservoirs[res[i]].activity;
@@ -598,6 +600,7 @@ static bool lower_given(lang_model *m, model_step *step, int dir)
   lower_scale scale = {.factor = 1, .unit = UNIT_RATE};
   if (!eval_expr(&self, rate->value, &v) || !slope_known(m, rate->value->place, v.slope)) return false;
   if (!s->whole && !lower_scale_of(m, step, dir, rate->place, &scale)) return false;
+  step->runs_in[dir] = scale.runs_in;
   const bool zero = v.constant && v.q.value == 0;
   if (!m->file->natural && !unit_equal(v.q.unit, scale.unit) && !zero) {
     char have[64], want[64];
@@ -633,7 +636,7 @@ static bool lower_given(lang_model *m, model_step *step, int dir)
         .q = {scale.factor, UNIT_NONE}, .constant = true, .reg = -1, .slope = scale.factor * scale.slope};
     const int32_t f = eval_reg(&self, &factor);
     if (reg < 0 || f < 0 || (reg = eval_emit(&self, TAPE_MUL, reg, f, 0)) < 0) return false;
-    reg = lower_counts(&self, step, dir, reg, false);
+    reg = lower_counts(&self, step, dir, volume_factor(&self, step, dir, reg), false);
   }
   return reg >= 0 && lower_tape(m, step, dir, &tape, reg);
 }
@@ -669,16 +672,18 @@ static bool lower_step_rates(lang_model *m, model_step *step, bool from_energies
     if (step->law[0] == LAW_MASS && step->law[1] == LAW_MASS) step->d.lnk = step->d.log_k[0] - step->d.log_k[1];
     return fine;
   }
-  if (!ldb) return step->nvar == 0 || membrane_given(m, step);
+  if (!ldb) return membrane_given(m, step);
   const lower_drive drive = lower_balance(m, step);
   const double lnk = step->lnk;
-  if (s->forward.ldb && (s->backward.ldb || !s->backward.given)) return lower_ldb_both(m, step, drive);
+  if (s->forward.ldb && (s->backward.ldb || !s->backward.given))
+    return lower_ldb_both(m, step, drive) && membrane_given(m, step);
   const int given = s->forward.ldb ? 1 : 0, other = 1 - given;
   if (step->law[given] == LAW_NONE) return true; /* a rate of 0 switches the step off */
   if (step->law[given] != LAW_MASS) {
     lang_error(m->diags, s->place, NULL, "ldb needs the other rate of %s to be a positive constant", step->name);
     return false;
   }
+  step->runs_in[other] = step->runs_in[given];
   if (step->nvar > 0) return membrane_other(m, step, given, lnk);
   step->k[other] = step->k[given] * exp(given == 0 ? -lnk : lnk);
   step->d.log_k[other] = step->d.log_k[given] + (given == 0 ? -step->d.lnk : step->d.lnk);
@@ -690,7 +695,7 @@ static bool lower_step_rates(lang_model *m, model_step *step, bool from_energies
                step->name, step->k[other], lnk);
     return false;
   }
-  return lower_rate_value(m, step, other, rate->place, step->k[other]);
+  return lower_rate_value(m, step, other, rate->place, step->k[other]) && membrane_given(m, step);
 }
 
 bool lower_rates(lang_model *m, bool from_energies)

@@ -145,7 +145,7 @@ static int32_t drive_contents(const eval *self, const model_step *step, int32_t 
       const model_slot *const slot = &m->slots[ids[i]];
       if (!(slot->volume > 0)) continue;
       const int32_t count = eval_emit(self, TAPE_SLOT, ids[i], 0, 0);
-      const int32_t share = tape_join(self, TAPE_MUL, count, tape_number(self, 1 / (slot->volume * c0)));
+      const int32_t share = tape_join(self, TAPE_MUL, count, volume_inverse(self, ids[i], c0));
       const int32_t ln = share < 0 ? -1 : eval_emit(self, TAPE_LN, share, 0, 0);
       reg = tape_join(self, (side ? -sign : sign) > 0 ? TAPE_ADD : TAPE_SUB, reg, ln);
     }
@@ -187,6 +187,7 @@ static bool membrane_tape(lang_model *m, model_step *step, int dir, double const
   int32_t reg = tape_number(&self, constant);
   if (law) reg = tape_join(&self, TAPE_MUL, form_register(&self, step, dir, law), reg);
   const bool bare = law && strcmp(law->form, "ohmic") == 0; /* contents of volumes stand in the drive */
+  if (!bare) reg = volume_factor(&self, step, dir, reg);
   reg = reg < 0 ? -1 : lower_counts(&self, step, dir, reg, bare);
   return reg >= 0 && lower_tape(m, step, dir, &tape, reg);
 }
@@ -206,7 +207,8 @@ bool membrane_other(lang_model *m, model_step *step, int given, double lnk)
 bool membrane_given(lang_model *m, model_step *step)
 {
   for (int dir = 0; dir < 2; dir++) {
-    if (step->law[dir] == LAW_MASS && !membrane_tape(m, step, dir, step->k[dir], NULL)) return false;
+    const bool moves = step->law[dir] == LAW_MASS && (step->nvar > 0 || volume_moves(m, step, dir));
+    if (moves && !membrane_tape(m, step, dir, step->k[dir], NULL)) return false;
   }
   return true;
 }

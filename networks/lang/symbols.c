@@ -242,15 +242,9 @@ static bool declare_compartment(lang_model *m, const stmt_item *item)
   for (const expr_argument *a = item->attributes; a; a = a->next) {
     if (strcmp(a->name, "reservoir") == 0) {
       c->reservoir = true;
-    } else if (strcmp(a->name, "volume") == 0) {
-      if (!eval_as(&self, a->value, UNIT_VOLUME, "a volume", &c->volume, &c->d.volume)) return false;
-      if (!(c->volume > 0) || !isfinite(c->volume)) {
-        lang_error(m->diags, a->value->place, NULL, "a volume must be positive and finite");
-        return false;
-      }
     } else if (strcmp(a->name, "temperature") == 0) {
       if (!heat_declare(m, a->value, c)) return false;
-    } else if ((c->capacitor = capacitor_of(m, a->value)) < 0) {
+    } else if (strcmp(a->name, "potential") == 0 && (c->capacitor = capacitor_of(m, a->value)) < 0) {
       double volt, slope;
       if (!eval_as(&self, a->value, UNIT_VOLT, "a potential", &volt, &slope)) return false;
       if (!(m->kt > 0)) {
@@ -744,7 +738,7 @@ bool symbols_declare(lang_model *m)
     m->d.kt = CONST_KB * m->d.temperature;
   }
   for (int pass = 0; pass < 6 && !m->memory.failed; pass++) {
-    if (pass == 1 && !variables_declare(m)) return false;
+    if (pass == 1 && !(variables_declare(m) && volumes_declare(m))) return false;
     if (pass == 3 && !fine) return false; /* counts look for the ions */
     for (const stmt *s = m->file->statements; s && !m->memory.failed; s = s->next) {
       if (pass == 0 && s->kind == STMT_COMPARTMENT) fine = declare_compartment(m, s->items) && fine;

@@ -113,6 +113,14 @@ static bool declare_variable(lang_model *m, const stmt_item *item)
   return variable_range(m, &v, item->attributes, item->place) && variable_push(m, &v);
 }
 
+int32_t variable_find(const lang_model *m, const char *name)
+{
+  for (int32_t i = 0; i < (int32_t)m->nvariable; i++) {
+    if (strcmp(m->variables[i].name, name) == 0) return i;
+  }
+  return -1;
+}
+
 bool variables_declare(lang_model *m)
 {
   bool fine = true;

@@ -2,9 +2,10 @@
  * The affinity of a cycle is the sum of ln(k_fwd/k_bwd) over its steps (Kolmogorov 1936; Hill 1977); free energies of
  * states drop out, so what reservoirs and voltages do around it needs no energies at all. A difference is drive the
  * file does not declare. A step through a capacitor has a ratio that changes with the charge; with the energy of the
- * charge added it is one number, which is asked for at states far apart. Smallest correction: minimise sum
- * (x_s/error_s)^2 with C x = -mismatch, by the normal equations and Cholesky. Cost: the basis, plus cycles^3/3 for a
- * correction; above THERMO_CORRECT cycles no correction is offered. */
+ * charge added it is one number, which is asked for at states far apart. A step in a volume that follows a variable has
+ * a ratio that changes with the variable, and the cycle none: so steps are asked with variables held at one place, and
+ * cycles at two. Smallest correction: minimise sum (x_s/error_s)^2 with C x = -mismatch, by the normal equations and
+ * Cholesky. Cost: the basis, plus cycles^3/3 for a correction; above THERMO_CORRECT cycles no correction is offered. */
 #include "networks/thermo/thermo.h"
 #include <math.h>
 #include <string.h>
@@ -54,6 +55,7 @@ static int32_t thermo_declared(const ness_network *net, const stoich_basis *basi
 typedef struct thermo_states {
   int64_t *n, *after; /* (nslot) */
   double *scratch;
+  int32_t place; /* where variables are held: 0 or 1 */
 } thermo_states;
 
 /* What an event at n gives to the medium and to the capacitors; of a step that flows, at real counts. */
@@ -78,7 +80,10 @@ static void state_choose(const ness_network *net, int32_t which, const thermo_st
   for (int32_t i = 0; i < net->nslot; i++) {
     const bool capped = net->slot_max[i] != MODEL_NO_MAX;
     const int64_t more = (which + 1) * (THERMO_COPIES + (int64_t)which * (17 * i + 13));
-    at->n[i] = capped ? net->slot_max[i] / (2 + which) : net->slot_start[i] + more;
+    const int32_t var = net->slot_var[i];
+    const bool held = var >= 0 && net->var_kind[var] == VAR_PLAIN;
+    const int32_t part = 2 + (held ? at->place * (1 + var) : which); /* places where variables differ in their shares */
+    at->n[i] = capped ? net->slot_max[i] / part : net->slot_start[i] + more;
   }
 }
 
@@ -95,27 +100,66 @@ static double tape_lnk(const ness_network *net, int32_t s, const thermo_states *
   return first;
 }
 
-static ness_status thermo_ratios(const ness_network *net, thermo_report *out)
+/* Into lnk and, with variables held elsewhere, `other`. */
+static ness_status thermo_ratios(const ness_network *net, thermo_report *out, double *other)
 {
   const size_t slots = (size_t)net->nslot + 1;
-  const thermo_states at = {mem_zero(slots, sizeof(int64_t)), mem_zero(slots, sizeof(int64_t)),
-                            mem_zero((size_t)net->tape_max + 1, sizeof(double))};
-  out->lnk = mem_zero((size_t)net->nstep + 1, sizeof *out->lnk);
-  const bool room = at.n && at.after && at.scratch && out->lnk;
+  thermo_states at = {.n = mem_zero(slots, sizeof(int64_t)),
+                      .after = mem_zero(slots, sizeof(int64_t)),
+                      .scratch = mem_zero((size_t)net->tape_max + 1, sizeof(double))};
+  const bool room = at.n && at.after && at.scratch;
   for (int32_t s = 0; room && s < net->nstep; s++) {
     const int32_t f = net->dir_law[2 * s], b = net->dir_law[2 * s + 1];
     const bool drifts = net->step_flow[s] == FLOW_DRIFT;
-    out->lnk[s] = net->step_lnk[s];
+    out->lnk[s] = other[s] = net->step_lnk[s];
     out->drifts += drifts;
     out->one_way += !drifts && (f == LAW_NONE) != (b == LAW_NONE);
     if (drifts || (f != LAW_TAPE && b != LAW_TAPE) || f == LAW_NONE || b == LAW_NONE) continue;
+    at.place = 0;
     out->lnk[s] = tape_lnk(net, s, &at);
+    at.place = 1;
+    other[s] = tape_lnk(net, s, &at);
+    if (isnan(other[s])) out->lnk[s] = (double)NAN;
     out->tapes += isnan(out->lnk[s]);
   }
   mem_free(at.n);
   mem_free(at.after);
   mem_free(at.scratch);
   return room ? NESS_OK : NESS_NOMEM;
+}
+
+/* Whether the sum around a cycle changes with variables. */
+static bool cycle_moves(const stoich_basis *basis, int32_t cycle, const double *lnk, const double *other)
+{
+  double change = 0, scale = 1;
+  for (int32_t i = basis->start[cycle]; i < basis->start[cycle + 1]; i++) {
+    const double by = (double)basis->by[i];
+    change += by * (lnk[basis->id[i]] - other[basis->id[i]]);
+    scale += fabs(by * lnk[basis->id[i]]);
+  }
+  return fabs(change) > THERMO_SAME * scale;
+}
+
+/* Steps that make a cycle change with variables have no ratio. */
+static ness_status thermo_cycles_hold(const ness_network *net, const double *other, thermo_report *out)
+{
+  const stoich_basis *const basis = &out->cycles;
+  bool *const moves = mem_zero((size_t)net->nstep + 1, sizeof *moves);
+  if (!moves) return NESS_NOMEM;
+  for (int32_t c = 0; c < basis->count; c++) {
+    if (!cycle_moves(basis, c, out->lnk, other)) continue;
+    for (int32_t i = basis->start[c]; i < basis->start[c + 1]; i++) {
+      const int32_t s = basis->id[i];
+      moves[s] = moves[s] || fabs(out->lnk[s] - other[s]) > THERMO_SAME * (1 + fabs(out->lnk[s]));
+    }
+  }
+  for (int32_t s = 0; s < net->nstep; s++) {
+    if (!moves[s]) continue;
+    out->lnk[s] = (double)NAN;
+    out->tapes++;
+  }
+  mem_free(moves);
+  return NESS_OK;
 }
 
 static void thermo_cycle_sum(const ness_network *net, const stoich_basis *basis, int32_t cycle, const double *lnk,
@@ -285,7 +329,11 @@ ness_status thermo_check(const ness_network *net, const bool *fixed, double tole
   if (status == NESS_OK) status = stoich_laws(net, &out->laws);
   if (status == NESS_OK && !(out->cycle = mem_zero((size_t)out->cycles.count + 1, sizeof *out->cycle)))
     status = NESS_NOMEM;
-  if (status == NESS_OK) status = thermo_ratios(net, out);
+  double *const other = mem_zero((size_t)net->nstep + 1, sizeof *other);
+  out->lnk = mem_zero((size_t)net->nstep + 1, sizeof *out->lnk);
+  if (status == NESS_OK) status = other && out->lnk ? thermo_ratios(net, out, other) : NESS_NOMEM;
+  if (status == NESS_OK) status = thermo_cycles_hold(net, other, out);
+  mem_free(other);
   if (status != NESS_OK) {
     thermo_report_free(out);
     return status;

@@ -25,9 +25,11 @@ typedef struct thermo_report {
   thermo_cycle *cycle;   /* (cycles.count) */
   double worst_affinity; /* largest |affinity| of cycles with a number, kT */
   double worst_undeclared;
-  int32_t one_way, tapes; /* steps of that kind; a tape whose ratio does not change with the counts is none */
+  int32_t one_way, tapes; /* steps of that kind; a tape whose ratio does not change with the counts,
+                             nor that of its cycles with variables, is none */
   int32_t drifts;         /* equations: hands from outside, which are not checked */
-  double *lnk;            /* (nstep) ln(k_fwd/k_bwd), of steps through capacitors that at no charge; NaN: it changes */
+  double *lnk;            /* (nstep) ln(k_fwd/k_bwd), of steps through capacitors that at no charge, with
+                             variables held where half of their range is; NaN: it changes */
   /* correction: present when worst_undeclared is above the tolerance */
   double *correction;     /* (nstep) change of ln(k_fwd/k_bwd), kT; NULL when there is none */
   double correction_norm; /* root of the sum of squares in units of the errors given */
