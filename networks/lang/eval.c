@@ -174,11 +174,24 @@ bool eval_param(lang_model *m, int32_t id, const eval *from, eval_value *out)
   memcpy(&wrapped.a, &source, sizeof source);
   const eval inner = {.m = m,
                       .env = env,
-                      .tape = p->item->recomputed ? from->tape : NULL,
+                      .tape = p->item->recomputed || m->ninput > 0 ? from->tape : NULL,
                       .hook = from->hook,
                       .hook_context = from->hook_context};
   if (eval_expr(&inner, unit ? &wrapped : source, out) && eval_param_done(m, p, out)) return true;
   p->state = LAZY_FAILED;
+  return false;
+}
+
+/* What changes in time has no value where there is no tape. */
+static bool eval_moving(const eval *self, const expr *e, const char *name, bool input)
+{
+  const char *hint = "rates behind @ and values set by := may name it; k0, conductance and what is set by = may not";
+  if (self->energies) hint = "charges feel a capacitor by themselves";
+  if (input)
+    hint = "beside what flows, or another input, it may stand in rates behind @ and @@, in equations and conditions: "
+           "not in k0, potentials, energies or concentrations";
+  lang_error(self->m->diags, e->place, hint, "%s %s in time: it has no value here", name,
+             input ? "moves" : "answers back and changes");
   return false;
 }
 
@@ -209,20 +222,15 @@ static bool eval_name(const eval *self, const expr *e, eval_value *out)
     sym_unknown(m, e->place, name, "value", "v");
     return false;
   }
+  if (s->kind == SYM_PARAM && m->params[s->id].moves) return eval_moving(self, e, name, true);
   if (s->kind == SYM_PARAM) return eval_param(m, s->id, self, out);
   if (s->kind == SYM_RESERVOIR) {
     out->q = (quantity){m->reservoirs[s->id].concentration, m->reservoirs[s->id].unit};
     out->slope = m->reservoirs[s->id].d.concentration;
     return true;
   }
-  if (m->slots[s->id].variable && (self->energies || !self->tape)) {
-    lang_error(m->diags, e->place,
-               self->energies
-                   ? "charges feel a capacitor by themselves"
-                   : "rates behind @ and values set by := may name it; k0, conductance and what is set by = may not",
-               "%s answers back and changes in time: it has no value here", name);
-    return false;
-  }
+  if (m->slots[s->id].variable && (self->energies || !self->tape))
+    return eval_moving(self, e, name, process_input(m, name) != NULL);
   if (m->slots[s->id].variable) {
     *out = (eval_value){.constant = false};
     return (out->reg = variable_register(self, &m->slots[s->id], &out->q.unit)) >= 0;
