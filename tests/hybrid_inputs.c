@@ -541,10 +541,12 @@ static void test_refusals(void)
   const struct {
     hybrid_input input;
     const char *why;
-  } cases[] = {{{0, sine_10}, "V cannot be an input here"},
-               {{1, sine_10}, "C cannot be an input here"},
-               {{3, {.kind = PATH_OU, .mean = 5, .sd = 1, .tau = 1}}, "u cannot be an input here"},
-               {{3, {.kind = PATH_LINEAR}}, "an input by points has none"}};
+  } cases[] = {
+      {{0, sine_10}, "V cannot be an input here"},
+      {{1, sine_10}, "C cannot be an input here"},
+      {{3, {.kind = PATH_OU, .mean = 5, .sd = 1, .tau = 1}}, "u cannot be an input here"},
+      {{3, {.kind = PATH_SINE, .mean = 5, .frequency = 1e14}}, "a period of u is lost in the figures of a run of 1 s"},
+      {{3, {.kind = PATH_LINEAR}}, "an input by points has none"}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     hybrid_result r;
     ness_diags *diags = ness_diags_create();

@@ -190,6 +190,7 @@ COMMANDS = [
     ("two that move with noise", TWO + SQUARE, ["solve", "bad.ness", "lna", "--time", "1"], 3, "V moves like this, or `ode` in time"),
     ("rest of two that move", TWO + SQUARE, ["solve", "bad.ness", "ode"], 3, "V moves like this, or `ode` in time"),
     ("a method for two", TWO + SQUARE, RUN + ["--method", "tau"], 2, "cannot take this method: V does"),
+    ("a period of two too short", TWO + "process W square(low = 1, high = 2, period = 1e-18)\n", RUN, 2, "W is lost in the figures"),
     ("events of two", TWO + SQUARE, ["run", "bad.ness", "--events", "9"], 2, "cannot stop after a number of events (--events): V does"),
     ("a rate below 0 in time", TWO + SQUARE + "s: A <-> B @ 0.5 + V, 1\n", RUN, 1, "the forward rate of step s is negative"),
     ("the master equation of an equation", HEAD + "variable x = 0 within 0, 9\nx' = 1\nspecies A = 1, B = 0\nr: A <-> B @ 1, x\n",

@@ -8,7 +8,8 @@
  * taken with the share that the rate at their time has. The box decides the cost and never the law.
  *
  * Inputs are slots whose number of counts is prescribed in time: a hand moves them, and no step may. They have no
- * energy. A box holds the band that they have until it ends; corners and jumps of their paths end it, and steps.
+ * energy. A box holds the band that they have until it ends; corners and jumps of their paths end boxes and steps of
+ * the flow. A period too short for the figures of the time is refused.
  *
  * Of a step that fires, a way that takes a real slot out of its range is closed. A condition of the file is looked at
  * after steps of the continuous part and events; what is true for less is not seen. Medium entropy = sum of works -

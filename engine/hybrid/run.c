@@ -17,6 +17,7 @@
 #define RUN_RTOL 1e-6
 #define RUN_RTOL_LEAST 1e-13
 #define RUN_ROWS_MAX 1e15
+#define RUN_PERIOD_LEAST 1e-13 /* of the time: a shorter period is lost in its figures */
 
 typedef struct run_lane {
   hybrid_replica replica;
@@ -220,6 +221,12 @@ static ness_status inputs_check(const ness_network *net, const hybrid_options *o
     const path_spec *const path = &options->input[k].path;
     bool moved = false;
     if (path_check(path, diags)) return NESS_USAGE;
+    const double period = path->kind == PATH_SINE ? 1 / path->frequency : path->period;
+    if (period > 0 && period < RUN_PERIOD_LEAST * options->time) {
+      diag_add(diags, NESS_ERROR, "a period of %s is lost in the figures of a run of %g s",
+               network_text(net, net->slot_name[slot]), options->time);
+      return NESS_USAGE;
+    }
     for (int32_t c = 0; c < net->nchange; c++) moved = moved || net->change_slot[c] == slot;
     for (int32_t c = 0; c < net->nset; c++) moved = moved || net->set_slot[c] == slot;
     const bool plain = net->slot_var[slot] >= 0 && net->var_stiff[net->slot_var[slot]] == 0;
