@@ -1,6 +1,6 @@
-/* Every allocation fails once while a model whose inputs move, or one that answers back, is loaded, solved for its mean
- * over a period or in time, simulated and scanned: all end with NESS_NOMEM and nothing else and, under the address
- * sanitizer, leak nothing; with one more allocation they go on further, until all of it works. */
+/* Every allocation fails once while a model whose inputs move, one that answers back, or one that does both, is loaded,
+ * solved for its mean over a period or in time, simulated and scanned: all end with NESS_NOMEM and nothing else and,
+ * under the address sanitizer, leak nothing; with one more allocation they go on further, until all of it works. */
 #include "lang_sample.h"
 
 static const char *const moved = NATURAL
@@ -10,6 +10,10 @@ static const char *const moved = NATURAL
     "u: p <-> q @ ldb(k0 = 1, form = heat-bath)\nobserve J = rate(u), n = mean(q)\n"
     "process v sine(mean = 0, amplitude = 1, frequency = 2)\n"
     "process F telegraph(low = 1, high = 2, up = k, down = 1)\n";
+
+static const char *const several = NATURAL
+    "param a = 1, b = 1, k = 2, c = 2*a\nspecies A = 1, B = 0\nr: A <-> B @ c, k\nvariable x = 0.5 within 0, 9\n"
+    "x' = b - x\nprocess a sine(mean = 2, amplitude = 1, frequency = 2)\nprocess b line { 0 = 1\n1 = 2\nperiod 2\n}\n";
 
 static const char *const living = NATURAL
     "compartment o reservoir\ncompartment i reservoir potential v\nparam k = 2\nion K z +1 { o = 2\n i = 1 }\n"
@@ -76,8 +80,10 @@ int main(void)
 {
   const example of[] = {
       {"moved", moved, {.struct_size = sizeof of[0].solve}},
-      {"living", living, {.struct_size = sizeof of[0].solve, .what = "ode", .time = 0.5, .every = 0.1}}};
+      {"living", living, {.struct_size = sizeof of[0].solve, .what = "ode", .time = 0.5, .every = 0.1}},
+      {"several", several, {.struct_size = sizeof of[0].solve, .what = "ode", .time = 0.5, .every = 0.1}}};
   for (int what = 0; what < DEEDS; what++) fail_each(&of[0], (deed)what);
   for (int what = 0; what < SCAN; what++) fail_each(&of[1], (deed)what); /* a scan asks for the steady state */
+  for (int what = 0; what < SCAN; what++) fail_each(&of[2], (deed)what);
   return check_done();
 }

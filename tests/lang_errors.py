@@ -172,6 +172,8 @@ def run(arguments, folder, timeout=60):
 
 
 SINE = PROCESS + "process V sine(mean = 0, amplitude = 1, frequency = 1)\n"
+TWO = SINE.replace("param V = 0", "param V = 0, W = 1").replace("exp(V), 1", "exp(V), W")
+SQUARE = "process W square(low = 1, high = 2, period = 0.5)\n"
 SALT = SI + "compartment o reservoir\nion Na z 1 { o = 1 [mM] }\nspecies A = 1, B = 0\nr: A + Na.o <-> B @ 1e3 [1/M/s], 1 [1/s]\n"
 RUN = ["run", "bad.ness", "--time", "1"]
 # name, text, arguments, exit code, what stderr must hold
@@ -191,7 +193,22 @@ COMMANDS = [
     ("convert under a sine", SINE, ["convert", "bad.ness", "-o", "x.mtx"], 0, "with V at its value in the file"),
     ("half a period", SINE, ["run", "bad.ness", "--time", "5", "--warmup", "0.5"], 0, "4.5 periods of V are counted"),
     ("a variable and a moving input", PROCESS + "process V ou(mean = 0, sd = 1, tau = 1)\nvariable x = 0 within 0, 9\nx' = 1\n",
-     ["run", "bad.ness", "--time", "1"], 3, "cannot move continuously beside what flows"),
+     ["run", "bad.ness", "--time", "1"], 3, "V moves at random and continuously: it can do so only alone"),
+    ("a variable beside a sine", SINE + "variable x = 0 within 0, 9\nx' = V + 1\n", RUN, 0, ""),
+    ("shot noise beside a sine", TWO + "process W shot(base = 0, jump = 1, rate = 1, tau = 1)\n", RUN, 3, "W moves at random"),
+    ("an input in k0", TWO + SQUARE + "s: A <-> B @ ldb(k0 = exp(V))\n", RUN, 3, "V moves in time: it has no value here"),
+    ("an input in a potential", TWO + SQUARE + "compartment c reservoir potential W\n", RUN, 3, "W moves in time: it has no value here"),
+    ("an input by way of a param", TWO + SQUARE + "param k = 2*V\ns: A <-> B @ ldb(k0 = k)\n", RUN, 3, "not in k0, potentials, energies"),
+    ("a bath beside a sine", TWO + "bath F = 1\ns: A + F <-> B @ 1, 1\nprocess F square(low = 1, high = 2, period = 1)\n", RUN, 3,
+     "F can only move alone"),
+    ("two that move at rest", TWO + SQUARE, ["solve", "bad.ness"], 3, "`run` and `solve ode time T` follow several"),
+    ("two that move in time", TWO + SQUARE, ["solve", "bad.ness", "ode", "--time", "1"], 0, ""),
+    ("two that move with noise", TWO + SQUARE, ["solve", "bad.ness", "lna", "--time", "1"], 3, "V moves like this, or `ode` in time"),
+    ("rest of two that move", TWO + SQUARE, ["solve", "bad.ness", "ode"], 3, "V moves like this, or `ode` in time"),
+    ("a method for two", TWO + SQUARE, RUN + ["--method", "tau"], 2, "cannot take this method: V does"),
+    ("a period of two too short", TWO + "process W square(low = 1, high = 2, period = 1e-18)\n", RUN, 2, "W is lost in the figures"),
+    ("events of two", TWO + SQUARE, ["run", "bad.ness", "--events", "9"], 2, "cannot stop after a number of events (--events): V does"),
+    ("a rate below 0 in time", TWO + SQUARE + "s: A <-> B @ 0.5 + V, 1\n", RUN, 1, "the forward rate of step s is negative"),
     ("the master equation of an equation", HEAD + "variable x = 0 within 0, 9\nx' = 1\nspecies A = 1, B = 0\nr: A <-> B @ 1, x\n",
      ["solve", "bad.ness"], 3, "x' drifts by an equation"),
     ("an end for good", SINE + "species X = 1, Y = 0\nd: X -> Y @ 1\n", ["solve", "bad.ness"], 3, "leave out steps that end for good"),

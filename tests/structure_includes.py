@@ -20,7 +20,7 @@ ARROWS = {
     "engine/ssa": {PUBLIC, "engine/base", "engine/rng", "engine/model", "engine/dump"},
     "engine/replicas": {PUBLIC, "engine/base"},
     "engine/motion": {PUBLIC, "engine/base", "engine/replicas", "engine/rng", "engine/model"},
-    "engine/hybrid": {PUBLIC, "engine/base", "engine/replicas", "engine/rng", "engine/model"},
+    "engine/hybrid": {PUBLIC, "engine/base", "engine/replicas", "engine/rng", "engine/model", "engine/motion"},
     "engine/markov": {PUBLIC, "engine/base"},
     "engine/cme": {PUBLIC, "engine/base", "engine/rng", "engine/model", "engine/markov"},
     "engine/ode": {PUBLIC, "engine/base", "engine/model"},

@@ -79,13 +79,20 @@ void box_core(hybrid_replica *self, const hybrid_net *net, int32_t k)
   self->core_hi[k] = high;
 }
 
-/* Sides around x for the horizon; of whole slots they are the slot. */
+/* Sides around x for the horizon; of whole slots they are the slot, of inputs the band until the box ends. */
 static void box_sides(hybrid_replica *self, const hybrid_net *net, double horizon)
 {
+  const double end = fmin(self->t + horizon, self->corner), least = nextafter(self->t, (double)INFINITY);
+  self->box_end = (double)INFINITY;
   for (int32_t i = 0; i < net->nwatch; i++) {
     const int32_t r = net->watch[i], slot = net->real[r];
-    const double x = self->x[slot], dx = self->stage[0].dx[r], least = 1e-12 * fmax(fabs(x), net->scale[r]);
-    const double ahead = fmax(fabs(dx), self->speed[r]) * horizon + least, behind = BOX_BEHIND * ahead;
+    if (r >= net->nstate) {
+      self->box_end = fmax(end, least);
+      path_band(&self->path[r - net->nstate], self->t, self->box_end, &self->box_lo[slot], &self->box_hi[slot]);
+      continue;
+    }
+    const double x = self->x[slot], dx = self->stage[0].dx[r], little = 1e-12 * fmax(fabs(x), net->scale[r]);
+    const double ahead = fmax(fabs(dx), self->speed[r]) * horizon + little, behind = BOX_BEHIND * ahead;
     self->box_lo[slot] = x - (dx < 0 ? ahead : behind);
     self->box_hi[slot] = x + (dx < 0 ? behind : ahead);
   }
@@ -95,7 +102,7 @@ bool box_holds(const hybrid_replica *self, const hybrid_net *net, const double *
 {
   for (int32_t i = 0; i < net->nwatch; i++) {
     const int32_t r = net->watch[i], slot = net->real[r];
-    if (!(real[r] >= self->box_lo[slot] && real[r] <= self->box_hi[slot])) return false;
+    if (r < net->nstate && !(real[r] >= self->box_lo[slot] && real[r] <= self->box_hi[slot])) return false;
   }
   return true;
 }
@@ -106,7 +113,7 @@ double box_reach(const hybrid_replica *self, const hybrid_net *net)
   for (int32_t i = 0; i < net->nwatch; i++) {
     const int32_t r = net->watch[i], slot = net->real[r];
     const double x = self->stage[0].x[r], dx = self->stage[0].dx[r];
-    if (dx == 0) continue;
+    if (dx == 0 || r >= net->nstate) continue;
     const double time = BOX_REACH * ((dx > 0 ? self->box_hi[slot] : self->box_lo[slot]) - x) / dx;
     reach = time < reach ? time : reach;
   }

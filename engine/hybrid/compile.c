@@ -10,6 +10,7 @@
 
 #define SCALE_SHARE 1e-3 /* of a variable's range: errors are relative to no less */
 #define BLOCK_BITS 4
+#define STRIDE_SHARE 0.0625 /* of the shortest period of an input: no step may pass over one */
 
 /* A direction that is being taken apart. */
 typedef struct peel {
@@ -33,6 +34,17 @@ typedef struct compiler {
 
 /* --- slots --- */
 
+static void net_real(hybrid_net *self, int32_t slot)
+{
+  const ness_network *const net = self->net;
+  const bool capped = net->slot_max[slot] != MODEL_NO_MAX;
+  const double range = capped ? (double)net->slot_max[slot] : (double)INFINITY;
+  self->real_of[slot] = self->nreal;
+  self->real[self->nreal] = slot;
+  self->scale[self->nreal] = net->slot_var[slot] >= 0 && capped ? SCALE_SHARE * range : 1;
+  self->most[self->nreal++] = range;
+}
+
 static void net_slots(hybrid_net *self)
 {
   const ness_network *net = self->net;
@@ -43,13 +55,14 @@ static void net_slots(hybrid_net *self)
     }
   }
   for (int32_t i = 0; i < net->nslot; i++) {
-    if (self->real_of[i] < 0) continue;
-    const bool capped = net->slot_max[i] != MODEL_NO_MAX;
-    const double range = capped ? (double)net->slot_max[i] : (double)INFINITY;
-    self->real_of[i] = self->nreal;
-    self->real[self->nreal] = i;
-    self->scale[self->nreal] = net->slot_var[i] >= 0 && capped ? SCALE_SHARE * range : 1;
-    self->most[self->nreal++] = range;
+    if (self->real_of[i] >= 0) net_real(self, i);
+  }
+  self->nstate = self->nreal;
+  self->stride = (double)INFINITY;
+  for (int32_t k = 0; k < self->ninput; k++) {
+    const path_spec *const path = &self->input[k].path;
+    net_real(self, self->input[k].slot);
+    if (path->kind == PATH_SINE) self->stride = fmin(self->stride, STRIDE_SHARE / path->frequency);
   }
 }
 
@@ -409,7 +422,12 @@ static void net_room(hybrid_net *self)
 
 ness_status hybrid_net_init(hybrid_net *self, const ness_network *net, const hybrid_options *options)
 {
-  *self = (hybrid_net){.net = net, .mode = options->mode, .rtol = options->rtol, .time = options->time};
+  *self = (hybrid_net){.net = net,
+                       .mode = options->mode,
+                       .rtol = options->rtol,
+                       .time = options->time,
+                       .ninput = options->ninput,
+                       .input = options->input};
   net_room(self);
   compiler work = {.net = self};
   const size_t tape = (size_t)net->tape_max + (size_t)net->nrule + 1; /* conditions are tapes too */

@@ -45,10 +45,14 @@ static double real_factors(const hybrid_replica *self, const hybrid_net *net, co
 }
 
 /* False where a rate is none; `at` is its direction. */
-bool flow_right(hybrid_replica *self, const hybrid_net *net, flow_stage *stage)
+bool flow_right(hybrid_replica *self, const hybrid_net *net, flow_stage *stage, double t)
 {
   double *const y = self->y, *const value = stage->core, *const dx = stage->dx;
-  for (int32_t r = 0; r < net->nreal; r++) {
+  for (int32_t k = 0, r = net->nstate; k < net->ninput; k++, r++) {
+    y[net->real[r]] = stage->x[r] = path_at(&self->path[k], t);
+    dx[r] = path_speed(&self->path[k], t);
+  }
+  for (int32_t r = 0; r < net->nstate; r++) {
     y[net->real[r]] = stage->x[r];
     dx[r] = 0;
   }
@@ -81,22 +85,32 @@ hybrid_pause flow_begin(hybrid_replica *self, const hybrid_net *net)
 {
   if (self->fresh) return HYBRID_AT_TIME;
   for (int32_t r = 0; r < net->nreal; r++) self->stage[0].x[r] = self->x[net->real[r]];
-  self->fresh = flow_right(self, net, &self->stage[0]);
+  self->fresh = flow_right(self, net, &self->stage[0], self->t);
   return self->fresh ? HYBRID_AT_TIME : HYBRID_BAD_RATE;
 }
 
 /* --- steps --- */
 
-/* The largest component relative to what is allowed. */
+/* The largest component relative to what is allowed; inputs have no error. */
 double flow_error(const hybrid_net *net, const double *x, const double *error)
 {
   double most = 0;
-  for (int32_t r = 0; r < net->nreal; r++) {
+  for (int32_t r = 0; r < net->nstate; r++) {
     const double size = fabs(x[r]), e = fabs(error[r]) / (size > net->scale[r] ? size : net->scale[r]);
     most = e > most ? e : most;
     if (isnan(e)) return (double)INFINITY;
   }
   return most / net->rtol;
+}
+
+void flow_inputs(hybrid_replica *self, const hybrid_net *net)
+{
+  flow_step *const step = &self->step;
+  for (int32_t k = 0, r = net->nstate; k < net->ninput; k++, r++) {
+    const double end = self->t + step->h;
+    step->x[r] = path_at(&self->path[k], end);
+    path_areas(&self->path[k], self->t, end, &step->area[r], &step->area2[r]);
+  }
 }
 
 /* Integrals over the step by its nodes. */
@@ -110,6 +124,7 @@ static void step_integrals(hybrid_replica *self, const hybrid_net *net)
       step->area[r] = step->h * stage->x[r];
       step->area2[r] = step->area[r] * stage->x[r];
     }
+    flow_inputs(self, net);
     return;
   }
   for (int32_t f = 0; f < net->nflow; f++) step->flux[f] = 0;
@@ -124,6 +139,7 @@ static void step_integrals(hybrid_replica *self, const hybrid_net *net)
       step->area2[r] += area * stage->x[r];
     }
   }
+  flow_inputs(self, net);
 }
 
 /* The two stages that all steps begin with; the error of Euler's step, infinite where there is no right side. */
@@ -137,7 +153,7 @@ static double midpoint_step(hybrid_replica *self, const hybrid_net *net, double 
   step->end_known = false;
   step->nodes = 1;
   step->node[0] = (flow_node){1, h};
-  if (!flow_right(self, net, mid)) return (double)INFINITY;
+  if (!flow_right(self, net, mid, self->t + 0.5 * h)) return (double)INFINITY;
   for (int32_t r = 0; r < net->nreal; r++) {
     step->x[r] = at->x[r] + h * mid->dx[r];
     step->area[r] = h * (mid->dx[r] - at->dx[r]);
@@ -152,11 +168,11 @@ static double bogacki_step(hybrid_replica *self, const hybrid_net *net, double h
   flow_stage *const c = &self->stage[2], *const d = &self->stage[3];
   flow_step *const step = &self->step;
   for (int32_t r = 0; r < net->nreal; r++) c->x[r] = a->x[r] + 0.75 * h * b->dx[r];
-  if (!flow_right(self, net, c)) return (double)INFINITY;
+  if (!flow_right(self, net, c, self->t + 0.75 * h)) return (double)INFINITY;
   for (int32_t r = 0; r < net->nreal; r++) {
     step->x[r] = d->x[r] = a->x[r] + h * (2.0 / 9 * a->dx[r] + 1.0 / 3 * b->dx[r] + 4.0 / 9 * c->dx[r]);
   }
-  if (!flow_right(self, net, d)) return (double)INFINITY;
+  if (!flow_right(self, net, d, self->t + h)) return (double)INFINITY;
   for (int32_t r = 0; r < net->nreal; r++) {
     step->area[r] = h * (-5.0 / 72 * a->dx[r] + 1.0 / 12 * b->dx[r] + 1.0 / 9 * c->dx[r] - 1.0 / 8 * d->dx[r]);
   }
@@ -201,7 +217,7 @@ static int32_t fastest(const hybrid_replica *self, const hybrid_net *net)
 {
   int32_t best = 0;
   double most = -1;
-  for (int32_t r = 0; r < net->nreal; r++) {
+  for (int32_t r = 0; r < net->nstate; r++) {
     const double size = fmax(fabs(self->stage[0].x[r]), net->scale[r]), speed = fabs(self->stage[0].dx[r]) / size;
     if (speed > most) {
       most = speed;

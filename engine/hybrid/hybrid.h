@@ -7,6 +7,10 @@
  * direction is within bounds by interval arithmetic of its tape; candidates come at the sum of upper bounds and are
  * taken with the share that the rate at their time has. The box decides the cost and never the law.
  *
+ * Inputs are slots whose number of counts is prescribed in time: a hand moves them, and no step may. They have no
+ * energy. A box holds the band that they have until it ends; corners and jumps of their paths end boxes and steps of
+ * the flow. A period too short for the figures of the time is refused.
+ *
  * Of a step that fires, a way that takes a real slot out of its range is closed. A condition of the file is looked at
  * after steps of the continuous part and events; what is true for less is not seen. Medium entropy = sum of works -
  * change of energy on every trajectory; drifts and events of the file do undeclared work on energies.
@@ -17,6 +21,7 @@
 #define ENGINE_HYBRID_H
 
 #include "engine/model/model.h"
+#include "engine/motion/path.h"
 #include <ness/simulate.h>
 
 #define HYBRID_BATCHES 64
@@ -40,10 +45,18 @@ typedef struct hybrid_now {
 } hybrid_now;
 typedef ness_status (*hybrid_count)(void *context, int64_t replica, int64_t row, const hybrid_now *now);
 
+/* A plain variable that moves along a sine, steps or a line, given in counts of its slot, within 0 ... slot_max. */
+typedef struct hybrid_input {
+  int32_t slot;
+  path_spec path;
+} hybrid_input;
+
 typedef struct hybrid_options {
   hybrid_mode mode;
-  int64_t replicas;    /* 0: 64 */
-  double time, warmup; /* s */
+  int32_t ninput;
+  const hybrid_input *input; /* (ninput) borrowed */
+  int64_t replicas;          /* 0: 64 */
+  double time, warmup;       /* s */
   uint64_t seed;
   int32_t threads; /* 0: all that OpenMP gives; results do not depend on it */
   double rtol;     /* error of a step of the continuous part, relative to |x|, at least to a count or to a thousandth of

@@ -54,7 +54,7 @@ hybrid_pause langevin_try(hybrid_replica *self, const hybrid_net *net, double mo
     return HYBRID_BLOWS_UP;
   }
   for (int32_t r = 0; r < net->nreal; r++) mid->x[r] = at->x[r] + 0.5 * h * at->dx[r];
-  if (!flow_right(self, net, mid)) return HYBRID_BAD_RATE;
+  if (!flow_right(self, net, mid, self->t + 0.5 * h)) return HYBRID_BAD_RATE;
   memcpy(step->x, at->x, (size_t)net->nreal * sizeof *step->x);
   for (int32_t f = 0; f < net->nflow; f++) {
     const double noise = is_noisy(net, f) ? sqrt(at->rate[f] * h) * rng_normal(&self->rng) : 0;
@@ -69,8 +69,9 @@ hybrid_pause langevin_try(hybrid_replica *self, const hybrid_net *net, double mo
     step->area2[r] = 0.5 * h * (at->x[r] * at->x[r] + step->x[r] * step->x[r]);
   }
   step->h = h;
+  flow_inputs(self, net);
   step->end_known = false;
   step->nodes = 1;
   step->node[0] = (flow_node){2, h};
-  return net->nforced == 0 || flow_right(self, net, middle) ? HYBRID_AT_TIME : HYBRID_BAD_RATE;
+  return net->nforced == 0 || flow_right(self, net, middle, self->t + 0.5 * h) ? HYBRID_AT_TIME : HYBRID_BAD_RATE;
 }

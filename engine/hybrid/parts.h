@@ -82,7 +82,10 @@ typedef struct hybrid_net {
   const ness_network *net;
   hybrid_mode mode;
   double rtol, time;
-  int32_t nreal, *real;    /* slots that hold real numbers, ascending */
+  int32_t nreal, *real;   /* slots that hold real numbers: what moves by the network, ascending, then the inputs */
+  int32_t nstate, ninput; /* how many of either */
+  const hybrid_input *input;
+  double stride;           /* s; no step of the flow is longer: a share of the shortest period of an input */
   int32_t *real_of;        /* (nslot) index among them, or -1 */
   double *scale, *most;    /* (nreal) what errors are relative to at least; slot_max or inf */
   int32_t nfire, nflow;    /* open directions */
@@ -122,6 +125,11 @@ void hybrid_net_free(hybrid_net *self);
 void hybrid_relate(hybrid_net *self);
 /* Factors of a slot in a direction, where they are n (n-1) ...; else -1. */
 int32_t hybrid_falling(const hybrid_net *self, const hybrid_dir *dir, int32_t slot);
+/* Whether anything moves between events. */
+static inline bool hybrid_moves(const hybrid_net *self)
+{
+  return self->nflow + self->ninput > 0;
+}
 static inline bool hybrid_flows(const hybrid_net *self, int32_t step)
 {
   return self->mode != HYBRID_EXACT || self->net->step_flow[step] != FLOW_NONE;
@@ -185,7 +193,7 @@ typedef struct flow_stage {
   double *x;    /* (nreal) */
   double *rate; /* (nflow) */
   double *core; /* (ncore) */
-  double *dx;   /* (nreal) */
+  double *dx;   /* (nreal) of inputs, their speed */
 } flow_stage;
 
 typedef struct flow_node {
@@ -224,10 +232,13 @@ struct hybrid_replica {
   double *core_lo, *core_hi;            /* (ncore) in the box */
   double *core_now;                     /* (ncore) at x, where */
   uint64_t *core_stamp, stamp;          /* the stamps agree */
+  path_state *path;                     /* (ninput) */
+  double corner;                        /* s; the next of any of them */
   /* the box */
   bool open;
   double *box_lo, *box_hi; /* (nslot) whole slots as they are */
   double *speed, *from;    /* (nreal) typical speed; x when the box was opened */
+  double box_end;          /* s; until which the inputs stay in it */
   double horizon, opened, vain;
   int32_t rejected;    /* candidates in it */
   hybrid_local *local; /* (ncore) of flowing steps */
@@ -307,7 +318,7 @@ static inline bool local_force(const hybrid_replica *self, const hybrid_net *net
 }
 
 /* flow: a step of at most h that keeps its errors, prepared and then taken */
-bool flow_right(hybrid_replica *self, const hybrid_net *net, flow_stage *stage);
+bool flow_right(hybrid_replica *self, const hybrid_net *net, flow_stage *stage, double t);
 void flow_coef(hybrid_replica *self, const hybrid_net *net, int32_t f);
 double flow_error(const hybrid_net *net, const double *x, const double *error);
 hybrid_pause flow_begin(hybrid_replica *self, const hybrid_net *net);
@@ -315,6 +326,8 @@ hybrid_pause flow_try(hybrid_replica *self, const hybrid_net *net, double most);
 void flow_fixed(hybrid_replica *self, const hybrid_net *net, double h); /* the same step, shorter */
 hybrid_pause flow_take(hybrid_replica *self, const hybrid_net *net, double t_end);
 hybrid_pause flow_range(hybrid_replica *self, const hybrid_net *net);
+/* Inputs at the end of the prepared step, and their integrals over it. */
+void flow_inputs(hybrid_replica *self, const hybrid_net *net);
 /* The linearly implicit one: the error relative to what is allowed; infinite where it fails. */
 double stiff_step(hybrid_replica *self, const hybrid_net *net, double h);
 void stiff_norm(hybrid_replica *self, const hybrid_net *net);

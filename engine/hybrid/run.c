@@ -17,6 +17,7 @@
 #define RUN_RTOL 1e-6
 #define RUN_RTOL_LEAST 1e-13
 #define RUN_ROWS_MAX 1e15
+#define RUN_PERIOD_LEAST 1e-13 /* of the time: a shorter period is lost in its figures */
 
 typedef struct run_lane {
   hybrid_replica replica;
@@ -212,6 +213,31 @@ static void run_free(run *self)
   hybrid_net_free(&self->shared);
 }
 
+/* Nothing but the hand moves an input, along a path that is prescribed and within the slot's range. */
+static ness_status inputs_check(const ness_network *net, const hybrid_options *options, ness_diags *diags)
+{
+  for (int32_t k = 0; k < options->ninput; k++) {
+    const int32_t slot = options->input[k].slot;
+    const path_spec *const path = &options->input[k].path;
+    bool moved = false;
+    if (path_check(path, diags)) return NESS_USAGE;
+    const double period = path->kind == PATH_SINE ? 1 / path->frequency : path->period;
+    if (period > 0 && period < RUN_PERIOD_LEAST * options->time) {
+      diag_add(diags, NESS_ERROR, "a period of %s is lost in the figures of a run of %g s",
+               network_text(net, net->slot_name[slot]), options->time);
+      return NESS_USAGE;
+    }
+    for (int32_t c = 0; c < net->nchange; c++) moved = moved || net->change_slot[c] == slot;
+    for (int32_t c = 0; c < net->nset; c++) moved = moved || net->set_slot[c] == slot;
+    const bool plain = net->slot_var[slot] >= 0 && net->var_stiff[net->slot_var[slot]] == 0;
+    if (plain && !moved && path->kind <= PATH_LINEAR) continue;
+    diag_add(diags, NESS_ERROR, "%s cannot be an input here", network_text(net, net->slot_name[slot]));
+    diag_hint(diags, "an input is a variable that nothing else moves, along a sine, steps or a line");
+    return NESS_USAGE;
+  }
+  return NESS_OK;
+}
+
 static ness_status options_check(const hybrid_options *options, ness_diags *diags)
 {
   const char *wrong = NULL;
@@ -244,6 +270,7 @@ ness_status hybrid_run(const ness_network *net, const hybrid_options *options, n
                              .progress_context = options->progress_context};
   self.options.rtol = options->rtol != 0 ? options->rtol : RUN_RTOL;
   ness_status status = options_check(&self.options, diags);
+  if (!status) status = inputs_check(net, options, diags);
   if (!status) status = run_init(&self, net);
   if (!status) status = replicas_all(&self.over);
   run_free(&self);

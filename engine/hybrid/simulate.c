@@ -77,6 +77,7 @@ ness_status hybrid_replica_init(hybrid_replica *self, const hybrid_net *net)
   ROOM(from, net->nreal);
   ROOM(local, net->ncore);
   ROOM(force, net->net->nstep);
+  ROOM(path, net->ninput);
   room_flow(self, net);
   room_books(self, net);
   if (memory->failed) return NESS_NOMEM;
@@ -199,6 +200,18 @@ static hybrid_pause candidate_try(hybrid_replica *self, const hybrid_net *net)
 
 /* --- in time --- */
 
+/* Inputs at the present, as they go on from here. */
+static void inputs_turn(hybrid_replica *self, const hybrid_net *net)
+{
+  self->corner = (double)INFINITY;
+  for (int32_t k = 0; k < net->ninput; k++) {
+    path_go(&self->path[k], self->t);
+    self->x[net->input[k].slot] = self->path[k].u;
+    self->corner = fmin(self->corner, path_corner(&self->path[k]));
+  }
+  hybrid_renew(self, net);
+}
+
 hybrid_pause hybrid_start(hybrid_replica *self, const hybrid_net *net, uint64_t seed, int64_t index)
 {
   rng_init(&self->rng, seed, (uint32_t)index, 0);
@@ -212,7 +225,8 @@ hybrid_pause hybrid_start(hybrid_replica *self, const hybrid_net *net, uint64_t 
   self->left = rng_exp(&self->rng);
   self->total = 0;
   self->dirty = ~UINT64_C(0);
-  hybrid_renew(self, net);
+  for (int32_t k = 0; k < net->ninput; k++) path_start(&self->path[k], &net->input[k].path, seed, index);
+  inputs_turn(self, net);
   book_clear(self, net);
   return file_start(self, net);
 }
@@ -247,6 +261,14 @@ static hybrid_pause flow_on(hybrid_replica *self, const hybrid_net *net, double 
   return pause;
 }
 
+/* Where the motion of the inputs wants a stop: at corners, with the box, and on the way where it is integrated. */
+static double inputs_stop(const hybrid_replica *self, const hybrid_net *net)
+{
+  const bool integrated = net->nflow > 0 || net->whens;
+  const double stop = integrated ? fmin(self->corner, self->t + net->stride) : self->corner;
+  return self->open ? fmin(stop, self->box_end) : stop;
+}
+
 /* The flow has nothing to do: time passes at once. */
 static void still_on(hybrid_replica *self, double target)
 {
@@ -258,7 +280,7 @@ static void still_on(hybrid_replica *self, double target)
 static hybrid_pause hybrid_once(hybrid_replica *self, const hybrid_net *net, double t_stop)
 {
   hybrid_pause pause = HYBRID_AT_TIME;
-  if (net->nflow > 0 && (pause = flow_begin(self, net)) != HYBRID_AT_TIME) return pause;
+  if (hybrid_moves(net) && (pause = flow_begin(self, net)) != HYBRID_AT_TIME) return pause;
   if (!self->open && net->nfire > 0 && (pause = box_open(self, net)) != HYBRID_AT_TIME) return pause;
   if (!(self->total <= DBL_MAX)) {
     self->at = net->fire[0].dir;
@@ -267,12 +289,14 @@ static hybrid_pause hybrid_once(hybrid_replica *self, const hybrid_net *net, dou
   }
   const double timed = net->net->nevent > 0 ? file_next(self, net) : (double)INFINITY;
   const double next = self->total > 0 ? self->t + self->left / self->total : (double)INFINITY;
-  const double stop = timed < t_stop ? timed : t_stop, target = next < stop ? next : stop;
+  const double stop = fmin(fmin(timed, t_stop), inputs_stop(self, net)), target = next < stop ? next : stop;
   bool arrived = true;
-  if (net->nflow > 0 && target > self->t) pause = flow_on(self, net, target, &arrived);
+  if (hybrid_moves(net) && target > self->t) pause = flow_on(self, net, target, &arrived);
   else still_on(self, target);
   if (pause) return pause;
   const bool candidate = arrived && next < stop;
+  if (self->t >= self->box_end) self->open = false;
+  if (self->t >= self->corner) inputs_turn(self, net);
   if (candidate) pause = candidate_try(self, net);
   else if (arrived && timed <= self->t) pause = file_times(self, net);
   if (!pause && net->whens) pause = file_conditions(self, net);

@@ -2,7 +2,8 @@
  * sides and one matrix (Sandu, Verwer, Blom, Spee and Carmichael, Atmos. Environ. 31, 3459 (1997)), stiffly accurate.
  * Invariant: the integrals of rates, of x and of x^2 are taken by the same method, as further unknowns that nothing
  * depends on, so that the change of x is what the integrals of rates make of it. Cost: a factorisation of a dense
- * matrix of the real slots, n^3/3 multiplications. */
+ * matrix of the real slots, n^3/3 multiplications. Inputs are unknowns too, that grow at their speed at the beginning:
+ * so the method meets that its right side moves with time as it should, while its stages have the inputs themselves. */
 #include "engine/hybrid/parts.h"
 
 #include <math.h>
@@ -47,16 +48,16 @@ static void dir_slopes(hybrid_replica *self, const hybrid_net *net, int32_t f)
  * columns. */
 static void jacobian_norm(hybrid_replica *self, const hybrid_net *net)
 {
-  const int32_t n = net->nreal;
+  const int32_t n = net->nstate, width = net->nreal;
   const double *const x = self->stage[0].x;
   double rows = 0, scaled = 0, columns = 0;
   for (int32_t i = 0; i < n; i++) {
     double row = 0, units = 0, column = 0;
     for (int32_t j = 0; j < n; j++) {
-      const double one = fabs(self->jac[(ptrdiff_t)i * n + j]);
+      const double one = fabs(self->jac[(ptrdiff_t)i * width + j]);
       row += one;
       units += one * fmax(fabs(x[j]), net->scale[j]);
-      column += fabs(self->jac[(ptrdiff_t)j * n + i]);
+      column += fabs(self->jac[(ptrdiff_t)j * width + i]);
     }
     rows = fmax(rows, row);
     scaled = fmax(scaled, units / fmax(fabs(x[i]), net->scale[i]));
@@ -170,10 +171,10 @@ static bool stage_unknowns(hybrid_replica *self, const hybrid_net *net, int32_t 
       stage->x[r] = self->stage[0].x[r];
       for (int32_t j = 0; j < i; j++) stage->x[r] += stage_a[i][j] * self->k[j][r];
     }
-    if (!flow_right(self, net, stage)) return false;
+    if (!flow_right(self, net, stage, self->t + h)) return false; /* both of these are at the end */
   }
   for (int32_t r = 0; r < n; r++) {
-    self->k[i][r] = stage->dx[r];
+    self->k[i][r] = r < net->nstate ? stage->dx[r] : self->stage[0].dx[r];
     for (int32_t j = 0; j < i; j++) self->k[i][r] += stage_c[i][j] / h * self->k[j][r];
   }
   solve(self->lu, self->pivot, n, self->k[i]);
@@ -214,9 +215,10 @@ double stiff_step(hybrid_replica *self, const hybrid_net *net, double h)
     stage_quadratures(self, net, i, h);
   }
   step_ends(self, net);
-  memcpy(self->stage[3].x, step->x, (size_t)n * sizeof *step->x);
-  if (!flow_right(self, net, &self->stage[3])) return (double)INFINITY;
   step->h = h;
+  flow_inputs(self, net);
+  memcpy(self->stage[3].x, step->x, (size_t)n * sizeof *step->x);
+  if (!flow_right(self, net, &self->stage[3], self->t + h)) return (double)INFINITY;
   step->end_known = true;
   step->nodes = 2;
   step->node[0] = (flow_node){0, 0.5 * h};

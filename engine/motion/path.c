@@ -121,6 +121,54 @@ bool path_advance(path_state *self, double t)
   return inside;
 }
 
+void path_go(path_state *self, double t)
+{
+  self->t = t;
+  self->open = false;
+  if (self->spec->kind == PATH_SINE) {
+    self->u = sine_value(self->spec, t);
+  } else {
+    points_seek(self, t);
+  }
+}
+
+double path_corner(const path_state *self)
+{
+  return self->spec->kind == PATH_SINE ? (double)INFINITY : points_next(self);
+}
+
+double path_at(const path_state *self, double t)
+{
+  return self->spec->kind == PATH_SINE ? sine_value(self->spec, t) : points_value(self, t);
+}
+
+double path_speed(const path_state *self, double t)
+{
+  return self->spec->kind == PATH_SINE ? sine_speed(self->spec, t) : points_speed(self);
+}
+
+void path_band(const path_state *self, double from, double to, double *lo, double *hi)
+{
+  if (self->spec->kind == PATH_SINE) {
+    sine_band(self->spec, from, to, lo, hi);
+    return;
+  }
+  const double u = points_value(self, from), v = points_value(self, to);
+  *lo = fmin(u, v);
+  *hi = fmax(u, v);
+}
+
+void path_areas(const path_state *self, double from, double to, double *area, double *area2)
+{
+  if (self->spec->kind == PATH_SINE) {
+    sine_areas(self->spec, from, to, area, area2);
+    return;
+  }
+  const double h = to - from, u = points_value(self, from), v = points_value(self, to);
+  *area = 0.5 * h * (u + v);
+  *area2 = h * (u * u + u * v + v * v) / 3;
+}
+
 double path_pace(const path_spec *spec, double half)
 {
   switch (spec->kind) {

@@ -68,6 +68,17 @@ bool path_advance(path_state *self, double t);
 double path_pace(const path_spec *spec, double half);
 double path_width(const path_spec *spec);
 
+/* For who integrates along a prescribed path (sine, steps, linear): without windows, one smooth curve from the present
+ * to the next corner or jump, where its values are the limits from the left. */
+void path_go(path_state *self, double t);   /* to t >= self->t, past corners */
+double path_corner(const path_state *self); /* s; infinite: none comes */
+double path_at(const path_state *self, double t);
+double path_speed(const path_state *self, double t); /* du/dt */
+/* lo <= path_at <= hi from `from` to `to`. */
+void path_band(const path_state *self, double from, double to, double *lo, double *hi);
+/* Integrals of u and u^2, exact but for rounding. */
+void path_areas(const path_state *self, double from, double to, double *area, double *area2);
+
 /* Periodic steps at the start of a segment or inside: so many periods later, with the same value. */
 void path_skip(path_state *self, double periods);
 

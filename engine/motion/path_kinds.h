@@ -15,12 +15,18 @@ double path_expm1(double x);
 void sine_start(path_state *self);
 void sine_window(path_state *self, double half);
 double sine_value(const path_spec *spec, double t);
+double sine_speed(const path_spec *spec, double t);
+void sine_band(const path_spec *spec, double from, double to, double *lo, double *hi);
+void sine_areas(const path_spec *spec, double from, double to, double *area, double *area2);
 
 /* Steps and linear: both by a cursor over the points. */
 void points_start(path_state *self);
 void points_window(path_state *self, double half);
 void points_seek(path_state *self, double t); /* the cursor and u */
 void points_jump(path_state *self);           /* steps: to the next value */
+double points_next(const path_state *self);   /* where the segment ends; inf: never */
+double points_value(const path_state *self, double t);
+double points_speed(const path_state *self);
 double points_range(const path_spec *spec);
 double points_pace(const path_spec *spec, double half);
 

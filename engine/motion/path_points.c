@@ -22,8 +22,7 @@ double points_range(const path_spec *spec)
   return points_extreme(spec, 1) - points_extreme(spec, -1);
 }
 
-/* The start of the segment behind the cursor; inf when there is none. */
-static double points_next(const path_state *self)
+double points_next(const path_state *self)
 {
   const path_spec *spec = self->spec;
   if (self->at + 1 < spec->points) {
@@ -41,19 +40,43 @@ static void points_step(path_state *self)
   }
 }
 
-/* u at t >= the cursor. */
-static double points_value(const path_state *self, double t)
+/* Whether the segment of the cursor is level. */
+static bool points_level(const path_state *self)
+{
+  return self->spec->kind == PATH_STEPS || self->at < 0 || points_next(self) == (double)INFINITY;
+}
+
+/* What the segment of the cursor rises by, and how long it takes. */
+static double points_rise(const path_state *self, double *length)
+{
+  const path_spec *spec = self->spec;
+  const int32_t i = self->at;
+  const bool last = i + 1 == spec->points;
+  *length = (last ? spec->period : spec->time[i + 1]) - spec->time[i];
+  return spec->value[last ? 0 : i + 1] - spec->value[i];
+}
+
+double points_value(const path_state *self, double t)
 {
   const path_spec *spec = self->spec;
   const int32_t i = self->at < 0 ? 0 : self->at;
-  const double first = spec->value[i];
-  if (spec->kind == PATH_STEPS || self->at < 0 || points_next(self) == (double)INFINITY) {
-    return first;
+  if (points_level(self)) {
+    return spec->value[i];
   }
-  const bool last = i + 1 == spec->points;
-  const double length = (last ? spec->period : spec->time[i + 1]) - spec->time[i];
+  double length;
+  const double rise = points_rise(self, &length);
   const double share = (t - (self->origin + spec->time[i])) / length;
-  return first + (spec->value[last ? 0 : i + 1] - first) * fmin(fmax(share, 0), 1);
+  return spec->value[i] + rise * fmin(fmax(share, 0), 1);
+}
+
+double points_speed(const path_state *self)
+{
+  double length;
+  if (points_level(self)) {
+    return 0;
+  }
+  const double rise = points_rise(self, &length);
+  return rise / length;
 }
 
 void points_seek(path_state *self, double t)

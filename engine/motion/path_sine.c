@@ -76,6 +76,34 @@ static bool turns_hold(double from, double to, double at)
   return floor(to - at) >= ceil(from - at);
 }
 
+void sine_band(const path_spec *spec, double from, double to, double *lo, double *hi)
+{
+  const double size = fabs(spec->amplitude), rounding = SINE_ROUNDING * (fabs(spec->mean) + size);
+  const double begin = sine_turns(spec, from), end = sine_turns(spec, to);
+  const double u = sine_value(spec, from), v = sine_value(spec, to);
+  const double top = spec->amplitude > 0 ? 0.25 : 0.75;
+  *hi = (turns_hold(begin, end, top) ? spec->mean + size : fmax(u, v)) + rounding;
+  *lo = (turns_hold(begin, end, 1 - top) ? spec->mean - size : fmin(u, v)) - rounding;
+}
+
+double sine_speed(const path_spec *spec, double t)
+{
+  return TWO_PI * spec->frequency * spec->amplitude * path_sine(sine_turns(spec, t) + 0.25);
+}
+
+/* By the middle of the stretch, so that nothing cancels: int sin = sin(w h/2)/(w/2) sin(middle), and cos in the same
+ * way for sin^2 = (1 - cos)/2 at twice the angle. */
+void sine_areas(const path_spec *spec, double from, double to, double *area, double *area2)
+{
+  const double h = to - from, w = TWO_PI * spec->frequency, turns = sine_turns(spec, 0.5 * (from + to));
+  const double m = spec->mean, a = spec->amplitude;
+  const double one = w > 0 ? 2 / w * path_sine(0.5 * spec->frequency * h) : h;
+  const double two = w > 0 ? path_sine(spec->frequency * h) / w : h;
+  const double sine = one * path_sine(turns), square = 0.5 * (h - two * path_sine(2 * turns + 0.25));
+  *area = m * h + a * sine;
+  *area2 = m * m * h + 2 * m * a * sine + a * a * square;
+}
+
 void sine_window(path_state *self, double half)
 {
   const path_spec *spec = self->spec;
@@ -88,9 +116,5 @@ void sine_window(path_state *self, double half)
   }
   const double length = half / (SINE_SPEED * size * spec->frequency);
   self->t_end = fmax(self->t + length, nextafter(self->t, (double)INFINITY));
-  const double from = sine_turns(spec, self->t), to = sine_turns(spec, self->t_end);
-  const double end = sine_value(spec, self->t_end);
-  const double top = spec->amplitude > 0 ? 0.25 : 0.75;
-  self->hi = turns_hold(from, to, top) ? self->hi : fmax(self->u, end) + rounding;
-  self->lo = turns_hold(from, to, 1 - top) ? self->lo : fmin(self->u, end) - rounding;
+  sine_band(spec, self->t, self->t_end, &self->lo, &self->hi);
 }

@@ -22,60 +22,124 @@ const lang_process *driven_input(const lang_model *model, bool ou)
   return NULL;
 }
 
-/* --- the course of the input --- */
+bool moving_needed(const lang_model *model, bool flows)
+{
+  int32_t count, move = 0;
+  const lang_process *const list = lang_processes(model, &count);
+  for (int32_t i = 0; i < count; i++) move += lang_process_continuous(&list[i]);
+  return move > 1 || (move == 1 && flows);
+}
+
+/* --- the course of an input --- */
+
+/* Points of kinds that the file does not give by points go to `time` and `value`. */
+static path_spec driven_course(const lang_process *p, double time[2], double value[2])
+{
+  const double *const x = p->number;
+  switch (p->kind) {
+  case PROCESS_OU: return (path_spec){.kind = PATH_OU, .mean = x[0], .sd = x[1], .tau = x[2]};
+  case PROCESS_SHOT: return (path_spec){.kind = PATH_SHOT, .base = x[0], .jump = x[1], .rate = x[2], .tau = x[3]};
+  case PROCESS_SINE:
+    return (path_spec){.kind = PATH_SINE, .mean = x[0], .amplitude = x[1], .frequency = x[2], .phase = x[3]};
+  case PROCESS_SQUARE:
+    time[0] = 0;
+    time[1] = x[2] * x[3];
+    value[0] = x[1];
+    value[1] = x[0];
+    return (path_spec){.kind = PATH_STEPS, .points = 2, .time = time, .value = value, .period = x[2]};
+  case PROCESS_STEPS:
+  case PROCESS_LINE:
+    return (path_spec){.kind = p->kind == PROCESS_STEPS ? PATH_STEPS : PATH_LINEAR,
+                       .points = p->npoint,
+                       .time = p->time,
+                       .value = p->value,
+                       .period = p->period};
+  default: /* PROCESS_RAMP */
+    time[0] = x[2];
+    time[1] = x[3];
+    value[0] = x[0];
+    value[1] = x[1];
+    return (path_spec){.kind = PATH_LINEAR, .points = 2, .time = time, .value = value};
+  }
+}
+
+static void driven_range(const lang_process *p, double *low, double *high)
+{
+  const double *const x = p->number;
+  if (lang_process_prescribed(p)) {
+    lang_process_range(p, low, high);
+  } else if (p->kind == PROCESS_OU) {
+    *low = x[0] - DRIVEN_REACH * x[1];
+    *high = x[0] + DRIVEN_REACH * x[1];
+  } else { /* shot: jumps that are there at a time */
+    const double held = x[2] * x[3], most = held + 12 * sqrt(held) + 30;
+    *low = fmin(x[0], x[0] + most * x[1]);
+    *high = fmax(x[0], x[0] + most * x[1]);
+  }
+}
 
 static void driven_path(driven *self)
 {
-  const double *const x = self->input->number;
-  path_spec *const p = &self->path;
-  double low = x[0], high = x[1];
-  switch (self->input->kind) {
-  case PROCESS_OU:
-    *p = (path_spec){.kind = PATH_OU, .mean = x[0], .sd = x[1], .tau = x[2]};
-    low = x[0] - DRIVEN_REACH * x[1];
-    high = x[0] + DRIVEN_REACH * x[1];
-    break;
-  case PROCESS_SHOT: {
-    const double held = x[2] * x[3], most = held + 12 * sqrt(held) + 30; /* jumps that are there at a time */
-    *p = (path_spec){.kind = PATH_SHOT, .base = x[0], .jump = x[1], .rate = x[2], .tau = x[3]};
-    low = fmin(x[0], x[0] + most * x[1]);
-    high = fmax(x[0], x[0] + most * x[1]);
-    break;
-  }
-  case PROCESS_SINE:
-    *p = (path_spec){.kind = PATH_SINE, .mean = x[0], .amplitude = x[1], .frequency = x[2], .phase = x[3]};
-    self->period = 1 / x[2];
-    low = x[0] - fabs(x[1]);
-    high = x[0] + fabs(x[1]);
-    break;
-  case PROCESS_SQUARE:
-    self->points[1] = x[2] * x[3];
-    self->values[0] = x[1];
-    self->values[1] = x[0];
-    self->period = x[2];
-    *p = (path_spec){.kind = PATH_STEPS, .points = 2, .time = self->points, .value = self->values, .period = x[2]};
-    break;
-  case PROCESS_STEPS:
-  case PROCESS_LINE:
-    *p = (path_spec){.kind = self->input->kind == PROCESS_STEPS ? PATH_STEPS : PATH_LINEAR,
-                     .points = self->input->npoint,
-                     .time = self->input->time,
-                     .value = self->input->value,
-                     .period = self->input->period};
-    self->period = p->period;
-    low = high = p->value[0];
-    for (int32_t i = 1; i < p->points; i++) low = fmin(low, p->value[i]), high = fmax(high, p->value[i]);
-    break;
-  default: /* PROCESS_RAMP */
-    self->points[0] = x[2];
-    self->points[1] = x[3];
-    self->values[0] = x[0];
-    self->values[1] = x[1];
-    *p = (path_spec){.kind = PATH_LINEAR, .points = 2, .time = self->points, .value = self->values};
-  }
+  double low, high;
+  driven_range(self->input, &low, &high);
+  self->path = driven_course(self->input, self->points, self->values);
+  self->period = self->input->kind == PROCESS_SINE ? 1 / self->path.frequency : self->path.period;
   const double room = 1e-9 * (fabs(low) + fabs(high) + fabs(high - low)) + 1e-300;
-  self->law.u_lo = fmin(low, high) - room;
-  self->law.u_hi = fmax(low, high) + room;
+  self->law.u_lo = low - room;
+  self->law.u_hi = high + room;
+}
+
+/* --- several inputs, or inputs beside what flows --- */
+
+/* Points of an input as counts of its slot. */
+static bool moving_points(moving_inputs *self, path_spec *path, double zero, double unit)
+{
+  double *const time = arena_alloc(&self->memory, ((size_t)path->points + 1) * sizeof *time);
+  double *const value = arena_alloc(&self->memory, ((size_t)path->points + 1) * sizeof *value);
+  for (int32_t i = 0; time && value && i < path->points; i++) {
+    time[i] = path->time[i];
+    value[i] = (path->value[i] - zero) / unit;
+  }
+  path->time = time;
+  path->value = value;
+  return time && value;
+}
+
+ness_status moving_create(const lang_model *model, ness_diags *diags, moving_inputs *out)
+{
+  *out = (moving_inputs){0};
+  int32_t count;
+  const lang_process *list = lang_processes(model, &count);
+  for (int32_t i = 0; i < count; i++) {
+    if (!lang_process_continuous(&list[i]) || lang_process_prescribed(&list[i])) continue;
+    lang_error(diags, list[i].place,
+               "beside others move sine, square, ramp, steps and line; telegraph and markov processes flip",
+               "%s moves at random and continuously: it can do so only alone, where nothing flows", list[i].name);
+    return NESS_MODEL;
+  }
+  ness_status status = lang_compile_moving(model, diags, &out->model);
+  if (status != NESS_OK) return status;
+  const ness_network *const net = lang_network(out->model);
+  list = lang_inputs(out->model, &out->ninput);
+  out->input = arena_alloc(&out->memory, ((size_t)out->ninput + 1) * sizeof *out->input);
+  for (int32_t k = 0; k < out->ninput && out->input; k++) {
+    const int32_t slot = list[k].first_slot, v = net->slot_var[slot];
+    const double zero = net->var_zero[v], unit = net->var_unit[v];
+    double time[2], value[2];
+    path_spec path = driven_course(&list[k], time, value);
+    path.mean = (path.mean - zero) / unit;
+    path.amplitude /= unit;
+    if (path.points > 0 && !moving_points(out, &path, zero, unit)) return NESS_NOMEM;
+    out->input[k] = (hybrid_input){slot, path};
+  }
+  return out->input ? NESS_OK : NESS_NOMEM;
+}
+
+void moving_free(moving_inputs *self)
+{
+  lang_model_free(self->model);
+  arena_free(&self->memory);
+  *self = (moving_inputs){0};
 }
 
 /* --- tables at the points --- */
@@ -325,8 +389,11 @@ ness_status driven_create(const lang_model *model, const lang_process *input, ne
   const lang_process *const list = lang_processes(model, &count);
   for (int32_t i = 0; i < count; i++) {
     if (&list[i] == input || !lang_process_continuous(&list[i])) continue;
-    lang_error(diags, list[i].place, "make one of the two flip: telegraph or markov",
-               "only one input can move continuously, and %s does", input->name);
+    lang_error(
+        diags, list[i].place,
+        "`run` and `solve ode time T` follow several that are prescribed; or make one of the two flip: telegraph "
+        "or markov",
+        "only one input can move continuously, and %s does", input->name);
     return NESS_MODEL;
   }
   driven_path(out);

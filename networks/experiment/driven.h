@@ -1,8 +1,10 @@
 /* A model whose input moves continuously: the network at any value of the input, as series in it, and the input's
- * course in time (driven.c); its periodic steady state (periodic.c). */
+ * course in time (driven.c); its periodic steady state (periodic.c). Where several move, or one beside what flows, they
+ * are variables of the network instead, whose course is prescribed. */
 #ifndef NETWORKS_DRIVEN_H
 #define NETWORKS_DRIVEN_H
 
+#include "engine/hybrid/hybrid.h"
 #include "engine/motion/motion.h"
 #include "networks/experiment/experiment.h"
 
@@ -23,6 +25,20 @@ const lang_process *driven_input(const lang_model *model, bool ou);
  * bend sharply. */
 ness_status driven_create(const lang_model *model, const lang_process *input, ness_diags *diags, driven *out);
 void driven_free(driven *self);
+
+struct moving_inputs {
+  lang_model *model; /* owned: every continuous input a variable of its network */
+  int32_t ninput;
+  hybrid_input *input; /* (ninput) */
+  arena memory;
+};
+
+/* Whether inputs of the model have to be variables: two or more, or one beside what flows (`flows`). */
+bool moving_needed(const lang_model *model, bool flows);
+/* NESS_MODEL where they cannot: random ones, and those that more than tapes would have to read. `model` must outlive
+ * it; free in any case. */
+ness_status moving_create(const lang_model *model, ness_diags *diags, moving_inputs *out);
+void moving_free(moving_inputs *self);
 
 #define DRIVEN_HARMONICS 3
 typedef struct driven_steady { /* means over a period */

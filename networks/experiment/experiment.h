@@ -39,15 +39,18 @@ bool question_named(const char *name, question_kind *out);
 /* Checks time and every. */
 ness_status question_times(const question *self, ness_diags *diags);
 /* Answers a question: at rest into *exact (rates and moments; without states where it comes from rate equations), in
- * time into *path. The other is left empty. Both are the caller's to free. */
+ * time into *path. The other is left empty. Both are the caller's to free, and so is *still: the model whose network
+ * it speaks of where inputs moved as variables of it, else NULL. */
 ness_status question_ask(const question *self, const lang_model *model, ness_diags *diags, cme_solution *exact,
-                         evolution *path, double *input_work);
+                         evolution *path, double *input_work, lang_model **still);
 /* Whether the model's inputs stand or flip, as all questions but the steady state ask for; false after a report. */
 bool question_still(const lang_model *model, ness_diags *diags);
 /* Whether every step is a hop of counts, as the master equation asks for; false after a report. */
 bool question_hops(const lang_model *model, ness_diags *diags);
 /* Warns, where an input moves continuously without levels, that the model's network has its value in the file. */
 void question_warn(const lang_model *model, ness_diags *diags);
+
+typedef struct moving_inputs moving_inputs; /* driven.h */
 
 /* --- values.c: what rate(), mean(), sigma ... are at the moment --- */
 
@@ -158,9 +161,8 @@ typedef struct sampled {
   hybrid_result flow;
   bool flows;
   sample_ledger ledger;
-  const char *input; /* borrowed of the model; NULL: none moves continuously */
-  lang_model
-      *still; /* owned, with an input: the model whose network was simulated; that of the caller may have a grid */
+  const char *input; /* borrowed of the model; NULL: none moves continuously, or not as the only thing that does */
+  lang_model *still; /* owned, with inputs: the model whose network was simulated, where it is not the caller's */
 } sampled;
 
 /* `text` and `settings` go into the dump. Free in any case. */
@@ -214,9 +216,11 @@ void timeline_forget(ssa_result *sums);
 
 /* "mean" and "langevin"; others are HYBRID_EXACT and false. */
 bool flowing_method(const char *name, hybrid_mode *mode);
-/* `out` is a view of `flow` with states at grid times of its own; both are freed by flowing_free, in any case. */
-ness_status flowing_run(const ness_network *net, const ness_simulate_options *options, const char *text,
-                        const char *settings, ness_diags *diags, hybrid_result *flow, ssa_result *out);
+/* `out` is a view of `flow` with states at grid times of its own; both are freed by flowing_free, in any case.
+ * `inputs`: with its model's network; NULL none. */
+ness_status flowing_run(const ness_network *net, const moving_inputs *inputs, const ness_simulate_options *options,
+                        const char *text, const char *settings, ness_diags *diags, hybrid_result *flow,
+                        ssa_result *out);
 void flowing_free(hybrid_result *flow, ssa_result *counts);
 void sample_view(const sampled *self, values *v);
 

@@ -1,6 +1,6 @@
 /* A simulation of a model in which something answers back, or all of which is taken as its mean or with Langevin noise:
  * engine/hybrid, seen as the sample that expressions read. */
-#include "networks/experiment/experiment.h"
+#include "networks/experiment/driven.h"
 #include <math.h>
 #include <string.h>
 
@@ -12,8 +12,8 @@ bool flowing_method(const char *name, hybrid_mode *mode)
 }
 
 /* What such a run cannot do. */
-static ness_status flowing_allowed(const ness_network *net, const ness_simulate_options *o, bool named,
-                                   ness_diags *diags)
+static ness_status flowing_allowed(const ness_network *net, const moving_inputs *inputs, const ness_simulate_options *o,
+                                   bool named, ness_diags *diags)
 {
   const char *const what = o->events > 0                       ? "stop after a number of events (--events)"
                            : o->method && *o->method && !named ? "take this method"
@@ -21,7 +21,9 @@ static ness_status flowing_allowed(const ness_network *net, const ness_simulate_
                                                                : NULL;
   if (!what) return NESS_OK;
   diag_add(diags, NESS_ERROR, "a run in which something flows cannot %s: %s does", what,
-           net->nflow > 0 ? network_text(net, net->step_name[net->flow_step[0]]) : "the whole model");
+           net->nflow > 0 ? network_text(net, net->step_name[net->flow_step[0]])
+           : inputs       ? network_text(net, net->slot_name[inputs->input[0].slot])
+                          : "the whole model");
   diag_hint(diags, "the methods here are mean and langevin; without one, events are exact");
   return NESS_USAGE;
 }
@@ -37,8 +39,8 @@ static void flowing_barred(const ness_network *net, const hybrid_result *flow, n
             "let the step flow too (`fluid`), or let the steps beside it hop: its rate in this run is too small");
 }
 
-ness_status flowing_run(const ness_network *net, const ness_simulate_options *given, const char *text,
-                        const char *settings, ness_diags *diags, hybrid_result *flow, ssa_result *out)
+ness_status flowing_run(const ness_network *net, const moving_inputs *inputs, const ness_simulate_options *given,
+                        const char *text, const char *settings, ness_diags *diags, hybrid_result *flow, ssa_result *out)
 {
   const ness_simulate_options gridded = timeline_options(given), *const o = &gridded;
   hybrid_mode mode;
@@ -46,11 +48,13 @@ ness_status flowing_run(const ness_network *net, const ness_simulate_options *gi
   const int64_t replicas = mode == HYBRID_MEAN ? 1 : o->replicas > 0 ? o->replicas : SAMPLE_REPLICAS;
   timeline grid = {0};
   *flow = (hybrid_result){0};
-  ness_status status = flowing_allowed(net, o, named, diags);
+  ness_status status = flowing_allowed(net, inputs, o, named, diags);
   if (status == NESS_OK) status = timeline_room(&grid, net, o, replicas, diags);
   const char *const method = mode == HYBRID_MEAN ? "mean" : mode == HYBRID_LANGEVIN ? "langevin" : "hybrid";
   if (status == NESS_OK) status = timeline_create(&grid, o, method, text, settings, diags);
   const hybrid_options options = {.mode = mode,
+                                  .ninput = inputs ? inputs->ninput : 0,
+                                  .input = inputs ? inputs->input : NULL,
                                   .replicas = replicas,
                                   .time = o->time,
                                   .warmup = o->warmup,

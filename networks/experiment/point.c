@@ -18,11 +18,13 @@ static ness_status point_simulate(const ness_simulate_options *options, ness_dia
 
 static ness_status point_solve(const question *ask, ness_diags *diags, point *out)
 {
-  const ness_status status = question_ask(ask, out->model, diags, &out->exact, &out->path, &out->v.input_work);
+  const ness_status status =
+      question_ask(ask, out->model, diags, &out->exact, &out->path, &out->v.input_work, &out->still);
   const lang_process *const input = driven_input(out->model, false);
   out->v.input = input ? input->name : NULL;
   out->v.exact = out->path.ntimes ? NULL : &out->exact;
   out->v.path = out->path.ntimes ? &out->path : NULL;
+  if (out->still) out->v.model = out->still;
   return status;
 }
 
@@ -51,6 +53,7 @@ void point_free(point *self)
   cme_solution_free(&self->exact);
   evolve_free(&self->path);
   sample_free(&self->sample);
+  lang_model_free(self->still);
   lang_model_free(self->model);
   *self = (point){0};
 }

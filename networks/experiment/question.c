@@ -123,12 +123,14 @@ static ness_status course_row(void *context, int64_t replica, int64_t row, doubl
   return row < self->out->ntimes ? course_visit(self, time, x, NULL) : NESS_OK;
 }
 
-/* With events of the file: the same equations by the simulation that knows them. */
-static ness_status course_events(const question *self, course *c, ness_diags *diags)
+/* With events of the file, or inputs that move: the same equations by the simulation that knows them. */
+static ness_status course_events(const question *self, const moving_inputs *inputs, course *c, ness_diags *diags)
 {
   const double every = self->every > 0 ? self->every : self->time / 100;
   hybrid_result result;
   const hybrid_options options = {.mode = HYBRID_MEAN,
+                                  .ninput = inputs->ninput,
+                                  .input = inputs->input,
                                   .replicas = 1,
                                   .time = self->time,
                                   .threads = 1,
@@ -143,12 +145,14 @@ static ness_status course_events(const question *self, course *c, ness_diags *di
 }
 
 static ness_status course_ask(const question *self, const ode_system *system, const ness_network *net,
-                              const double *times, int32_t n, ness_diags *diags, evolution *out)
+                              const moving_inputs *inputs, const double *times, int32_t n, ness_diags *diags,
+                              evolution *out)
 {
   const ode_options options = {.noise = self->kind == QUESTION_LNA};
   course c = {system, net, diags, out, 0};
   ness_status status = evolve_empty(net, times, n, out);
-  if (status == NESS_OK && net->nevent > 0 && self->kind == QUESTION_ODE) return course_events(self, &c, diags);
+  const bool turns = inputs->ninput > 0 || (net->nevent > 0 && self->kind == QUESTION_ODE);
+  if (status == NESS_OK && turns) return course_events(self, inputs, &c, diags);
   if (status == NESS_OK) status = ode_run(system, &options, times, n, course_visit, &c, diags, NULL);
   return status;
 }
@@ -161,7 +165,7 @@ bool question_still(const lang_model *model, ness_diags *diags)
   if (!input) return true;
   lang_error(diags, input->place,
              "`solve steady` has the mean over a period of a sine or a square; a simulation has the rest",
-             "only the steady state can be solved for while %s moves like this", input->name);
+             "only the steady state can be solved for while %s moves like this, or `ode` in time", input->name);
   return false;
 }
 
@@ -207,20 +211,23 @@ static ness_status period_ask(const question *self, const lang_model *model, con
 }
 
 ness_status question_ask(const question *self, const lang_model *model, ness_diags *diags, cme_solution *exact,
-                         evolution *path, double *input_work)
+                         evolution *path, double *input_work, lang_model **still)
 {
-  const ness_network *const net = lang_network(model);
+  const ness_network *net = lang_network(model);
   const lang_process *const input = driven_input(model, false);
   ode_system *system = NULL;
+  moving_inputs inputs = {0};
   double *times = NULL;
   int32_t n = 0;
+  *still = NULL;
   *exact = (cme_solution){.one_way_running = -1};
   *path = (evolution){0};
   *input_work = 0;
   ness_status status = question_times(self, diags);
   if (status) return status;
   if (self->kind == QUESTION_STEADY && input) return period_ask(self, model, input, diags, exact, input_work);
-  if (!question_still(model, diags)) return NESS_MODEL;
+  const bool moves = input && self->kind == QUESTION_ODE && self->time > 0;
+  if (!moves && !question_still(model, diags)) return NESS_MODEL;
   if (self->kind <= QUESTION_TRANSIENT && !question_hops(model, diags)) return NESS_MODEL;
   if (self->kind == QUESTION_STEADY) return cme_steady(net, &self->limits, diags, exact);
   if (self->time > 0 && !(times = question_grid(self, &n))) return NESS_NOMEM;
@@ -229,9 +236,12 @@ ness_status question_ask(const question *self, const lang_model *model, ness_dia
     limits.split = true;
     status = evolve_run(net, &limits, &self->transient, times, n, diags, path);
   } else {
-    status = ode_create(net, diags, &system);
+    if (moves) status = moving_create(model, diags, &inputs);
+    if (moves && status == NESS_OK) net = lang_network(inputs.model);
+    if (status == NESS_OK) status = ode_create(net, diags, &system);
     if (status == NESS_OK) {
-      status = times ? course_ask(self, system, net, times, n, diags, path) : rest_ask(self, system, net, diags, exact);
+      status = times ? course_ask(self, system, net, &inputs, times, n, diags, path)
+                     : rest_ask(self, system, net, diags, exact);
     }
     ode_free(system);
   }
@@ -239,6 +249,10 @@ ness_status question_ask(const question *self, const lang_model *model, ness_dia
   if (status) {
     cme_solution_free(exact);
     evolve_free(path);
+  } else {
+    *still = inputs.model;
+    inputs.model = NULL;
   }
+  moving_free(&inputs);
   return status;
 }

@@ -32,6 +32,7 @@ typedef struct frame { /* settings so far, the model compiled with them, and wha
   lang_model *model;
   cme_solution exact;
   evolution path;
+  lang_model *still; /* owned: whose network `path` speaks of; NULL: model's */
   sampled sample;
   bool has_exact, has_sample;
   values v;
@@ -44,6 +45,8 @@ static void frame_forget(frame *f)
   values_free(&f->v);
   if (f->has_exact) cme_solution_free(&f->exact);
   evolve_free(&f->path);
+  lang_model_free(f->still);
+  f->still = NULL;
   if (f->has_sample) sample_free(&f->sample);
   f->has_exact = f->has_sample = false;
   f->v = (values){.model = f->model, .left_out = -1, .lets = f->lets, .random = f->random};
@@ -164,13 +167,14 @@ static ness_status run_solve(frame *f, const stmt *s)
     return NESS_MODEL;
   }
   frame_forget(f);
-  status = question_ask(&q, f->model, f->r->diags, &f->exact, &f->path, &f->v.input_work);
+  status = question_ask(&q, f->model, f->r->diags, &f->exact, &f->path, &f->v.input_work, &f->still);
   if (status != NESS_OK) return status;
   f->has_exact = f->path.ntimes == 0;
   const lang_process *const input = driven_input(f->model, false);
   f->v.input = input ? input->name : NULL;
   if (f->has_exact) f->v.exact = &f->exact;
   else f->v.path = &f->path;
+  if (f->still) f->v.model = f->still;
   return NESS_OK;
 }
 

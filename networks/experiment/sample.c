@@ -1,5 +1,6 @@
 /* A simulation of a model, whatever moves it: the ensemble of engine/ssa where inputs stand or flip, that of
- * engine/motion where one moves continuously, and one view of both for the expressions that read them. */
+ * engine/motion where one moves continuously, engine/hybrid where something flows or several inputs move, and one view
+ * of all for the expressions that read them. */
 #include "networks/experiment/driven.h"
 #include <math.h>
 
@@ -85,12 +86,25 @@ out:
   return status;
 }
 
-static ness_status sample_flow(const ness_network *net, const ness_simulate_options *o, const char *text,
-                               const char *settings, ness_diags *diags, sampled *out)
+static ness_status sample_flow(const ness_network *net, const moving_inputs *inputs, const ness_simulate_options *o,
+                               const char *text, const char *settings, ness_diags *diags, sampled *out)
 {
   out->flows = true;
-  const ness_status status = flowing_run(net, o, text, settings, diags, &out->flow, &out->counts);
+  const ness_status status = flowing_run(net, inputs, o, text, settings, diags, &out->flow, &out->counts);
   out->ledger = (sample_ledger){.medium = out->flow.medium, .work = out->flow.work, .nsource = network_sources(net)};
+  return status;
+}
+
+/* Inputs as variables beside what flows. */
+static ness_status sample_beside(const lang_model *model, const ness_simulate_options *o, const char *text,
+                                 const char *settings, ness_diags *diags, sampled *out)
+{
+  moving_inputs inputs;
+  ness_status status = moving_create(model, diags, &inputs);
+  if (status == NESS_OK) status = sample_flow(lang_network(inputs.model), &inputs, o, text, settings, diags, out);
+  out->still = inputs.model;
+  inputs.model = NULL;
+  moving_free(&inputs);
   return status;
 }
 
@@ -102,12 +116,8 @@ ness_status sample_run(const lang_model *model, const ness_simulate_options *opt
   hybrid_mode mode;
   *out = (sampled){0};
   const bool flows = net->nflow > 0 || net->nevent > 0 || flowing_method(options->method, &mode);
-  if (flows && input) {
-    lang_error(diags, input->place, "`at` and `when` change a variable at a time; telegraph and markov processes flip",
-               "%s cannot move continuously beside what flows", input->name);
-    return NESS_MODEL;
-  }
-  if (flows) return sample_flow(net, options, text, settings, diags, out);
+  if (moving_needed(model, flows)) return sample_beside(model, options, text, settings, diags, out);
+  if (flows) return sample_flow(net, NULL, options, text, settings, diags, out);
   if (input) return sample_moved(model, input, options, text, settings, diags, out);
   return ssa_ensemble(net, options, text, settings, diags, &out->counts);
 }

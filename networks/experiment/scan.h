@@ -25,6 +25,7 @@ typedef struct point {
   lang_model *model;
   cme_solution exact;
   evolution path;
+  lang_model *still; /* owned: whose network `path` speaks of; NULL: model's */
   sampled sample;
   values v;
 } point;

@@ -5,9 +5,9 @@
 #include <math.h>
 
 /* A row a time: every count with its deviation, every observable. */
-static void time_rows(ness_model *self, const evolution *path, bool spread, doc_node *root)
+static void time_rows(lang_model *model, const evolution *path, bool spread, doc_node *root)
 {
-  const ness_network *const net = lang_network(self->compiled);
+  const ness_network *const net = lang_network(model);
   doc_node *const rows = doc_array(root, "course");
   for (int32_t t = 0; t < path->ntimes; t++) {
     doc_node *const row = doc_object(rows, NULL);
@@ -29,7 +29,7 @@ static void time_rows(ness_model *self, const evolution *path, bool spread, doc_
       const expr node = {.kind = EXPR_NAME, .path = {.name = {name}, .parts = 1}};
       lang_linear l = {.scale = {1, UNIT_NONE}};
       double sum = 0;
-      lang_linear_of(self->compiled, &node, NULL, &l); /* its unit; it compiled before */
+      lang_linear_of(model, &node, NULL, &l); /* its unit; it compiled before */
       for (int32_t k = net->obs_start[o]; k < net->obs_start[o + 1]; k++) {
         const double *const rate = path->dir_rate + (int64_t)t * 2 * net->nstep;
         const int32_t id = net->obs_id[k], kind = net->obs_kind[k];
@@ -98,13 +98,16 @@ static ness_status rest_modes(const ness_network *net, ness_diags *diags, doc_no
   return status;
 }
 
-static void time_method(const question *asked, const ness_network *net, const evolution *path, doc_node *root)
+static void time_method(const question *asked, const ness_network *net, bool inputs, const evolution *path,
+                        doc_node *root)
 {
   doc_node *const method = doc_object(root, "method");
   if (asked->kind != QUESTION_TRANSIENT) {
     const bool events = asked->kind == QUESTION_ODE && net->nevent > 0;
     doc_string(method, "name", "rate equations, %s%s",
-               events ? "by one-step methods, with the events of the file" : "integrated (BDF)",
+               inputs   ? "by one-step methods, with inputs that move"
+               : events ? "by one-step methods, with the events of the file"
+                        : "integrated (BDF)",
                asked->kind == QUESTION_LNA ? ", with linear noise" : "");
     return;
   }
@@ -121,12 +124,13 @@ ness_status solve_question(ness_model *self, const question *asked, ness_diags *
   const ness_network *const net = lang_network(self->compiled);
   cme_solution rest;
   evolution path;
+  lang_model *still;
   double input_work;
-  ness_status status = question_ask(asked, self->compiled, diags, &rest, &path, &input_work);
+  ness_status status = question_ask(asked, self->compiled, diags, &rest, &path, &input_work, &still);
   if (status != NESS_OK) return status;
   if (path.ntimes > 0) {
-    time_method(asked, net, &path, root);
-    time_rows(self, &path, asked->kind != QUESTION_ODE, root);
+    time_method(asked, net, still != NULL, &path, root);
+    time_rows(still ? still : self->compiled, &path, asked->kind != QUESTION_ODE, root);
     if (path.entropy) time_entropy(net, &path, root);
   } else {
     status = rest_modes(net, diags, root);
@@ -138,5 +142,6 @@ ness_status solve_question(ness_model *self, const question *asked, ness_diags *
   }
   cme_solution_free(&rest);
   evolve_free(&path);
+  lang_model_free(still);
   return status;
 }

@@ -17,7 +17,8 @@ typedef enum sym_space {                    /* names may repeat between spaces, 
                          SPACE_STEP = 't',
                          SPACE_CYCLE = 'y',
                          SPACE_OBSERVABLE = 'o',
-                         SPACE_BASE = 'b' /* X of X[1..n]: first and last index, for messages and free indices */
+                         SPACE_MOVED = 'm', /* parameters whose name an input has taken */
+                         SPACE_BASE = 'b'   /* X of X[1..n]: first and last index, for messages and free indices */
 } sym_space;
 
 typedef enum sym_kind { SYM_PARAM, SYM_RESERVOIR, SYM_SLOT, SYM_OTHER } sym_kind;
@@ -47,6 +48,7 @@ typedef struct model_param {
   const index_binding *env;
   lazy state;
   bool variable; /* := of counts: inlined where it is used */
+  bool moves;    /* it is an input that moves as a variable */
   quantity result;
   double slope;
 } model_param;
@@ -190,7 +192,9 @@ struct lang_model {
   int64_t nparam, ncompartment, nion, nslot, nreservoir, nstep, nobservable, nfamily, nvariable;
   int64_t param_capacity, compartment_capacity, ion_capacity, slot_capacity, reservoir_capacity, step_capacity,
       observable_capacity, variable_capacity, family_capacity, copies_capacity, energies_capacity;
-  bool still; /* processes that are continuous stand */
+  bool still;           /* processes that are continuous stand, or move as variables: */
+  lang_process *inputs; /* (ninput) those */
+  int32_t ninput;
   lang_process *processes;
   int64_t nprocess, process_capacity;
   int32_t nvolt, nheat, nproc;
@@ -330,6 +334,10 @@ bool membrane_conductance(lang_model *m, const model_step *step, const expr *val
 /* --- process.c --- */
 bool process_any(const lang_file *file);
 bool process_declare(lang_model *m); /* what the file says of its processes */
+
+/* Of a name in the file. */
+lang_process *process_input(const lang_model *m, const char *name);
+bool process_inputs(lang_model *m); /* what moves as a variable, before anything has a value */
 
 /* --- levels.c --- */
 /* Steps whose rates a process moves become one for each of its levels; levels become slots and flips steps. */

@@ -174,7 +174,7 @@ bool eval_param(lang_model *m, int32_t id, const eval *from, eval_value *out)
   memcpy(&wrapped.a, &source, sizeof source);
   const eval inner = {.m = m,
                       .env = env,
-                      .tape = p->item->recomputed ? from->tape : NULL,
+                      .tape = p->item->recomputed || m->ninput > 0 ? from->tape : NULL,
                       .hook = p->item->recomputed ? from->hook : NULL, /* which may know what changes: not to keep */
                       .hook_context = from->hook_context};
   if (eval_expr(&inner, unit ? &wrapped : source, out) && eval_param_done(m, p, !inner.hook, out)) return true;
@@ -182,15 +182,17 @@ bool eval_param(lang_model *m, int32_t id, const eval *from, eval_value *out)
   return false;
 }
 
-static bool eval_answers_back(const eval *self, const expr *e, const char *name)
+/* What changes in time has no value where there is no tape. */
+static bool eval_moving(const eval *self, const expr *e, const char *name, bool input)
 {
-  lang_error(
-      self->m->diags, e->place,
-      self->energies
-          ? "charges feel a capacitor by themselves"
-          : "rates behind @, volumes of compartments and values set by := may name it; k0, conductance and what is "
-            "set by = may not",
-      "%s answers back and changes in time: it has no value here", name);
+  const char *hint = "rates behind @, volumes of compartments and values set by := may name it; k0, conductance and "
+                     "what is set by = may not";
+  if (self->energies) hint = "charges feel a capacitor by themselves";
+  if (input)
+    hint = "beside what flows, or another input, it may stand in rates behind @ and @@, in equations and conditions: "
+           "not in k0, potentials, energies or concentrations";
+  lang_error(self->m->diags, e->place, hint, "%s %s in time: it has no value here", name,
+             input ? "moves" : "answers back and changes");
   return false;
 }
 
@@ -218,17 +220,19 @@ static bool eval_name(const eval *self, const expr *e, eval_value *out)
                  "%s needs the temperature, which the model does not give", name);
       return false;
     }
-    if (variable_find(m, name) >= 0) return eval_answers_back(self, e, name);
+    if (variable_find(m, name) >= 0) return eval_moving(self, e, name, process_input(m, name) != NULL);
     sym_unknown(m, e->place, name, "value", "v");
     return false;
   }
+  if (s->kind == SYM_PARAM && m->params[s->id].moves) return eval_moving(self, e, name, true);
   if (s->kind == SYM_PARAM) return eval_param(m, s->id, self, out);
   if (s->kind == SYM_RESERVOIR) {
     out->q = (quantity){m->reservoirs[s->id].concentration, m->reservoirs[s->id].unit};
     out->slope = m->reservoirs[s->id].d.concentration;
     return true;
   }
-  if (m->slots[s->id].variable && (self->energies || !self->tape)) return eval_answers_back(self, e, name);
+  if (m->slots[s->id].variable && (self->energies || !self->tape))
+    return eval_moving(self, e, name, process_input(m, name) != NULL);
   if (m->slots[s->id].variable) {
     *out = (eval_value){.constant = false};
     return (out->reg = variable_register(self, &m->slots[s->id], &out->q.unit)) >= 0;

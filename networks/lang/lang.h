@@ -241,8 +241,9 @@ typedef struct lang_process {
   process_kind kind;
   lang_place place;
   lang_unit unit;
-  int32_t id;                        /* as a process of the network, -1: the network has the value of the file */
-  int32_t nlevel, nflip, first_slot; /* levels are slots first_slot ... first_slot + nlevel - 1 */
+  int32_t id; /* as a process of the network, -1: the network has the value of the file */
+  /* levels are slots first_slot ... first_slot + nlevel - 1; an input of lang_compile_moving has its slot there */
+  int32_t nlevel, nflip, first_slot;
   const char **level_name;
   double *level; /* (nlevel) SI */
   int32_t *from, *to;
@@ -263,6 +264,14 @@ static inline bool lang_process_continuous(const lang_process *self)
   return self->kind >= PROCESS_OU;
 }
 
+/* Whether its course is prescribed: a function of time that nothing is drawn for. */
+static inline bool lang_process_prescribed(const lang_process *self)
+{
+  return self->kind >= PROCESS_SINE;
+}
+/* The least and the largest value that a prescribed one takes, SI. */
+void lang_process_range(const lang_process *self, double *low, double *high);
+
 /* --- the compiled model --- */
 
 typedef struct lang_override { /* a value set from outside: include with, experiment with, command line, scan */
@@ -280,6 +289,11 @@ ness_status lang_compile(const lang_file *file, lang_override *overrides, int32_
  * NULL, else at the value of the file. Flips stay. */
 ness_status lang_compile_still(const lang_model *like, const lang_process *process, double value, ness_diags *diags,
                                lang_model **out);
+/* The same file and settings with every process that is continuous as a variable of the network, in whose place its
+ * slot stands: `first_slot` of lang_inputs. All must be prescribed, and move parameters that stand where a tape can
+ * read them. `like` must outlive the new model. */
+ness_status lang_compile_moving(const lang_model *like, ness_diags *diags, lang_model **out);
+const lang_process *lang_inputs(const lang_model *self, int32_t *count); /* none where *count is 0 */
 void lang_model_free(lang_model *self);
 /* Warns of species and states that no sequence of steps from the start can fill. False when memory is out. */
 bool lang_warn_unreached(const lang_model *self, ness_diags *diags);

@@ -31,6 +31,7 @@ lang_model *model_at(const lang_model *like, const lang_override *settings, int3
   for (int32_t i = 0; all && i < count; i++)
     all[i] = i < like->noverrides ? like->overrides[i] : settings[i - like->noverrides];
   lang_model *m = all ? model_open(like->file, all, count, like->active, like->diags) : NULL;
+  if (m) m->inputs = like->inputs, m->ninput = like->ninput;
   if (m && !model_stages(m)) {
     lang_model_free(m);
     m = NULL;
@@ -74,9 +75,21 @@ static bool model_keep(lang_model *m)
   return !m->memory.failed;
 }
 
-/* Assertions speak of the values in the file, so that they are held where no process moves. */
+/* What moves as a variable: all that is continuous in a model with these processes. */
+static bool model_inputs(lang_model *m, const lang_model *moving)
+{
+  m->inputs = arena_alloc(&m->memory, ((size_t)moving->nprocess + 1) * sizeof *m->inputs);
+  for (int64_t i = 0; m->inputs && i < moving->nprocess; i++) {
+    if (lang_process_continuous(&moving->processes[i])) m->inputs[m->ninput++] = moving->processes[i];
+  }
+  return m->inputs != NULL;
+}
+
+/* Assertions speak of the values in the file, so that they are held where no process moves. `moving`: whose inputs move
+ * as variables, NULL none. */
 static ness_status model_compile_as(const lang_file *file, lang_override *overrides, int32_t noverrides,
-                                    const char *active, bool moved, bool still, ness_diags *diags, lang_model **out)
+                                    const char *active, bool moved, bool still, const lang_model *moving,
+                                    ness_diags *diags, lang_model **out)
 {
   *out = NULL;
   lang_model *const m = model_open(file, overrides, noverrides, active, diags);
@@ -84,8 +97,9 @@ static ness_status model_compile_as(const lang_file *file, lang_override *overri
   m->still = still;
   const int32_t before = diag_errors(diags);
   for (int32_t i = 0; i < noverrides; i++) overrides[i].used = false;
-  const bool built = model_stages(m) && (!moved || (process_declare(m) && levels_expand(m))) && network_build(m) &&
-                     model_unused(m) && model_keep(m);
+  const bool built = (!moving || model_inputs(m, moving)) && model_stages(m) &&
+                     (!moved || (process_declare(m) && levels_expand(m))) && network_build(m) && model_unused(m) &&
+                     model_keep(m);
   ness_status status = NESS_OK;
   if (!built) status = diag_errors(diags) > before && !m->memory.failed ? NESS_MODEL : NESS_NOMEM;
   else if (!active && !moved) status = network_asserts(m); /* held before slopes are asked for */
@@ -101,10 +115,10 @@ static ness_status model_compile_as(const lang_file *file, lang_override *overri
 ness_status model_compile(const lang_file *file, lang_override *overrides, int32_t noverrides, const char *active,
                           ness_diags *diags, lang_model **out)
 {
-  const ness_status status = model_compile_as(file, overrides, noverrides, active, false, false, diags, out);
+  const ness_status status = model_compile_as(file, overrides, noverrides, active, false, false, NULL, diags, out);
   if (status != NESS_OK || !process_any(file)) return status;
   lang_model_free(*out);
-  return model_compile_as(file, overrides, noverrides, active, true, false, diags, out);
+  return model_compile_as(file, overrides, noverrides, active, true, false, NULL, diags, out);
 }
 
 ness_status lang_compile(const lang_file *file, lang_override *overrides, int32_t noverrides, ness_diags *diags,
@@ -122,7 +136,18 @@ ness_status lang_compile_still(const lang_model *like, const lang_process *proce
   if (!all) return NESS_NOMEM;
   for (int32_t i = 0; i < like->noverrides; i++) all[i] = like->overrides[i];
   if (process) all[like->noverrides] = (lang_override){.name = process->name, .value = {value, process->unit}};
-  const ness_status status = model_compile_as(like->file, all, count, NULL, true, true, diags, out);
+  const ness_status status = model_compile_as(like->file, all, count, NULL, true, true, NULL, diags, out);
+  mem_free(all);
+  return status;
+}
+
+ness_status lang_compile_moving(const lang_model *like, ness_diags *diags, lang_model **out)
+{
+  lang_override *const all = mem_zero((size_t)like->noverrides + 1, sizeof *all);
+  *out = NULL;
+  if (!all) return NESS_NOMEM;
+  for (int32_t i = 0; i < like->noverrides; i++) all[i] = like->overrides[i];
+  const ness_status status = model_compile_as(like->file, all, like->noverrides, NULL, true, true, like, diags, out);
   mem_free(all);
   return status;
 }
@@ -205,6 +230,11 @@ const lang_process *lang_processes(const lang_model *self, int32_t *count)
 {
   *count = (int32_t)self->nprocess;
   return self->processes;
+}
+const lang_process *lang_inputs(const lang_model *self, int32_t *count)
+{
+  *count = self->ninput;
+  return self->inputs;
 }
 lang_unit lang_slot_unit(const lang_model *self, int32_t slot)
 {

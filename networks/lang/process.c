@@ -176,6 +176,45 @@ static bool process_numbers(lang_model *m, const kind *k, const stmt *s, lang_un
   return true;
 }
 
+/* --- inputs that move as variables --- */
+
+lang_process *process_input(const lang_model *m, const char *name)
+{
+  for (int32_t i = 0; i < m->ninput; i++) {
+    if (strcmp(m->inputs[i].name, name) == 0) return &m->inputs[i];
+  }
+  return NULL;
+}
+
+bool process_inputs(lang_model *m)
+{
+  for (int32_t i = 0; i < m->ninput; i++) {
+    const lang_process *const p = &m->inputs[i];
+    const sym *const s = sym_find(m, SPACE_VALUE, p->name);
+    if (!s || s->kind != SYM_PARAM) {
+      lang_error(m->diags, p->place, "let a param move, and write rates behind @ with it",
+                 "%s can only move alone: beside what flows, or another input that moves like this, params move",
+                 p->name);
+      return false;
+    }
+    m->params[s->id].moves = true;
+  }
+  return true;
+}
+
+void lang_process_range(const lang_process *self, double *low, double *high)
+{
+  const double *const x = self->number;
+  const bool sine = self->kind == PROCESS_SINE;
+  const double a = sine ? x[0] - x[1] : x[0], b = sine ? x[0] + x[1] : x[1];
+  *low = self->npoint > 0 ? self->value[0] : fmin(a, b);
+  *high = self->npoint > 0 ? self->value[0] : fmax(a, b);
+  for (int32_t i = 1; i < self->npoint; i++) {
+    *low = fmin(*low, self->value[i]);
+    *high = fmax(*high, self->value[i]);
+  }
+}
+
 /* --- levels and flips --- */
 
 static bool process_room(lang_model *m, lang_process *p, int32_t levels, int32_t flips)
@@ -423,7 +462,9 @@ bool process_declare(lang_model *m)
 {
   bool fine = true;
   for (const stmt *s = m->file->statements; s; s = s->next) {
-    if (s->kind == STMT_PROCESS) fine = process_add(m, s) && fine;
+    if (s->kind != STMT_PROCESS) continue;
+    const char *const name = m->ninput > 0 ? sym_path(m, &s->items->path, NULL) : NULL;
+    if (!name || !process_input(m, name)) fine = process_add(m, s) && fine;
   }
   return fine;
 }

@@ -725,6 +725,7 @@ bool symbols_declare(lang_model *m)
       for (const stmt_item *item = s->items; item; item = item->next) fine = declare_param(m, item) && fine;
     }
   }
+  if (!process_inputs(m)) return false;
   for (const stmt *s = m->file->statements; s; s = s->next) {
     if (s->kind != STMT_TEMPERATURE) continue;
     const eval self = {.m = m};

@@ -1,13 +1,15 @@
-/* Variables: what answers back. A capacitor's voltage and plain variables are slots read on a scale (engine/model);
- * here they are declared, their equations become steps that drift, and `at` and `when` become events of the network.
- * Invariant: a variable starts exactly at the value of the file, and its slot is 0 at or above the lower end of its
- * range. A plain variable has about a million counts over its range, a capacitor one count for the smallest charge that
- * any step moves through it (membrane.c). Cost: nothing beside the rest of the compiler. */
+/* Variables: what answers back, and inputs that move beside it. A capacitor's voltage and plain variables are slots
+ * read on a scale (engine/model); here they are declared, their equations become steps that drift, and `at` and `when`
+ * become events of the network. Invariant: a variable starts exactly at the value of the file, and its slot is 0 at or
+ * above the lower end of its range. A plain variable has about a million counts over its range, a capacitor one count
+ * for the smallest charge that any step moves through it (membrane.c). Cost: nothing beside the rest of the compiler.
+ */
 #include "networks/lang/compile.h"
 #include <math.h>
 #include <string.h>
 
 #define VARIABLE_COUNTS 1e6
+#define INPUT_ROOM 1e-9    /* of the range of an input, beyond what it moves in */
 #define VARIABLE_MOST 9e15 /* counts */
 
 static bool variable_refuse(lang_model *m, lang_place place, const char *hint, const char *message, const char *name)
@@ -90,6 +92,21 @@ static bool declare_capacitor(lang_model *m, const stmt *s)
   return variable_range(m, &v, s->arguments, s->place) && variable_push(m, &v);
 }
 
+/* How people are shown a value: in the unit of an expression, else in that of its dimension. */
+static bool variable_words(lang_model *m, model_variable *v, const expr *shown)
+{
+  quantity one;
+  size_t bad;
+  const char *why;
+  char text[64] = "";
+  if (!unit_equal(v->unit, UNIT_NONE)) unit_text(v->unit, text);
+  if (shown && shown->kind == EXPR_NEG) shown = shown->a;
+  v->text = shown && shown->kind == EXPR_UNIT && shown->name ? shown->name : text;
+  if (unit_parse(v->text, strlen(v->text), m->kt, &one, &bad, &why) && unit_equal(one.unit, v->unit))
+    v->print = one.value;
+  return v->text != text || (v->text = arena_text(&m->memory, text, strlen(text))) != NULL;
+}
+
 static bool declare_variable(lang_model *m, const stmt_item *item)
 {
   const eval self = {.m = m};
@@ -102,15 +119,22 @@ static bool declare_variable(lang_model *m, const stmt_item *item)
   if (!model_override(m, name, &q) && !eval_constant(&self, given ? given : item->value, &q, NULL)) return false;
   v.start = q.value;
   v.unit = q.unit;
-  quantity one;
-  size_t bad;
-  const char *why;
-  char text[64] = "";
-  if (!unit_equal(v.unit, UNIT_NONE)) unit_text(v.unit, text);
-  v.text = item->value->kind == EXPR_UNIT && item->value->name ? item->value->name : text;
-  if (unit_parse(v.text, strlen(v.text), m->kt, &one, &bad, &why) && unit_equal(one.unit, v.unit)) v.print = one.value;
-  if (v.text == text && !(v.text = arena_text(&m->memory, text, strlen(text)))) return false;
-  return variable_range(m, &v, item->attributes, item->place) && variable_push(m, &v);
+  return variable_words(m, &v, item->value) && variable_range(m, &v, item->attributes, item->place) &&
+         variable_push(m, &v);
+}
+
+/* An input as a variable: its range is a little wider than what it moves in, so that rounding keeps inside. */
+static bool declare_input(lang_model *m, const lang_process *p)
+{
+  const sym *const s = sym_find(m, SPACE_VALUE, p->name);
+  model_variable v = {.name = p->name, .place = p->place, .kind = VAR_PLAIN, .slot = -1, .print = 1, .unit = p->unit};
+  lang_process_range(p, &v.low, &v.high);
+  const double room = INPUT_ROOM * (fabs(v.low) + fabs(v.high)) + (v.low == 0 && v.high == 0);
+  v.low -= room;
+  v.high += room;
+  v.start = v.low;
+  if (isfinite(v.high - v.low)) return variable_words(m, &v, m->params[s->id].value) && variable_push(m, &v);
+  return variable_refuse(m, p->place, NULL, "the range that %s moves in has no end", p->name);
 }
 
 int32_t variable_find(const lang_model *m, const char *name)
@@ -131,6 +155,7 @@ bool variables_declare(lang_model *m)
     for (const stmt_item *item = s->kind == STMT_VARIABLE ? s->items : NULL; item && fine; item = item->next)
       fine = declare_variable(m, item);
   }
+  for (int32_t i = 0; i < m->ninput && fine; i++) fine = declare_input(m, &m->inputs[i]);
   if (fine && m->active && m->nvariable > 0)
     return variable_refuse(m, m->variables[0].place, NULL,
                            "no derivatives where %s answers back: its own change would be left out",
@@ -138,12 +163,20 @@ bool variables_declare(lang_model *m)
   return fine;
 }
 
-/* Slots of variables come behind all others. */
+/* Slots of variables come behind all others, inputs last. */
 bool variables_slots(lang_model *m)
 {
   for (int64_t i = 0; i < m->nvariable; i++) {
     model_variable *const v = &m->variables[i];
-    if ((v->slot = symbols_slot(m, v->name, v->place)) < 0) return false;
+    lang_process *const input = process_input(m, v->name);
+    if (input) { /* its param has done its service: from here on the name is that of the slot */
+      sym *const s = sym_find(m, SPACE_VALUE, v->name);
+      s->space = SPACE_MOVED;
+      if ((input->first_slot = symbols_slot(m, v->name, v->place)) < 0) return false;
+      v->slot = input->first_slot;
+    } else if ((v->slot = symbols_slot(m, v->name, v->place)) < 0) {
+      return false;
+    }
     m->slots[v->slot].variable = (int32_t)i + 1;
     m->slots[v->slot].known = true;
   }
