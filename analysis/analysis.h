@@ -12,6 +12,7 @@
 #include "analysis/law.h"
 #include "analysis/loops.h"
 #include "analysis/memory.h"
+#include "analysis/samples.h"
 #include "analysis/statistics.h"
 #include "analysis/trace.h"
 #include "analysis/waits.h"
@@ -48,6 +49,7 @@ typedef struct tally_plan {
   int32_t nareaslot, narea; /* narea = pairs */
   int32_t area_slot[ANALYSIS_AREA_SLOTS];
   trace *kept;            /* borrowed: where the first events go as they are, NULL nowhere */
+  samples *sampled;       /* borrowed: where the first rows of a grid go, NULL nowhere */
   const steady_law *held; /* borrowed: the law at held inputs, NULL none. With inputs that flip: of level events */
 } tally_plan;
 

@@ -20,6 +20,7 @@ typedef struct whole { /* everything that has to be freed */
   windows entropy;
   windows_pass *pass;
   trace *kept;
+  samples *sampled;
   loops *loop;
   cme_solution solution;
   held_laws held;
@@ -180,6 +181,8 @@ static ness_status analyze_stream(whole *self, const char *path, const ness_anal
     if (!status) status = trace_create(net, run, &self->kept);
     from->plan.kept = self->kept;
   }
+  if (run->level == DUMP_GRID && !from->is_record) status = samples_create(net, run, &self->sampled);
+  from->plan.sampled = self->sampled;
   if (!status) status = counting_create(&from->plan, &self->counted, &unwatched);
   if (!status && self->past) status = waits_create(net, run->replicas, &self->waited);
   if (!status) status = solve(self, options);
@@ -257,6 +260,7 @@ ness_status ness_analyze(const char *path, const ness_analyze_options *given, ne
   counting_free(self.counted);
   windows_free(&self.entropy);
   trace_free(self.kept);
+  samples_free(self.sampled);
   mem_free(self.all.scratch);
   source_free(&self.from);
   ness_diags_free(self.quiet);
