@@ -439,6 +439,36 @@ static void refusals(void)
   network_free(net);
 }
 
+/* When memory runs out at any call, laws and analysis say so and leave nothing behind. */
+static void failure(void)
+{
+  ness_network *net = network_of(&turning, 2);
+  const ness_simulate_options options = run_options("events", 2, 20, 5, 1);
+  const ness_analyze_options how = {.struct_size = sizeof how, .threads = 1};
+  cme_solution exact;
+  held_laws held;
+  int failed[2] = {0, 0};
+  solve(net, 0, &exact);
+  simulate(net, &options);
+  for (int what = 0; what < 2; what++) {
+    bool fine = false;
+    for (int64_t n = 0; !fine; n += what ? 23 : 1) {
+      ness_doc *doc = NULL;
+      mem_fail_after(n);
+      const ness_status status = what ? ness_analyze(path, &how, NULL, &doc) : held_find(net, &exact, &held);
+      mem_fail_after(-1);
+      CHECK(status == NESS_OK || status == NESS_NOMEM);
+      fine = status == NESS_OK;
+      failed[what] += !fine;
+      if (what) ness_doc_free(doc);
+      else if (fine) held_free(&held);
+    }
+  }
+  CHECK(failed[0] > 5 && failed[1] > 10);
+  cme_solution_free(&exact);
+  network_free(net);
+}
+
 int main(int count, char **word)
 {
   test_path(path, "analysis_adiabatic");
@@ -451,6 +481,7 @@ int main(int count, char **word)
   relaxation();
   way_to_rest();
   refusals();
+  failure();
   unlink(path);
   return check_done();
 }

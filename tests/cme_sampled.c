@@ -120,6 +120,30 @@ static void too_many(void)
   ness_diags_free(diags);
 }
 
+/* When memory runs out at any call, it says so and leaves nothing behind. */
+static void failure(void)
+{
+  ness_network *net = open_pair();
+  cme_solution exact;
+  double density[2];
+  const double count[2] = {1, 0}, f[2] = {0.1, 1};
+  const spectral_observable of = {NULL, count};
+  bool fine = false;
+  int failed = 0;
+  solve(net, 0, &exact);
+  for (int64_t n = 0; !fine; n++) {
+    mem_fail_after(n);
+    const ness_status status = sampled_find(net, &exact, 1, &of, 2, f, 0.3, 1, NULL, density);
+    mem_fail_after(-1);
+    CHECK(status == NESS_OK || status == NESS_NOMEM);
+    fine = status == NESS_OK;
+    failed += !fine;
+  }
+  CHECK(failed > 5);
+  cme_solution_free(&exact);
+  network_free(net);
+}
+
 int main(void)
 {
   two_states();
@@ -132,5 +156,6 @@ int main(void)
     aliases(dimer(), k % 2, every);
   }
   too_many();
+  failure();
   return check_done();
 }

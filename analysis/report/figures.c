@@ -281,6 +281,10 @@ void chapter_entropy(report_page *self)
     }
     text_add(out, "</dl>\n");
   }
+  const doc_node *const parts = in->analyze ? doc_at(in->analyze, "entropy.split.parts") : NULL;
+  if (!parts) return;
+  text_add(out, "<h3>What driving costs at rest, and what the way to rest costs</h3>\n");
+  html_table(out, parts, "Parts of the entropy given to the medium, k_B/s", NULL, 0);
 }
 
 /* --- convergence --- */
