@@ -153,12 +153,20 @@ static ness_status integrals(const analysis *all, double per_second, doc_node *c
   return status;
 }
 
-/* What is left of sums that vanish event by event is rounding. */
+/* What is left of sums that vanish event by event is rounding, in the exact value as well. */
 static estimate part_estimate(const analysis *all, const double *x, double exact, double scale)
 {
   const estimate out = estimate_rate(all, x, exact);
-  const estimate none = {.exact = fabs(exact) < 1e-12 * scale ? 0 : exact};
+  const estimate none = {.exact = fabs(exact) < 1e-9 * scale ? 0 : exact};
   return fabs(out.value) < 1e-12 * scale && !(out.error > 1e-12 * scale) ? none : out;
+}
+
+/* Of a run that counts from its start the exact values are means over its course, where it ends by time. */
+static ness_status from_start(const analysis *all, double exact[2])
+{
+  exact[0] = exact[1] = (double)NAN;
+  if (!isfinite(all->run->time) || all->run->events > 0) return NESS_OK;
+  return held_from_start(all->net, all->exact, all->held, all->run->time, &exact[0], &exact[1]);
 }
 
 static void part_row(const char *name, const estimate *of, doc_node *rows)
@@ -189,15 +197,16 @@ ness_status adiabatic_doc(const analysis *all, const double *medium, doc_node *p
     doc_string(chapter, "is", "not available: %s", why);
     if (all->held->why) doc_string(chapter, "where", "%s", all->held->part);
   } else {
-    const bool steady = all->net->nflip > 0; /* a run from its start has no steady value */
     const double scale = analysis_total(all, TALLY_EVENTS) / all->time;
-    const estimate first = part_estimate(all, adiabatic, steady ? all->held->adiabatic : (double)NAN, scale);
-    const estimate second = part_estimate(all, excess, steady ? all->held->excess : (double)NAN, scale);
+    double exact[2] = {all->held->adiabatic, all->held->excess};
+    if (!(all->run->warmup > 0)) status = from_start(all, exact);
+    const estimate first = part_estimate(all, adiabatic, exact[0], scale);
+    const estimate second = part_estimate(all, excess, exact[1], scale);
     doc_string(chapter, "is", "an estimate");
     doc_node *const rows = doc_array(chapter, "parts");
     part_row("adiabatic", &first, rows);
     part_row("excess", &second, rows);
-    status = integrals(all, fabs(first.value) + fabs(second.value), chapter);
+    if (!status) status = integrals(all, fabs(first.value) + fabs(second.value), chapter);
     doc_string(
         chapter, "method", "%s",
         "of the entropy given to the medium, by the steady law where inputs stay: adiabatic is what driving costs "

@@ -8,8 +8,11 @@
  * that share their inputs are solved as one, and all is linear in them. Cost: a solve for each class, and linear in the
  * transitions. */
 #include "engine/cme/held.h"
+#include "engine/cme/ergodic.h"
 #include "engine/cme/space.h"
 #include "engine/markov/sum.h"
+#include "engine/markov/transient.h"
+#include "engine/rng/rng.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -160,6 +163,104 @@ ness_status held_find(const ness_network *net, const cme_solution *solution, hel
   }
   if (status) held_free(out);
   return status;
+}
+
+/* --- from the start --- */
+
+#define HELD_COPIES 100000 /* whose ln n! are averaged */
+#define HELD_COURSE 300    /* states of a part that is followed: a matrix of theirs is exponentiated in a second */
+
+/* What a state collects a second of the two parts; of copies without the -ln n! of their counts. */
+static void collect_rates(const held_part *self, double *adiabatic, double *excess)
+{
+  const cme_part *const part = self->part;
+  for (int32_t s = 0; s < part->q.n; s++) {
+    exact_sum driven = {0, 0}, rest = {0, 0};
+    for (int64_t e = part->q.start[s]; e < part->q.start[s + 1]; e++) {
+      const double rate = part->q.rate[e], ln = log(self->law[part->q.to[e]] / self->law[s]);
+      const int64_t back = is_flip(self, e) ? -1 : cme_back(part, s, e);
+      if (is_flip(self, e)) continue;
+      sum_add(&rest, rate * ln);
+      sum_add(&driven, back < 0 ? 0 : rate * (log(rate / part->q.rate[back]) - ln));
+    }
+    adiabatic[s] = sum_get(&driven);
+    excess[s] = sum_get(&rest);
+  }
+}
+
+/* The mean of ln n! of a binomial number. */
+static double mean_factorial(int64_t copies, double p)
+{
+  exact_sum sum = {0, 0};
+  for (int64_t n = 2; p > 0 && n <= copies; n++) {
+    const double choose = rng_lgamma1p((double)copies) - rng_lgamma1p((double)n) - rng_lgamma1p((double)(copies - n));
+    const double rest = n < copies ? (double)(copies - n) * log1p(-p) : 0;
+    sum_add(&sum, exp(choose + (double)n * log(p) + rest) * rng_lgamma1p((double)n));
+  }
+  return sum_get(&sum);
+}
+
+/* The integral of a f over the time: time p f + (p(0) - p(time)) y, where y is what is still collected beyond the mean.
+ */
+static double collected(const cme_part *part, double time, const double *f, const double *y, const double *end)
+{
+  exact_sum sum = {0, 0};
+  for (int32_t s = 0; s < part->q.n; s++) {
+    sum_add(&sum, time * part->p[s] * f[s]);
+    sum_add(&sum, -end[s] * y[s]);
+  }
+  for (int32_t k = 0; k < part->nstart; k++) sum_add(&sum, part->start_weight[k] * y[part->start[k]]);
+  return part->scale * sum_get(&sum);
+}
+
+static ness_status part_course(const held_part *self, double time, double *adiabatic, double *excess)
+{
+  const cme_part *const part = self->part;
+  const size_t n = (size_t)part->q.n;
+  double *const room = mem_zero(5 * n + 1, sizeof *room);
+  double *const f = room, *const g = room + n, *const y = room + 2 * n, *const z = room + 3 * n, *end = room + 4 * n;
+  ergodic states = {0};
+  collect solved = {0};
+  const transient_options fine = {.tolerance = 1e-12};
+  ness_status status = room ? ergodic_create(self->net, part, NULL, &states) : NESS_NOMEM;
+  if (!status) status = collect_create(self->net, &states, NULL, &solved);
+  if (!status) {
+    collect_rates(self, f, g);
+    for (size_t s = 0; s < n; s++) y[s] = f[s], z[s] = g[s];
+    for (int32_t k = 0; k < part->nstart; k++) end[part->start[k]] += part->start_weight[k];
+    status = collect_solve(&solved, y);
+  }
+  if (!status) status = collect_solve(&solved, z);
+  if (!status) status = transient_run(&part->q, &fine, end, &time, 1, NULL, NULL, NULL);
+  if (!status) {
+    double mixing = 0;
+    for (int32_t s = 0; part->copies > 1 && s < part->q.n; s++)
+      mixing += part->copies > HELD_COPIES ? (double)NAN : mean_factorial(part->copies, end[s]);
+    if (part->copies > 1) mixing -= rng_lgamma1p((double)part->copies);
+    if (part->copies > 1 && part->nstart != 1) mixing = (double)NAN;
+    *adiabatic += collected(part, time, f, y, end) / time;
+    *excess += (collected(part, time, g, z, end) - mixing) / time;
+  }
+  collect_free(&solved);
+  ergodic_free(&states);
+  mem_free(room);
+  return status;
+}
+
+ness_status held_from_start(const ness_network *net, const cme_solution *solution, const held_laws *held, double time,
+                            double *adiabatic, double *excess)
+{
+  ness_status status = NESS_OK;
+  *adiabatic = *excess = 0;
+  for (int32_t p = 0; !status && p < solution->nparts; p++) {
+    const held_part self = {.net = net, .part = &solution->parts[p], .law = held->law[p]};
+    const bool none = self.part->kind == CME_OPEN || self.part->driven || self.part->q.n > HELD_COURSE;
+    if (none) *adiabatic = *excess = (double)NAN;
+    else status = part_course(&self, time, adiabatic, excess);
+  }
+  if (status != NESS_NUMERIC && status != NESS_LIMIT) return status;
+  *adiabatic = *excess = (double)NAN;
+  return NESS_OK;
 }
 
 void held_free(held_laws *self)

@@ -17,6 +17,11 @@ typedef struct held_laws {
 /* Of a solution with probabilities, which is borrowed for the call. NESS_OK with `why` where there is no split. Cost:
  * a solve for every level of the inputs. */
 ness_status held_find(const ness_network *net, const cme_solution *solution, held_laws *out);
+/* The same two from the start of the network to `time`, s, in the mean over that time, where held->why is NULL. NaN
+ * where they are not known: parts of more than 300 states, counts that come and go, copies that share an input, and the
+ * excess of copies that start in several places. Cost: a solve and a course of every part. */
+ness_status held_from_start(const ness_network *net, const cme_solution *solution, const held_laws *held, double time,
+                            double *adiabatic, double *excess);
 void held_free(held_laws *self);
 
 #endif
