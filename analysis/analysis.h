@@ -9,13 +9,16 @@
 
 #include "analysis/counting.h"
 #include "analysis/factorials.h"
+#include "analysis/law.h"
 #include "analysis/loops.h"
 #include "analysis/memory.h"
+#include "analysis/samples.h"
 #include "analysis/statistics.h"
 #include "analysis/trace.h"
 #include "analysis/waits.h"
 #include "analysis/windows.h"
 #include "engine/cme/cme.h"
+#include "engine/cme/held.h"
 #include "engine/dump/dump.h"
 #include "engine/model/stoich.h"
 #include <ness/analyze.h>
@@ -35,8 +38,8 @@ typedef struct tally_plan {
   int32_t batches, pieces; /* pieces of a replica */
   int64_t units;
   double start, end; /* s: what pieces divide */
-  /* the row of a unit: counted time, events, tape entropy, change of G, change of ln n! over mass-action events, then
-   */
+  /* the row of a unit: counted time, events, tape entropy, change of G, change of ln n! over mass-action events, that
+   * of ln p at held inputs over all events but flips, then */
   int32_t fwd, bwd, dwell, dwell2, area, width;
   bool tapes;              /* some step's rates are a tape */
   bool mixed;              /* slots of more than one copy are changed by tapes and by mass action */
@@ -45,10 +48,12 @@ typedef struct tally_plan {
   factorials factorials;
   int32_t nareaslot, narea; /* narea = pairs */
   int32_t area_slot[ANALYSIS_AREA_SLOTS];
-  trace *kept; /* borrowed: where the first events go as they are, NULL nowhere */
+  trace *kept;            /* borrowed: where the first events go as they are, NULL nowhere */
+  samples *sampled;       /* borrowed: where the first rows of a grid go, NULL nowhere */
+  const steady_law *held; /* borrowed: the law at held inputs, NULL none. With inputs that flip: of level events */
 } tally_plan;
 
-enum { TALLY_TIME, TALLY_EVENTS, TALLY_TAPE, TALLY_ENERGY, TALLY_FACTORIAL, TALLY_HEAD };
+enum { TALLY_TIME, TALLY_EVENTS, TALLY_TAPE, TALLY_ENERGY, TALLY_FACTORIAL, TALLY_HELD, TALLY_HEAD };
 
 typedef struct tally_segment {
   int64_t unit;
@@ -131,8 +136,11 @@ typedef struct analysis { /* everything the chapters read */
   const waits *waited;         /* NULL: not one molecule that wanders */
   const counting *counted;     /* NULL: no windows, and why in `uncounted` */
   const char *uncounted;
-  const windows *entropy; /* NULL: entropy was not followed window by window */
-  const char *visible;    /* steps that are seen, as asked for; NULL: all */
+  const windows *entropy;  /* NULL: entropy was not followed window by window */
+  const held_laws *held;   /* at held inputs; plan->held is the law of counts that is made of them */
+  const steady_law *given; /* the law given the levels of inputs, while they flip; NULL: not known */
+  const char *unheld;      /* NULL, or why the entropy production is not split; "": nobody asks */
+  const char *visible;     /* steps that are seen, as asked for; NULL: all */
   ness_diags *diags;
   int32_t threads;
   double level;
@@ -260,6 +268,10 @@ const char *noise_name(const ness_network *net, const counting_current *at);
 ness_status uncertainty_doc(const analysis *all, doc_node *parent);
 /* Of dumps of level flux; nothing for others. */
 void fluctuation_doc(const analysis *all, doc_node *parent);
+/* The mean of exp(-s) over `count` numbers in the order of time, which is 1, and whether it can be trusted. */
+void fluctuation_integral(const analysis *all, const double *s, int64_t count, double mean, doc_node *row);
+/* adiabatic.c: the two parts of the entropy production, from what each batch gave to the medium, k_B. */
+ness_status adiabatic_doc(const analysis *all, const double *medium, doc_node *parent);
 ness_status spectra_doc(const analysis *all, doc_node *root); /* spectra.c */
 ness_status hidden_doc(const analysis *all, doc_node *root);  /* hidden.c */
 

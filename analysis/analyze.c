@@ -20,13 +20,17 @@ typedef struct whole { /* everything that has to be freed */
   windows entropy;
   windows_pass *pass;
   trace *kept;
+  samples *sampled;
   loops *loop;
   cme_solution solution;
+  held_laws held;
+  steady_law *held_law, *given_law;
   cme_cycles solution_cycles;
   basis cycles;
   balance test;
   ness_diags *quiet;    /* of the exact solution */
   const char *unsolved; /* NULL: there is one; else why not */
+  const char *unheld;   /* why its entropy production is not split; "": nobody asks; NULL: it is */
   analysis all;
 } whole;
 
@@ -57,6 +61,28 @@ static ness_status solve(whole *self, const ness_analyze_options *options)
   const ness_diag *const first = ness_diags_get(self->quiet, 0);
   self->unsolved = !status ? NULL : first ? first->message : ness_status_text(status);
   return NESS_OK;
+}
+
+/* The laws at held inputs, of runs whose inputs flip or that count from their start. */
+static ness_status solve_held(whole *self)
+{
+  const ness_network *const net = self->from.net;
+  const bool flips = net->nflip > 0;
+  self->unheld = "";
+  if (self->from.is_record || (!flips && self->from.run->warmup > 0)) return NESS_OK;
+  if (self->unsolved && !flips) return NESS_OK;
+  self->unheld = self->unsolved;
+  if (!self->unheld && flips && self->from.run->level != DUMP_EVENTS)
+    self->unheld = "only a dump of level events tells where the inputs stood when something happened";
+  ness_status status = self->unheld ? NESS_OK : held_find(net, &self->solution, &self->held);
+  if (status || self->unheld) return status;
+  self->unheld = self->held.why;
+  if (!self->unheld) status = law_create(net, &self->solution, self->held.law, &self->held_law);
+  if (!status && !self->unheld && !self->held_law) self->unheld = "it has too many states, or ends in several places";
+  if (!status && !self->unheld && self->from.run->warmup > 0)
+    status = law_create(net, &self->solution, self->held.given, &self->given_law);
+  self->from.plan.held = self->held_law;
+  return status;
 }
 
 /* The cycles of the solution, where the trajectory has some. */
@@ -155,9 +181,12 @@ static ness_status analyze_stream(whole *self, const char *path, const ness_anal
     if (!status) status = trace_create(net, run, &self->kept);
     from->plan.kept = self->kept;
   }
+  if (run->level == DUMP_GRID && !from->is_record) status = samples_create(net, run, &self->sampled);
+  from->plan.sampled = self->sampled;
   if (!status) status = counting_create(&from->plan, &self->counted, &unwatched);
   if (!status && self->past) status = waits_create(net, run->replicas, &self->waited);
   if (!status) status = solve(self, options);
+  if (!status) status = solve_held(self);
   if (!status && run->level == DUMP_FLUX)
     status = windows_begin(&from->plan, self->unsolved ? NULL : &self->solution, &self->entropy, &self->pass);
   if (!status)
@@ -179,6 +208,9 @@ static ness_status analyze_stream(whole *self, const char *path, const ness_anal
                          .uncounted = unwatched,
                          .exact = self->unsolved ? NULL : &self->solution,
                          .entropy = run->level == DUMP_FLUX ? &self->entropy : NULL,
+                         .held = &self->held,
+                         .given = self->given_law,
+                         .unheld = self->unheld,
                          .visible = options->visible,
                          .threads = options->threads > 0 ? options->threads : omp_get_max_threads(),
                          .diags = diags,
@@ -218,6 +250,9 @@ ness_status ness_analyze(const char *path, const ness_analyze_options *given, ne
   balance_free(&self.test);
   basis_free(&self.cycles);
   cme_cycles_free(&self.solution_cycles);
+  law_free(self.given_law);
+  law_free(self.held_law);
+  held_free(&self.held);
   cme_solution_free(&self.solution);
   loops_free(self.loop);
   memory_free(self.past);
@@ -225,6 +260,7 @@ ness_status ness_analyze(const char *path, const ness_analyze_options *given, ne
   counting_free(self.counted);
   windows_free(&self.entropy);
   trace_free(self.kept);
+  samples_free(self.sampled);
   mem_free(self.all.scratch);
   source_free(&self.from);
   ness_diags_free(self.quiet);

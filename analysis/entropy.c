@@ -245,8 +245,9 @@ ness_status entropy_doc(const analysis *all, const basis *cycles, const balance 
   if (x && work && by_source) {
     doc_node *const section = doc_object(root, "entropy");
     if (!all->measured) thermodynamic(all, section, x, work, by_source);
-    status = plugin_doc(all, cycles, test, section);
-    sequences_doc(all, section);
+    status = all->measured ? NESS_OK : adiabatic_doc(all, x, section);
+    if (!status) status = plugin_doc(all, cycles, test, section);
+    if (!status) sequences_doc(all, section);
     if (!status) status = uncertainty_doc(all, section);
     fluctuation_doc(all, section);
   }

@@ -94,12 +94,22 @@ static estimate integral_of(const analysis *all, const double *s, int64_t count,
   return estimate_normal(all, mean, sqrt(spread) / (double)count, 1);
 }
 
+void fluctuation_integral(const analysis *all, const double *s, int64_t count, double mean, doc_node *row)
+{
+  double effective;
+  const estimate integral = integral_of(all, s, count, &effective);
+  estimate_put(row, "integral", &integral);
+  const bool rare = effective < 100 || mean > log((double)count);
+  doc_string(row, "integral_from", "%s",
+             rare ? "rare windows: its error is not to be trusted, shorter windows would do" : "windows of all kinds");
+}
+
 static void windows_write(const analysis *all, const windows *found, doc_node *row)
 {
   const double *const s = found->entropy;
   const int64_t count = found->kept;
   int64_t up = 0, down = 0;
-  double mean = 0, effective;
+  double mean = 0;
   for (int64_t i = 0; i < count; i++) {
     up += s[i] > FLUCTUATION_ZERO;
     down += s[i] < -FLUCTUATION_ZERO;
@@ -109,7 +119,10 @@ static void windows_write(const analysis *all, const windows *found, doc_node *r
   doc_int(row, "windows", count);
   doc_int(row, "negative", down);
   doc_number(row, "mean", mean);
-  if (up >= FLUCTUATION_LEAST && down >= FLUCTUATION_LEAST) {
+  if (found->turned) {
+    doc_string(row, "slope", "%s",
+               "none: the input flips in circles, and windows backwards are those of another input");
+  } else if (up >= FLUCTUATION_LEAST && down >= FLUCTUATION_LEAST) {
     const estimate slope = slope_of(all, s, count);
     estimate_put(row, "slope", &slope);
   } else {
@@ -117,11 +130,7 @@ static void windows_write(const analysis *all, const windows *found, doc_node *r
                up + down == 0 ? "none: no window produced entropy"
                               : "not known: too few windows of either sign; shorter ones would have more");
   }
-  const estimate integral = integral_of(all, s, count, &effective);
-  estimate_put(row, "integral", &integral);
-  const bool rare = effective < 100 || mean > log((double)count);
-  doc_string(row, "integral_from", "%s",
-             rare ? "rare windows: its error is not to be trusted, shorter windows would do" : "windows of all kinds");
+  fluctuation_integral(all, s, count, mean, row);
   doc_string(row, "method", "%s",
              found->total
                  ? "entropy of the medium and of the state with its exact distribution; likelihood of the sign "

@@ -1,17 +1,21 @@
-/* Power spectra of currents and counts from the events themselves, on a ladder of octaves: Welch's method (IEEE Trans.
- * Audio 15, 70 (1967)) with Hann's taper, each octave with segments half as long as those of the octave below.
+/* Power spectra of currents and counts from events, or of counts from samples, on a ladder of octaves: Welch's method
+ * (IEEE Trans. Audio 15, 70 (1967)) with Hann's taper, each octave with segments half as long as those of the octave
+ * below.
  *
  * Of a segment of length T the lines k/T, k = 16 ... 31, are taken. A current's Fourier integral is a sum over its
  * events of exp(-i omega t); a count's is that of its jumps, less its change over the segment, over i omega. So nothing
- * is sampled and nothing folded back. Half segments are summed and joined, which overlaps segments by half at no cost.
- * Averages of 8 lines over segments are about chi-square; degrees of freedom are those of a Gaussian process (with what
- * taper and overlap correlate), or fewer where the scatter of SPECTRA_BLOCKS stripes of time says so, as it does at
- * high frequencies where a segment has few events. Invariant: every octave is summed by one thread in the order of
- * time. What the taper mixes is in the exact values beside the estimates. A corner is that of the one Lorentzian that
- * fits a count within its errors; where none does, none is told. Cost: about 0.06 us an event and octave for up to
- * SPECTRA_SEGMENTS segments, in parallel. */
+ * is sampled and nothing folded back. Samples at steps of Delta are impulses of Delta times the count: the same sum is
+ * their Fourier integral, with the aliases that sampling folds back, up to 31/64 of the rate of samples; the exact
+ * values beside them are those of the sampled process (engine/cme/sampled.h). Half segments are summed and joined,
+ * which overlaps segments by half at no cost. Averages of 8 lines over segments are about chi-square; degrees of
+ * freedom are those of a Gaussian process (with what taper and overlap correlate), or fewer where the scatter of
+ * SPECTRA_BLOCKS stripes of time says so, as it does at high frequencies where a segment has few events. Invariant:
+ * every octave is summed by one thread in the order of time. What the taper mixes is in the exact values beside the
+ * estimates. A corner is that of the one Lorentzian that fits a count within its errors, seen through samples where
+ * they are samples; where none does, none is told. Cost: about 0.06 us an event and octave for up to SPECTRA_SEGMENTS
+ * segments, in parallel. */
 #include "analysis/record/record.h"
-#include "engine/cme/spectral.h"
+#include "engine/cme/sampled.h"
 
 #include <math.h>
 #include <omp.h>
@@ -29,6 +33,7 @@
 #define SPECTRA_CURRENTS 2
 #define SPECTRA_SLOTS 4
 #define SPECTRA_WATCHED (SPECTRA_CURRENTS + SPECTRA_SLOTS)
+#define SPECTRA_SAMPLES 64     /* of the shortest segments */
 #define SPECTRA_SHOWN 1        /* of each kind, point by point */
 #define SPECTRA_GAPS 4096      /* between events, that tell how fast they come */
 #define SPECTRA_FREEDOM 8.79   /* of a mean of 8 lines with Hann's taper */
@@ -49,10 +54,11 @@ typedef struct spectra_octave {
 
 typedef struct spectra {
   const analysis *all;
-  const trace *from;
+  const trace *from;   /* NULL: from samples */
+  const samples *grid; /* NULL: from events */
   int32_t watched, currents, octaves;
-  int32_t id[SPECTRA_WATCHED]; /* of the current among those counted, or the slot */
-  double *jump;                /* (2 nstep x watched) what an event adds */
+  int32_t id[SPECTRA_WATCHED]; /* of the current among those counted, the observable, or the slot */
+  double *jump;                /* (2 nstep x watched) what an event adds; of samples NULL */
   spectra_octave *octave;      /* (octaves) */
 } spectra;
 
@@ -60,6 +66,11 @@ typedef struct spectra {
 
 static bool watched_find(spectra *self)
 {
+  if (self->grid) {
+    self->watched = self->grid->watched;
+    memcpy(self->id, self->grid->id, sizeof self->id);
+    return true;
+  }
   const ness_network *const net = self->from->net;
   const counting *const counted = self->all->counted;
   for (int32_t c = 0; counted && c < counted->currents && self->watched < SPECTRA_CURRENTS; c++)
@@ -79,12 +90,25 @@ static bool watched_find(spectra *self)
   return self->jump != NULL;
 }
 
-static int64_t segments_of(const trace *from, double length)
+static int64_t pieces_of(const spectra *self)
+{
+  return self->grid ? self->grid->pieces : self->from->pieces;
+}
+
+/* Samples stand in the middle of their steps, so that none is at the end of a segment. */
+static void span_of(const spectra *self, int64_t piece, double *t0, double *t1)
+{
+  *t0 = 0;
+  if (self->grid) *t1 = (double)samples_count(self->grid, piece) * self->grid->every;
+  else trace_span(self->from, piece, t0, t1);
+}
+
+static int64_t segments_of(const spectra *self, double length)
 {
   int64_t segments = 0;
-  for (int64_t p = 0; p < from->pieces; p++) {
+  for (int64_t p = 0; p < pieces_of(self); p++) {
     double t0, t1;
-    trace_span(from, p, &t0, &t1);
+    span_of(self, p, &t0, &t1);
     const double halves = floor(2 * (t1 - t0) / length * (1 + 1e-12));
     segments += halves > 1 ? (int64_t)halves - 1 : 0;
   }
@@ -113,28 +137,30 @@ static double fastest(const trace *from)
   return gap[gaps / 4] > 0 ? 1 / gap[gaps / 4] : 0;
 }
 
-/* From the longest segments of which there are enough to what events, or the steps of a sampled record, resolve. */
+/* From the longest segments of which there are enough to what events, or the steps of a sampled record, resolve;
+ * those of samples have 64 times a power of two. */
 static bool octaves_find(spectra *self)
 {
-  const trace *const from = self->from;
   const record *const measured = self->all->measured;
   double longest = 0;
-  for (int64_t p = 0; p < from->pieces; p++) {
+  for (int64_t p = 0; p < pieces_of(self); p++) {
     double t0, t1;
-    trace_span(from, p, &t0, &t1);
+    span_of(self, p, &t0, &t1);
     longest = fmax(longest, t1 - t0);
   }
-  double highest = fastest(from);
+  const double shortest = self->grid ? SPECTRA_SAMPLES * self->grid->every : 0;
+  double highest = self->grid ? 2.0001 * (SPECTRA_FIRST + 1) / shortest : fastest(self->from);
   const double step = !measured ? 0 : measured->sampled ? measured->step : measured->tick;
   if (step > 0) highest = fmin(highest, 1 / (16 * step));
   double length = longest;
-  while (length * highest > 1 && segments_of(from, length) < SPECTRA_LEAST) length /= 2;
+  if (self->grid) length = ldexp(shortest, (int)floor(log2(longest / shortest * (1 + 1e-12))));
+  while (length * highest > 1 && segments_of(self, length) < SPECTRA_LEAST) length /= 2;
   for (double at = length; self->octaves < SPECTRA_OCTAVES && 2 * (SPECTRA_FIRST + 1) / at <= highest; at /= 2)
     self->octaves++;
   self->octave = mem_zero((size_t)self->octaves + 1, sizeof *self->octave);
   for (int32_t o = 0; self->octave && o < self->octaves; o++, length /= 2) {
     spectra_octave *const at = &self->octave[o];
-    const int64_t all = segments_of(from, length);
+    const int64_t all = segments_of(self, length);
     at->length = length;
     at->stride = (all + SPECTRA_SEGMENTS - 1) / SPECTRA_SEGMENTS;
     at->segments = all / at->stride; /* the first is number 0 */
@@ -146,10 +172,31 @@ static bool octaves_find(spectra *self)
 
 typedef struct spectra_walk { /* along a piece */
   trace_cursor at;
-  double t; /* of the event to come */
-  int32_t dir;
-  bool more;
+  samples_cursor row;
+  double t;           /* of the event or sample to come */
+  const double *jump; /* (watched) what it adds; NULL: none comes */
+  int64_t rows;       /* samples so far */
 } spectra_walk;
+
+static void walk_next(const spectra *self, spectra_walk *walk)
+{
+  int32_t dir;
+  if (self->grid) {
+    walk->jump = samples_next(&walk->row);
+    walk->t = ((double)walk->rows++ + 0.5) * self->grid->every;
+  } else {
+    walk->jump = trace_next(&walk->at, &walk->t, &dir) ? self->jump + (int64_t)dir * self->watched : NULL;
+  }
+}
+
+static spectra_walk walk_begin(const spectra *self, int64_t piece)
+{
+  spectra_walk walk = {.t = 0};
+  if (self->grid) walk.row = samples_begin(self->grid, piece);
+  else walk.at = trace_begin(self->from, piece);
+  walk_next(self, &walk);
+  return walk;
+}
 
 typedef struct spectra_number {
   double re, im;
@@ -180,9 +227,9 @@ static void lines_of(double angle, double *restrict re, double *restrict im)
 static void half_sum(const spectra *self, spectra_walk *walk, double start, double half, spectra_sums *restrict out)
 {
   memset(out, 0, sizeof *out);
-  for (; walk->more && walk->t <= start + half; walk->more = trace_next(&walk->at, &walk->t, &walk->dir)) {
+  for (; walk->jump && walk->t <= start + half; walk_next(self, walk)) {
     if (walk->t <= start) continue;
-    const double *const jump = self->jump + (int64_t)walk->dir * self->watched;
+    const double *const jump = walk->jump;
     double re[SPECTRA_LINES + SPECTRA_CHAINS], im[SPECTRA_LINES + SPECTRA_CHAINS];
     bool known = false; /* re and im; not needed where an event changes nothing that is watched */
     for (int32_t w = 0; w < self->watched; w++) {
@@ -209,7 +256,7 @@ static void segment_add(const spectra *self, spectra_octave *to, int64_t segment
     for (int k = 0; k < SPECTRA_LINES; k++) {
       const double sign = (SPECTRA_FIRST + k) % 2 ? -1 : 1, omega = SPECTRA_TURN * (SPECTRA_FIRST + k) / to->length;
       const double x = one->re[w][k] + sign * two->re[w][k], y = one->im[w][k] + sign * two->im[w][k];
-      const bool count = w >= self->currents;
+      const bool count = !self->grid && w >= self->currents;
       re[k] = count ? y / omega : x;
       im[k] = count ? -(x - one->change[w] - two->change[w]) / omega : y;
     }
@@ -223,17 +270,15 @@ static void segment_add(const spectra *self, spectra_octave *to, int64_t segment
 
 static void octave_sum(const spectra *self, spectra_octave *to)
 {
-  const trace *const from = self->from;
   const double half = to->length / 2;
   int64_t number = 0, taken = 0; /* of the next segment; those taken */
-  for (int64_t p = 0; p < from->pieces && taken < to->segments; p++) {
+  for (int64_t p = 0; p < pieces_of(self) && taken < to->segments; p++) {
     double t0, t1;
-    trace_span(from, p, &t0, &t1);
+    span_of(self, p, &t0, &t1);
     const int64_t halves = (int64_t)floor((t1 - t0) / half * (1 + 1e-12));
-    spectra_walk walk = {.at = trace_begin(from, p)};
+    spectra_walk walk = walk_begin(self, p);
     spectra_sums sums[2];
     int64_t held = -1; /* the half in sums[held % 2] */
-    walk.more = trace_next(&walk.at, &walk.t, &walk.dir);
     for (int64_t h = 0; h + 1 < halves && taken < to->segments; h++, number++) {
       if (number % to->stride) continue;
       if (held != h) half_sum(self, &walk, t0 + (double)h * half, half, &sums[h % 2]);
@@ -288,7 +333,8 @@ static ness_status exact_lines(const spectra *self, double *out)
   ness_status status = f && weight && count && quiet ? NESS_OK : NESS_NOMEM;
   spectral_observable of[SPECTRA_WATCHED] = {{NULL, NULL}};
   spectral found = {0};
-  for (int32_t w = 0; !status && w < self->watched; w++) {
+  for (int32_t w = 0; self->grid && w < self->watched; w++) of[w].count = self->grid->weight + (size_t)w * nslot;
+  for (int32_t w = 0; !status && !self->grid && w < self->watched; w++) {
     const bool current = w < self->currents;
     if (current) of[w].weight = weight + (size_t)w * ndir;
     else of[w].count = count + (size_t)(w - self->currents) * nslot;
@@ -298,8 +344,11 @@ static ness_status exact_lines(const spectra *self, double *out)
   }
   for (int32_t k = 0; !status && k < nf; k++)
     f[k] = (SPECTRA_FIRST + k % SPECTRA_LINES) / self->octave[k / SPECTRA_LINES].length;
-  if (!status) status = spectral_find(net, all->exact, self->watched, of, nf, f, all->threads, quiet, &found);
-  if (!status) memcpy(out, found.density, (size_t)self->watched * (size_t)nf * sizeof *out);
+  if (!status && self->grid)
+    status = sampled_find(net, all->exact, self->watched, of, nf, f, self->grid->every, all->threads, quiet, out);
+  else if (!status) status = spectral_find(net, all->exact, self->watched, of, nf, f, all->threads, quiet, &found);
+  if (!status && !self->grid) memcpy(out, found.density, (size_t)self->watched * (size_t)nf * sizeof *out);
+  for (int64_t k = 0; status && k < (int64_t)self->watched * nf; k++) out[k] = (double)NAN;
   spectral_free(&found);
   ness_diags_free(quiet);
   mem_free(f);
@@ -324,6 +373,22 @@ typedef struct corner {
   double f, error; /* Hz; NaN none */
 } corner;
 
+/* A Lorentzian with its aliases is one in u = sin(pi f Delta) / (pi Delta): the sum over m of exp(-k |m| Delta)
+ * cos(omega m Delta) is sinh(k Delta) / (cosh(k Delta) - cos(omega Delta)). So is the corner sinh(k Delta / 2) / (pi
+ * Delta). */
+static double seen_at(const spectra *self, double f)
+{
+  const double step = self->grid ? SPECTRA_TURN / 2 * self->grid->every : 0;
+  return step > 0 ? sin(f * step) / step : f;
+}
+
+/* Back from where the corner is seen to where it is. */
+static corner corner_from(const spectra *self, double u, double error)
+{
+  const double step = self->grid ? SPECTRA_TURN / 2 * self->grid->every : 0;
+  return step > 0 ? (corner){asinh(u * step) / step, error / hypot(1, u * step)} : (corner){u, error};
+}
+
 /* ln S = a - ln(1 + (f/fc)^2) by Gauss and Newton, weights from the degrees of freedom. */
 static corner corner_of(const spectra *self, int32_t watched, double tail)
 {
@@ -333,6 +398,7 @@ static corner corner_of(const spectra *self, int32_t watched, double tail)
   for (int32_t i = 0; i < n; i++) {
     points[i] = point_of(self, i / SPECTRA_POINTS, watched, i % SPECTRA_POINTS, 0);
     if (!(points[i].density.value > 0)) return none;
+    points[i].f = seen_at(self, points[i].f);
   }
   const double lowest = points[0].f, highest = points[n - 1].f;
   double level = 0, place = log(sqrt(lowest * highest)), spread = 0, misfit = 0;
@@ -360,19 +426,25 @@ static corner corner_of(const spectra *self, int32_t watched, double tail)
   }
   const double f = exp(place);
   const bool within = f > 1.5 * lowest && f<highest / 1.5, fits = stat_gamma_tail((n - 2) / 2.0, misfit / 2)> tail;
-  return within && fits ? (corner){f, f * sqrt(spread)} : none;
+  return within && fits ? corner_from(self, f, f * sqrt(spread)) : none;
 }
 
 /* --- the chapter --- */
 
+static bool leads(const spectra *self, int32_t watched)
+{
+  return watched < (self->grid ? self->grid->observables : self->currents);
+}
+
 static void watched_name(const spectra *self, int32_t watched, doc_node *row)
 {
-  const analysis *const all = self->all;
-  const bool current = watched < self->currents;
-  doc_string(row, "of", "%s",
-             current ? noise_name(all->net, &all->counted->current[self->id[watched]])
-                     : network_text(all->net, all->net->slot_name[self->id[watched]]));
-  doc_string(row, "kind", "%s", current ? "current" : "count");
+  const ness_network *const net = self->all->net;
+  const int32_t id = self->id[watched];
+  const char *const name = !leads(self, watched) ? network_text(net, net->slot_name[id])
+                           : self->grid          ? network_text(net, net->obs_name[id])
+                                                 : noise_name(net, &self->all->counted->current[id]);
+  doc_string(row, "of", "%s", name);
+  doc_string(row, "kind", "%s", !leads(self, watched) ? "count" : self->grid ? "observable" : "current");
 }
 
 static bool watched_moves(const spectra *self, int32_t watched)
@@ -399,7 +471,7 @@ static void spectra_rows(const spectra *self, const double *line, doc_node *chap
     number_or_null(row, "corner_error", at.error);
   }
   for (int32_t w = 0; w < self->watched; w++) {
-    if (!watched_moves(self, w) || shown[w < self->currents]++ >= SPECTRA_SHOWN) continue;
+    if (!watched_moves(self, w) || shown[leads(self, w)]++ >= SPECTRA_SHOWN) continue;
     if (!points) points = doc_array(chapter, "points");
     for (int32_t i = 0; i < self->octaves * SPECTRA_POINTS; i++) {
       const int32_t octave = i / SPECTRA_POINTS, point = i % SPECTRA_POINTS;
@@ -419,11 +491,27 @@ static bool any_moves(const spectra *self)
   return moves;
 }
 
+static void spectra_head(const spectra *self, doc_node *chapter)
+{
+  if (!self->grid) {
+    doc_string(chapter, "method", "%s",
+               "two-sided power spectra of events, Welch with Hann's taper on octaves; chi-square intervals. At low "
+               "frequencies a current has its variance rate, at high ones its events per s");
+    doc_int(chapter, "events", self->from->events);
+    return;
+  }
+  doc_string(
+      chapter, "method", "%s",
+      "two-sided power spectra of samples, Welch with Hann's taper on octaves; chi-square intervals. What is faster "
+      "than nyquist_hz is folded back, in the exact values as well");
+  doc_int(chapter, "samples", self->grid->rows);
+  doc_number(chapter, "nyquist_hz", 0.5 / self->grid->every);
+}
+
 ness_status spectra_doc(const analysis *all, doc_node *root)
 {
-  const trace *const from = all->plan->kept;
-  if (!from || from->events == 0) return NESS_OK;
-  spectra self = {.all = all, .from = from};
+  spectra self = {.all = all, .from = all->plan->kept, .grid = all->plan->sampled};
+  if (self.grid ? self.grid->rows == 0 : !self.from || self.from->events == 0) return NESS_OK;
   double *line = NULL;
   ness_status status = watched_find(&self) && octaves_find(&self) ? NESS_OK : NESS_NOMEM;
   if (!status && self.octaves > 0) {
@@ -436,10 +524,7 @@ ness_status spectra_doc(const analysis *all, doc_node *root)
     status = line ? exact_lines(&self, line) : NESS_NOMEM;
     if (!status) {
       doc_node *const chapter = doc_object(root, "spectra");
-      doc_string(chapter, "method", "%s",
-                 "two-sided power spectra of events, Welch with Hann's taper on octaves; chi-square intervals. At low "
-                 "frequencies a current has its variance rate, at high ones its events per s");
-      doc_int(chapter, "events", from->events);
+      spectra_head(&self, chapter);
       spectra_rows(&self, line, chapter);
     }
   }

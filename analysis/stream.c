@@ -49,6 +49,7 @@ typedef struct job {
   bool remember; /* goes to the tests of memory_counts */
   bool watch;    /* its windows are counted */
   bool keep;     /* its events are kept */
+  bool sample;   /* its rows are kept */
   ness_status status;
 } job;
 
@@ -110,9 +111,11 @@ static void job_count(const stream *self, job *at)
   if (at->status) return;
   const unsigned followed = at->alive || at->remember || at->keep ? DUMP_N0 | DUMP_ROW_DIR_STORED : 0;
   const unsigned timed = at->remember || at->keep ? DUMP_ROW_TIME : 0;
+  const unsigned sampled = at->sample ? DUMP_ROW_TIME | DUMP_ROW_COUNT : 0;
   const unsigned watched = at->watch ? counting_wanted(self->counted) : 0;
   const unsigned priced = self->entropy ? windows_wanted(self->entropy) : 0;
-  const unsigned wanted = followed | timed | watched | priced | tally_wanted(self->plan, &at->from->scalars, at->done);
+  const unsigned wanted =
+      followed | timed | sampled | watched | priced | tally_wanted(self->plan, &at->from->scalars, at->done);
   at->status = dump_decode(self->reader, &at->from->frame, &at->buffer, wanted, &at->chunk);
   if (!at->status) at->status = tally_chunk(self->plan, &at->chunk, at->done, &at->sums);
   if (!at->status && at->watch) at->status = counting_chunk(self->counted, &at->chunk, &at->windows);
@@ -172,6 +175,7 @@ static void window_jobs(stream *self, window *now)
     at->remember = !at->status && self->past && events < MEMORY_EVENTS && chunk->rows == chunk->events;
     at->watch = !at->status && self->counted && (plan->run->level == DUMP_FLUX || events < COUNTING_EVENTS);
     at->keep = !at->status && plan->kept && !plan->kept->full;
+    at->sample = !at->status && plan->sampled && !plan->sampled->full;
     if (at->status) continue;
     self->events += chunk->events;
     if (self->done && chunk->replica < plan->run->replicas) {
@@ -224,6 +228,7 @@ static ness_status job_fold(stream *self, job *at)
   stream_add(out, self->plan, &at->sums);
   ness_status status = at->watch ? counting_fold(self->counted, &at->chunk, &at->windows) : NESS_OK;
   if (!status && at->keep) status = trace_follow(self->plan->kept, &at->chunk);
+  if (!status && at->sample) status = samples_follow(self->plan->sampled, &at->chunk);
   if (self->entropy) windows_fold(self->entropy, &at->chunk, &at->entropy);
   if (status || !at->walker) return status;
   status = loops_fold(self->loop, &at->loops);

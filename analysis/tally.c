@@ -198,6 +198,7 @@ static void add_ends(const tally_plan *plan, const int64_t *from, const int64_t 
 {
   sum[TALLY_ENERGY] += network_free_energy(plan->net, to) - network_free_energy(plan->net, from);
   sum[TALLY_FACTORIAL] += tally_factorials(plan, to) - tally_factorials(plan, from);
+  if (plan->held) sum[TALLY_HELD] += law_log(plan->held, to) - law_log(plan->held, from);
 }
 
 static bool counts_legal(const ness_network *net, const int64_t *n)
@@ -341,13 +342,16 @@ static bool follow_rows(const tally_plan *plan, const dump_chunk *chunk, int64_t
   for (int64_t r = from; r < to && !bad; r++) {
     const int32_t dir = chunk->row_dir[r], step = dir >> 1;
     self->hits[dir]++;
+    const bool flip = plan->held && net->step_proc[step] >= 0;
     if (plan->tapes && step_tape(net, step)) fire_tape(plan, self, dir, sum);
+    if (flip) sum[TALLY_HELD] += law_log(plan->held, self->n);
     for (int32_t c = start[step]; c < start[step + 1]; c++) {
       settle(self, slots[c], chunk->row_time[r]);
       const int64_t after = changed(self->n[slots[c]], dir, by[c]);
       self->n[slots[c]] = after;
       bad |= after < 0 || after >= INT64_MAX / 2;
     }
+    if (flip && !bad) sum[TALLY_HELD] -= law_log(plan->held, self->n);
   }
   return !bad;
 }
@@ -374,6 +378,7 @@ static bool tally_stretch(const tally_plan *plan, const dump_chunk *chunk, doubl
   const ness_network *net = plan->net;
   const tally_segment segment = self->segment[self->segments - 1];
   const double energy = network_free_energy(net, self->n), log_factorial = tally_factorials(plan, self->n);
+  const double log_held = plan->held ? law_log(plan->held, self->n) : 0;
   memset(self->hits, 0, 2 * (size_t)net->nstep * sizeof *self->hits);
   for (int32_t i = 0; i < net->nslot; i++) self->clock[i] = (tally_clock){t_from, 0, 0};
   if (!(times ? follow_rows(plan, chunk, segment.from, segment.to, self, sum)
@@ -391,6 +396,7 @@ static bool tally_stretch(const tally_plan *plan, const dump_chunk *chunk, doubl
   sum[TALLY_TIME] = t_end - t_from;
   sum[TALLY_ENERGY] = network_free_energy(net, self->n) - energy;
   sum[TALLY_FACTORIAL] += tally_factorials(plan, self->n) - log_factorial;
+  if (plan->held) sum[TALLY_HELD] += law_log(plan->held, self->n) - log_held;
   return true;
 }
 
@@ -404,6 +410,12 @@ int64_t tally_row_after(const dump_chunk *chunk, int64_t from, double t)
     else high = middle;
   }
   return low;
+}
+
+/* Whether every event has to be seen: rotations and counts at tapes, and where inputs flip. */
+static bool must_follow(const tally_plan *plan)
+{
+  return plan->narea || plan->mixed || (plan->held && plan->net->nflip > 0);
 }
 
 /* The piece that begins at row and time t: it goes to row *to and time *t_end. */
@@ -456,7 +468,7 @@ static void integrals_left(const tally_plan *plan, const dump_chunk *chunk, int6
 /* The longest stretch gets the integrals that the others leave of the totals: most rows are not followed by slot. */
 static ness_status tally_events(const tally_plan *plan, const dump_chunk *chunk, int64_t done, tally *out)
 {
-  const bool every = plan->narea || plan->mixed;
+  const bool every = must_follow(plan);
   const int64_t longest = every ? -1 : longest_stretch(plan, chunk, done);
   int64_t row = 0, to, left = -1;
   double t = chunk->t0, t_end;
@@ -491,8 +503,7 @@ static tally_way way_of(const tally_plan *plan, const dump_chunk *chunk, int64_t
     last = piece_of_time(plan, nextafter(chunk->t1, -INFINITY));
     *middle = piece_of_time(plan, 0.5 * (chunk->t0 + chunk->t1));
   }
-  const bool follow = plan->narea || plan->mixed;
-  if (plan->run->level == DUMP_EVENTS && chunk->rows == chunk->events && (first < last || follow))
+  if (plan->run->level == DUMP_EVENTS && chunk->rows == chunk->events && (first < last || must_follow(plan)))
     return TALLY_BY_EVENTS;
   return plan->run->level == DUMP_FLUX && first < last && chunk->rows > 0 ? TALLY_BY_WINDOWS : TALLY_BY_TOTALS;
 }

@@ -232,6 +232,22 @@ static void pass_free(windows_pass *self)
   mem_free(self);
 }
 
+/* ln p of the state, given the levels of inputs where some flip: flips come from outside and have no entropy of their
+ * own. */
+static ness_status pass_law(windows_pass *self, const cme_solution *exact)
+{
+  held_laws held = {0};
+  const bool flips = self->net->nflip > 0;
+  ness_status status = flips ? held_find(self->net, exact, &held) : NESS_OK;
+  if (!status && !held.why) status = law_create(self->net, exact, flips ? held.given : NULL, &self->law);
+  held_free(&held);
+  for (int32_t k = 0; k < self->net->nflip; k++) {
+    const int32_t step = self->net->flip_step[k];
+    self->out->turned |= fabs(exact->net_rate[step]) > 1e-6 * exact->dir_rate[2 * step];
+  }
+  return status;
+}
+
 ness_status windows_begin(const tally_plan *plan, const cme_solution *exact, windows *out, windows_pass **pass)
 {
   memset(out, 0, sizeof *out);
@@ -245,7 +261,7 @@ ness_status windows_begin(const tally_plan *plan, const cme_solution *exact, win
   ness_status status = NESS_OK;
   if (!(out->why = refuse(self, &out->mend))) {
     status = pass_init(self);
-    if (!status && exact) status = law_create(self->net, exact, &self->law);
+    if (!status && exact) status = pass_law(self, exact);
     out->total = self->law != NULL;
   }
   if (status || out->why) pass_free(self);

@@ -18,6 +18,7 @@ typedef struct windows {
   /* The entropy production of a window is that of the medium plus ln p(start) - ln p(end) with the exact steady
    * distribution: then the fluctuation theorem holds for windows of any length. Without it, only for long ones. */
   bool total;
+  bool turned;                     /* inputs flip in circles: windows backwards are those of another input */
   double mean;                     /* of all windows seen, medium alone, k_B/s */
   double integral;                 /* mean of exp(-entropy) over those kept */
   double error;                    /* its standard error as if they were independent */

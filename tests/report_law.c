@@ -40,7 +40,7 @@ static void test_copies(void)
   ness_diags *const diags = ness_diags_create();
   CHECKED(cme_steady(net, NULL, diags, &s));
   CHECK(s.nparts == 1 && s.parts[0].kind == CME_COPIES);
-  CHECKED(law_create(net, &s, &it));
+  CHECKED(law_create(net, &s, NULL, &it));
   CHECK(it != NULL);
   const double ab = 1, ba = 2, bc = 3, cb = 0.5, ca = 0.7, ac = 0.2;
   const double a = ba * ca + bc * ca + cb * ba, b = ab * ca + ab * cb + ac * cb, c = ab * bc + ac * bc + ac * ba;
@@ -69,7 +69,7 @@ static void test_listed(void)
   ness_diags *const diags = ness_diags_create();
   CHECKED(cme_steady(net, NULL, diags, &s));
   CHECK(s.nparts == 1 && s.parts[0].kind == CME_COUNTS && s.parts[0].states.n > 5);
-  CHECKED(law_create(net, &s, &it));
+  CHECKED(law_create(net, &s, NULL, &it));
   CHECK(it != NULL);
   for (int32_t k = 0; it && k < s.parts[0].states.n; k++) {
     int64_t n[3];
@@ -99,7 +99,7 @@ static void test_open(void)
   cme_solution s = {0};
   steady_law *it = NULL;
   CHECKED(cme_steady(net, NULL, diags, &s));
-  CHECKED(law_create(net, &s, &it));
+  CHECKED(law_create(net, &s, NULL, &it));
   CHECK(it != NULL);
   for (int64_t i = 0; i < 4; i++) {
     for (int64_t j = 0; j < 4; j++) {
@@ -129,7 +129,7 @@ static void test_classes(void)
   cme_solution s = {0};
   steady_law *it = NULL;
   CHECKED(cme_steady(net, NULL, diags, &s));
-  CHECK(law_create(net, &s, &it) == NESS_OK && it == NULL);
+  CHECK(law_create(net, &s, NULL, &it) == NESS_OK && it == NULL);
   cme_solution_free(&s);
   network_free(net);
   ness_diags_free(diags);

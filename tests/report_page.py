@@ -265,6 +265,59 @@ def test_dumps():
         check(flux == events and len(flux) > 5, f"{caption}: flux and events differ")
 
 
+def drawn(drawing, style):
+    """The points of a line of a drawing whose axes go by powers of ten, by the marks on them."""
+    marks = re.findall(r'<text class="mark" x="([\d.]+)" y="([\d.]+)" text-anchor="(\w+)">10<tspan[^>]*>(-?\d+)</tspan>', drawing)
+    axes = []
+    for anchor, place in (("middle", 0), ("end", 1)):
+        ends = [(float(m[place]) - 4 * place, int(m[3])) for m in marks if m[2] == anchor]
+        (a, first), (b, last) = ends[0], ends[-1]
+        axes.append((a, first, (last - first) / (b - a)))
+    line = re.search(r'<path class="line ' + style + r'" d="([^"]*)"', drawing)
+    points = [tuple(map(float, pair.split())) for pair in re.split("[ML]", line.group(1))[1:]] if line else []
+    return [[10 ** (power + step * (at - origin)) for at, (origin, power, step) in zip(point, axes)] for point in points]
+
+
+def test_spectra():
+    model = pathlib.Path("two.ness")
+    model.write_text("model two\nunits natural\nspecies A = 1, B = 0\nab: A <-> B @ 2, 3\nobserve level = 2*mean(A)\nobserve flow = rate(ab)\n")
+    shared = ["--time", 300, "--warmup", 5, "--seed", 2, "--replicas", 20, "-o", "two.msgpack", "--force"]
+    for level, more, names in (("events", [], ["flow", "A"]), ("grid", ["--every", "0.05"], ["level", "A"]), ("flux", [], []), ("record", [], ["A", "a"])):
+        path, how = "two.msgpack", []
+        if level == "record":
+            path, how = source / "docs/questions/record.csv", ["--record"]
+        else:
+            run("run", model, "--level", level, *more, *shared)
+        text, _ = report(path, *how)
+        spectra = json.loads(run("analyze", path, "--json").stdout).get("spectra")
+        if level == "flux":
+            check(spectra is None and "No spectrum is drawn" in text, "flux: neither a spectrum nor a reason")
+            continue
+        holds_rows(text, spectra["points"], f"{level}: spectra")
+        holds_rows(text, spectra["watched"], f"{level}: spectra watched")
+        figures = re.findall(r"<figure(?:(?!</figure>).)*Two-sided power spectrum of (.*?); .*?(<svg.*?</svg>)", text, re.S)
+        groups = [[row for row in spectra["points"] if (row["kind"] == "count") == count] for count in (False, True)]
+        groups = [group for group in groups if group]
+        check(len(figures) == len(groups) == 2 and (level == "record" or [of for of, _ in figures] == names), f"{level}: {[of for of, _ in figures]}")
+        for (_, drawing), rows in zip(figures, groups):
+            for style, key in (("s1", "estimate"), ("s2 dashed", "exact")):
+                wanted = [[row["f_hz"], row[key]] for row in rows if isinstance(row.get(key), float)]
+                found = drawn(drawing, style)
+                check(len(wanted) == len(found) and (wanted or key == "exact"), f"{level}: {len(found)} points of {key}, not {len(wanted)}")
+                off = [abs(math.log(f / w)) for a, b in zip(found, wanted) for f, w in zip(a, b)]
+                check(max(off, default=0) < 2e-3, f"{level}: {key} is drawn {max(off, default=0):.2g} off")
+            check('class="band"' in drawing, f"{level}: no band")
+        check(("is folded back" in text) == (level == "grid"), f"{level}: folding")
+
+
+def test_split():
+    run("run", models / "flicker-carrier.ness", "--time", 40, "--warmup", 5, "--replicas", 32, "--seed", 3, "--level", "events", "-o", "flicker.msgpack")
+    text, _ = report("flicker.msgpack")
+    parts = json.loads(run("analyze", "flicker.msgpack", "--json").stdout)["entropy"]["split"]["parts"]
+    check(len(parts) == 2 and "the way to rest costs" in text, "flicker: no parts of the entropy production")
+    holds_rows(text.split('id="tables"')[0], parts, "flicker: parts")
+
+
 def test_records():
     record = source / "docs/questions/record.csv"
     text, done = report(record, "--record")
@@ -435,7 +488,7 @@ def main():
     check(crossings(ARROW % 10) != [] and crossings(ARROW % 40) == [], "arrows through nodes")
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        for test in (test_models, test_curves, test_dumps, test_records, test_fluctuation_theorem, test_escapes, test_documents, test_layouts, test_failures, test_contrast):
+        for test in (test_models, test_curves, test_dumps, test_spectra, test_split, test_records, test_fluctuation_theorem, test_escapes, test_documents, test_layouts, test_failures, test_contrast):
             test()
         os.chdir(source)
     for failure in failures:

@@ -213,12 +213,15 @@ static void put_windows(report_page *self, bins *b, const windows *w)
   html_number(out, w->length, 4);
   text_add(out, " s. ");
   text_add(out, "%s",
-           w->total ? "Their total entropy production counts what the steps give to the surroundings and ln "
-                      "p(start)/p(end) of the exact steady state, so "
-                      "that P(s)/P(-s) = exp(s) at any length."
-                    : "Counted is what the steps give to the surroundings; without the exact distribution at their "
-                      "ends the fluctuation theorem "
-                      "holds for long windows only.");
+           w->turned
+               ? "The input flips in circles, so that windows backwards are those of another input, and P(s)/P(-s) "
+                 "is not exp(s)."
+           : w->total ? "Their total entropy production counts what the steps give to the surroundings and ln "
+                        "p(start)/p(end) of the exact steady state, so "
+                        "that P(s)/P(-s) = exp(s) at any length."
+                      : "Counted is what the steps give to the surroundings; without the exact distribution at their "
+                        "ends the fluctuation theorem "
+                        "holds for long windows only.");
   text_add(out, "</p>\n");
   snprintf(caption, sizeof caption,
            "Entropy production of a window of %.4g s; what falls is drawn in another colour, left of 0.", w->length);
@@ -230,8 +233,8 @@ static void put_windows(report_page *self, bins *b, const windows *w)
                   .from_zero = true,
                   .count = 1};
   plot_figure(out, &p, caption, ++self->figures);
-  if (b->points >= 2) put_theorem(self, b, w);
-  else put_no_theorem(self, b, w);
+  if (!w->turned && b->points >= 2) put_theorem(self, b, w);
+  else if (!w->turned) put_no_theorem(self, b, w);
   if (w->total && b->negative > 0) {
     text_add(out, "<p>The integral theorem says that exp(-s) is 1 on average; here it is ");
     html_number(out, w->integral, 5);
@@ -278,6 +281,10 @@ void chapter_entropy(report_page *self)
     }
     text_add(out, "</dl>\n");
   }
+  const doc_node *const parts = in->analyze ? doc_at(in->analyze, "entropy.split.parts") : NULL;
+  if (!parts) return;
+  text_add(out, "<h3>What driving costs at rest, and what the way to rest costs</h3>\n");
+  html_table(out, parts, "Parts of the entropy given to the medium, k_B/s", NULL, 0);
 }
 
 /* --- convergence --- */

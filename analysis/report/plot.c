@@ -145,6 +145,18 @@ static void take(double value, double *low, double *high)
   if (!(value <= *high)) *high = value;
 }
 
+/* Whole powers of ten around what is there. */
+static plot_scale scale_of_decades(double low, double high)
+{
+  const double from = floor(low + 1e-9);
+  return plot_scale_within(from, fmax(ceil(high - 1e-9), from + 1), 7, true);
+}
+
+static bool few_marks(const plot_scale *self)
+{
+  return floor(self->to + 1e-9) - ceil(self->from - 1e-9) < 2;
+}
+
 static plot_box box_of(const plot *self)
 {
   double x[2] = {(double)NAN, (double)NAN},
@@ -161,12 +173,11 @@ static plot_box box_of(const plot *self)
     }
   }
   const double height = self->height > 0 ? self->height : PLOT_HEIGHT;
-  return (plot_box){plot_scale_within(x[0], x[1], 7, self->x_log),
-                    plot_scale_of(y[0], y[1], 5),
-                    PLOT_LEFT,
-                    PLOT_WIDTH - PLOT_RIGHT,
-                    PLOT_TOP,
-                    height - PLOT_BOTTOM};
+  plot_scale across = plot_scale_within(x[0], x[1], 7, self->x_log);
+  if (self->x_log && self->y_log && few_marks(&across)) across = scale_of_decades(x[0], x[1]);
+  return (plot_box){across,    self->y_log ? scale_of_decades(y[0], y[1]) : plot_scale_of(y[0], y[1], 5),
+                    PLOT_LEFT, PLOT_WIDTH - PLOT_RIGHT,
+                    PLOT_TOP,  height - PLOT_BOTTOM};
 }
 
 static double first_mark(const plot_scale *self, int32_t *count)

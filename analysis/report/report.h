@@ -95,6 +95,7 @@ typedef struct plot {
   int32_t count;
   bool from_zero; /* the y axis holds 0 */
   bool x_log;     /* x are decimal logarithms */
+  bool y_log;     /* so are y */
   bool bare;      /* the caller has a table */
 } plot;
 
@@ -184,7 +185,7 @@ bool dot_layout(graph *self);
 /* --- network.c: the drawing --- */
 const char *network_figure(text_buffer *out, const report_sources *in, int32_t number, ness_status *status);
 
-/* --- chapters.c, cycles.c, estimates.c, figures.c: the parts of the page --- */
+/* --- chapters.c, cycles.c, estimates.c, figures.c, spectra.c: the parts of the page --- */
 
 typedef struct report_page {
   const report_sources *in;
@@ -205,6 +206,7 @@ void chapter_curves(report_page *self);
 void chapter_entropy(report_page *self);
 void chapter_sheet(report_page *self);
 void chapter_estimates(report_page *self);
+void chapter_spectra(report_page *self);
 void chapter_convergence(report_page *self);
 void chapter_further(report_page *self);
 void chapter_reproduce(report_page *self);
