@@ -33,6 +33,7 @@ typedef struct cli_values {
       *frequency, *visible, *layout, *of_columns, *map, *html;
   double time, warmup, window, every, step; /* s */
   double epsilon;                           /* of run: relative */
+  double precision;                         /* of scan: a share of the largest value */
   double tolerance;                         /* of check: kT; of solve: relative */
   double confidence;                        /* 0 ... 1 */
   int64_t replicas, events, max_states, max_cycles, limit, threads, jobs, modes;

@@ -50,9 +50,11 @@ static void each_line(FILE *out, const char *text, void (*line)(FILE *out, const
   }
 }
 
-static void option_words(const cli_option *option, char out[256])
+enum { OPTION_WORDS = 512 }; /* bytes of what is said of an option */
+
+static void option_words(const cli_option *option, char out[OPTION_WORDS])
 {
-  snprintf(out, 256, "%s%s%s", option->help, option->choices ? ": " : "", option->choices ? option->choices : "");
+  snprintf(out, OPTION_WORDS, "%s%s%s", option->help, option->choices ? ": " : "", option->choices ? option->choices : "");
 }
 
 /* --- pages --- */
@@ -64,7 +66,7 @@ static void page_line(FILE *out, const char *text, int length)
 
 static void page_option(FILE *out, const cli_option *option)
 {
-  char left[64], letter[8] = "    ", words[256];
+  char left[64], letter[8] = "    ", words[OPTION_WORDS];
   if (option->letter) snprintf(letter, sizeof letter, "-%c, ", option->letter);
   const int length = snprintf(left, sizeof left, "  %s--%s%s%s", letter, option->name, option->argument ? " " : "",
                               option->argument ? option->argument : "");
@@ -152,7 +154,7 @@ static void roff_example(FILE *out, const char *text, int length)
 
 static void roff_option(FILE *out, const cli_option *option)
 {
-  char words[256];
+  char words[OPTION_WORDS];
   fputs(".TP\n", out);
   if (option->letter) fprintf(out, "\\fB\\-%c\\fR, ", option->letter);
   fputs("\\fB\\-\\-", out);

@@ -68,7 +68,7 @@ int cli_check_simulation(const cli *self, bool in_time)
 {
   const cli_values *const given = &self->given;
   const bool simulated = (given->time > 0 && !in_time) || given->events || given->replicas || given->warmup > 0 ||
-                         given->method || given->epsilon > 0;
+                         given->method || given->epsilon > 0 || given->precision > 0;
   if (given->simulate && !(given->time > 0) && given->events == 0) {
     return cli_error(self, NESS_USAGE, "--time or --events say when a replica ends", "a simulated %s needs an end",
                      self->command->name);

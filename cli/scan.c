@@ -49,6 +49,7 @@ static ness_status scan_model(cli *self, ness_model *model, const cli_list *rang
       .columns = self->given.columns.item,
       .ncolumns = self->given.columns.count,
       .simulate = self->given.simulate,
+      .precision = self->given.precision,
       .simulation = cli_simulation(self, NULL),
       .what = what,
       .every = self->given.every,

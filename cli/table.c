@@ -75,6 +75,10 @@ const cli_option cli_options[] = {
      "a column of the table, as current(in); may be given again (the observables of the file and sigma)", true},
     {"simulate", 0, CLI_FLAG, CLI_SCAN | CLI_IV, PLACE(simulate), NULL, NULL,
      "simulate each point instead of solving it", true},
+    {"precision", 0, CLI_SHARE, CLI_SCAN, PLACE(precision), "P", NULL,
+     "simulate points once more, and longer, whose error of the first column is above this share of the column's "
+     "largest value",
+     true},
     {"csv", 0, CLI_TEXT, CLI_SCAN | CLI_SOLVE | STUDY, PLACE(csv), "FILE", NULL,
      "write the table (of solve: of noise) as CSV too; - prints it in place of text", false},
     {"html", 0, CLI_TEXT, CLI_RUN | CLI_SOLVE | CLI_SCAN | STUDY, PLACE(html), "FILE", NULL,

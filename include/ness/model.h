@@ -91,6 +91,9 @@ typedef struct ness_scan_options {
   int64_t max_states;
   ness_progress progress;
   void *progress_context;
+  /* Simulated: points whose error of the first column is more than this share of the column's largest value are
+   * simulated once more, with another seed and as much longer as that error asks for; 0: none. */
+  double precision;
 } ness_scan_options;
 
 /* A table of values against parameters. Points run in parallel over OpenMP; the table does not depend on threads. */

@@ -7,7 +7,9 @@
 
 #define SCAN_BLOCK 16 /* points that start from one another */
 #define SCAN_POINTS 1000000
-#define SCAN_STEPS 8 /* shown where the file observes nothing */
+#define SCAN_STEPS 8     /* shown where the file observes nothing */
+#define SCAN_SPARE 1.2   /* more time than an error asks for, which is an estimate */
+#define SCAN_LONGER 1000 /* times the time of the first round, at most */
 
 ness_status scan_axes(ness_model *self, const char *const *settings, int32_t n, ness_diags *diags, scan_axis *axes,
                       int64_t *points)
@@ -58,10 +60,16 @@ static ness_status scan_point(const ness_model *self, const ness_scan_options *o
   double x[SCAN_AXES];
   point p;
   question ask = table->ask;
+  ness_simulate_options simulation = o->simulation;
   ask.limits.like = like->parts ? like : NULL;
+  if (table->longer) {
+    simulation.seed++; /* what decided how long is no part of the answer */
+    if (simulation.time > 0)
+      simulation.time = simulation.warmup + (simulation.time - simulation.warmup) * table->longer[index];
+    simulation.events = (int64_t)((double)simulation.events * table->longer[index]);
+  }
   scan_values(table, index, x);
-  ness_status status =
-      point_ask(self, table->axes, x, table->naxes, &ask, o->simulate ? &o->simulation : NULL, diags, &p);
+  ness_status status = point_ask(self, table->axes, x, table->naxes, &ask, o->simulate ? &simulation : NULL, diags, &p);
   for (int32_t c = 0; c < table->ncolumns && status == NESS_OK; c++) {
     estimate e;
     if (!values_estimate(&p.v, table->columns[c], diags, &e)) {
@@ -134,6 +142,7 @@ static ness_status scan_points(const ness_model *self, const ness_scan_options *
                                int64_t *first_bad)
 {
   const int64_t points = table->points, blocks = (points + SCAN_BLOCK - 1) / SCAN_BLOCK;
+  const int64_t asked = table->longer ? table->again : points;
   int64_t done = 0, worst = points;
   ness_status bad = NESS_OK;
   const double start = omp_get_wtime();
@@ -146,7 +155,7 @@ static ness_status scan_points(const ness_model *self, const ness_scan_options *
       int64_t before;
 #pragma omp atomic read
       before = worst;
-      if (i > before || interrupt_pending()) continue;
+      if (i > before || interrupt_pending() || (table->longer && table->longer[i] == 0)) continue;
       ness_diags *const own = ness_diags_create();
       const ness_status mine = own ? scan_point(self, options, table, i, &like, own) : NESS_NOMEM;
 #pragma omp critical(scan_progress)
@@ -160,7 +169,7 @@ static ness_status scan_points(const ness_model *self, const ness_scan_options *
         const double now = omp_get_wtime();
         if (options->progress && omp_get_thread_num() == 0 && now - shown > 0.2) {
           shown = now;
-          if (options->progress(options->progress_context, (double)done, (double)points, 0, now - start))
+          if (options->progress(options->progress_context, (double)done, (double)asked, 0, now - start))
             ness_interrupt();
         }
       }
@@ -170,6 +179,26 @@ static ness_status scan_points(const ness_model *self, const ness_scan_options *
   }
   *first_bad = worst;
   return bad;
+}
+
+/* Which points are simulated again, and how much longer. */
+static ness_status scan_again(const ness_scan_options *options, scan_table *table)
+{
+  const int32_t columns = table->ncolumns;
+  double most = 0;
+  table->longer = mem_zero((size_t)table->points + 1, sizeof *table->longer);
+  if (!table->longer) return NESS_NOMEM;
+  for (int64_t i = 0; i < table->points; i++) {
+    const double value = fabs(table->cells[i * columns].value);
+    if (isfinite(value)) most = fmax(most, value);
+  }
+  for (int64_t i = 0; i < table->points; i++) {
+    const double by = table->cells[i * columns].error / (options->precision * most);
+    if (!(by > 1) || !isfinite(by)) continue;
+    table->longer[i] = fmin(SCAN_SPARE * by * by, SCAN_LONGER);
+    table->again++;
+  }
+  return NESS_OK;
 }
 
 ness_status scan_fill(ness_model *self, const ness_scan_options *options, ness_diags *diags, scan_table *out)
@@ -189,7 +218,12 @@ ness_status scan_fill(ness_model *self, const ness_scan_options *options, ness_d
     status = out->cells ? scan_question(options, &out->ask, diags) : NESS_NOMEM;
   }
   if (status != NESS_OK) return status;
-  const ness_status bad = scan_points(self, options, out, &first_bad);
+  ness_status bad = scan_points(self, options, out, &first_bad);
+  if (!bad && options->simulate && options->precision > 0 && !interrupt_pending()) {
+    status = scan_again(options, out);
+    if (status) return status;
+    bad = scan_points(self, options, out, &first_bad);
+  }
   if (interrupt_pending()) return NESS_STOPPED;
   if (bad == NESS_OK) return NESS_OK;
   /* Run the first point that failed once more, now with the caller's diagnostics. */
@@ -208,6 +242,7 @@ ness_status scan_fill(ness_model *self, const ness_scan_options *options, ness_d
 void scan_free(scan_table *self)
 {
   mem_free(self->cells);
+  mem_free(self->longer);
   mem_free((void *)self->columns);
   mem_free((void *)self->titles);
   *self = (scan_table){0};
@@ -248,6 +283,7 @@ ness_status ness_scan(ness_model *self, const ness_scan_options *options, ness_d
                : kind == QUESTION_ODE       ? "rate equations"
                                             : "linear noise approximation");
     doc_int(root, "points", table.points);
+    if (table.longer) doc_int(root, "points_simulated_again", table.again);
     scan_answer(&table, options->simulate, root);
     answer_conventions(doc);
     status = doc_finish(doc);

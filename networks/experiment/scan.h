@@ -51,6 +51,9 @@ typedef struct scan_table {
   expr **columns;      /* (ncolumns) */
   const char **titles; /* (ncolumns) */
   scan_cell *cells;    /* (points x ncolumns) */
+  double *longer;      /* (points) factor of the simulated time of points that are simulated again, else 0; NULL: the
+                          first round */
+  int64_t again;       /* such points */
   question ask;
 } scan_table;
 
