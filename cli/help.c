@@ -54,7 +54,8 @@ enum { OPTION_WORDS = 512 }; /* bytes of what is said of an option */
 
 static void option_words(const cli_option *option, char out[OPTION_WORDS])
 {
-  snprintf(out, OPTION_WORDS, "%s%s%s", option->help, option->choices ? ": " : "", option->choices ? option->choices : "");
+  snprintf(out, OPTION_WORDS, "%s%s%s", option->help, option->choices ? ": " : "",
+           option->choices ? option->choices : "");
 }
 
 /* --- pages --- */
