@@ -120,7 +120,7 @@ RNG_INLINE rng_reals rng_open(rng_words bits)
 RNG_INLINE rng_reals rng_ranges(const double table[RNG_LN_RANGES], rng_words index)
 {
 #if RNG_WIDTH == 8
-  return (rng_reals)_mm512_permutex2var_pd(_mm512_load_pd(table), (__m512i)index, _mm512_load_pd(table + 8));
+  return (rng_reals)_mm512_permutex2var_pd(_mm512_loadu_pd(table), (__m512i)index, _mm512_loadu_pd(table + 8));
 #elif RNG_WIDTH == 4
   index &= RNG_LN_RANGES - 1;
   return (rng_reals){table[index[0]], table[index[1]], table[index[2]], table[index[3]]};

@@ -99,7 +99,8 @@ static bool row_fill(states_table *self, const small_net *net, int32_t index)
     if (open < STATES_OPEN - 1) row->least[open] = choice_least(c[j], total);
     const int32_t next = row_of(self, net, after[j]);
     if (next < 0) return false;
-    row->after[open++] = (states_after){.next = next * STATES_WORDS, .leaf = (int16_t)j};
+    row->after[open++] =
+        (states_after){.next = (int16_t)(next * STATES_WORDS), .row = (int16_t)next, .leaf = (int16_t)j};
   }
   self->open = open > self->open ? open : self->open;
   return total <= 0x1p1000 && (total == 0 || total >= 0x1p-1000);
@@ -113,7 +114,7 @@ void states_build(states_table *self, const small_net *net, const int64_t *start
   for (int32_t i = 0; i < STATES_HASH; i++) self->hash[i] = -1;
   self->row[STATES_MOST] = (states_row){
       .mean = INFINITY, .least = {INT64_MAX, INT64_MAX, INT64_MAX}, .filled = {SMALL_SLOTS - 1, SMALL_SLOTS - 1}};
-  self->row[STATES_MOST].after[0] = (states_after){STATES_MOST * STATES_WORDS, 0, SMALL_SLOTS - 1};
+  self->row[STATES_MOST].after[0] = (states_after){STATES_MOST * STATES_WORDS, STATES_MOST, 0, SMALL_SLOTS - 1};
   if (net->entropy) return; /* an event would need a logarithm more */
   row_of(self, net, n);
   for (int32_t i = 0; i < self->rows; i++) {
@@ -122,9 +123,13 @@ void states_build(states_table *self, const small_net *net, const int64_t *start
     }
   }
   for (int32_t i = 0; i < self->rows; i++) {
+    if (self->rows <= STATES_FEW) {
+      self->mean[i] = self->row[i].mean;
+      for (int32_t d = 0; d < STATES_OPEN - 1; d++) self->least[d][i] = self->row[i].least[d];
+    }
     for (int32_t j = 0; j < STATES_OPEN; j++) {
       states_after *const after = &self->row[i].after[j];
-      after->filled = (int16_t)self->row[after->next / STATES_WORDS].filled[0];
+      after->filled = (int16_t)self->row[after->row].filled[0];
     }
   }
   self->kind = kind_of(self, net);

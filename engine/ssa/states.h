@@ -12,7 +12,8 @@ enum {
   STATES_MOST = 256,
   STATES_OPEN = 4,   /* open leaves of a state, at most */
   STATES_FILLED = 2, /* moving slots of a state that are not empty, at most */
-  STATES_HASH = 1024
+  STATES_HASH = 1024,
+  STATES_FEW = 16 /* rows whose numbers fit into registers */
 };
 
 /* What integrals take at an event, with the same bits: the last is for all. */
@@ -25,7 +26,8 @@ typedef enum states_kind {
 
 /* What an open leaf leads to: one word, for vectors of them. */
 typedef struct states_after {
-  int32_t next;   /* where the row after it begins, in words from the first row */
+  int16_t next;   /* where the row after it begins, in words from the first row */
+  int16_t row;    /* the number of that row */
   int16_t leaf;   /* its number in the small network */
   int16_t filled; /* filled[0] of the row after it */
 } states_after;
@@ -41,10 +43,13 @@ typedef struct states_row {
 enum { STATES_WORDS = sizeof(states_row) / sizeof(double) }; /* a row */
 
 typedef struct states_table {
-  int32_t rows;                       /* 0: the network has too many states, or too large ones */
-  int32_t open;                       /* leaves of a state, the most there are */
-  states_kind kind;                   /* STATES_ONE only from integrals on of which the two are equal */
-  states_row row[STATES_MOST + 1];    /* the last: nothing is open, for ever */
+  int32_t rows;                    /* 0: the network has too many states, or too large ones */
+  int32_t open;                    /* leaves of a state, the most there are */
+  states_kind kind;                /* STATES_ONE only from integrals on of which the two are equal */
+  states_row row[STATES_MOST + 1]; /* the last: nothing is open, for ever */
+  /* the same by row, of STATES_FEW rows at most */
+  double mean[STATES_FEW];
+  int64_t least[STATES_OPEN - 1][STATES_FEW];
   double n[STATES_MOST][SMALL_SLOTS]; /* all counts and the constant 1 */
   int32_t hash[STATES_HASH];          /* rows by their counts, -1 none */
 } states_table;
