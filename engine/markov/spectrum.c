@@ -3,6 +3,7 @@
  * with every way out as an exit. Invariant: a closed class has exactly one 0. Modes are sorted with a pair as one.
  * Cost: that of the parts (modes_dense.c, modes_arnoldi.c). */
 #include "engine/markov/spectrum.h"
+#include "engine/base/blas.h"
 #include "engine/markov/modes.h"
 #include "engine/markov/sum.h"
 
@@ -12,18 +13,6 @@
 #include <string.h>
 
 enum { SPECTRUM_DENSE = 2000, SPECTRUM_CHECKED = 500 /* states up to which vectors are made for their residuals */ };
-
-/* OpenBLAS rounds as its number of threads has it, so it gets one; other libraries lack these symbols. */
-extern int openblas_get_num_threads(void) __attribute__((weak));
-extern void openblas_set_num_threads(int threads) __attribute__((weak));
-
-static int blas_threads(int threads) /* sets them, returns those before */
-{
-  if (!openblas_get_num_threads || !openblas_set_num_threads) return threads;
-  const int before = openblas_get_num_threads();
-  openblas_set_num_threads(threads);
-  return before;
-}
 
 ness_status modes_create(int32_t n, int32_t count, bool vectors, mode_list *out)
 {
@@ -232,9 +221,9 @@ ness_status spectrum_find(const chain *q, int32_t wanted, bool modes, spectrum *
   if (!status) status = chain_classes_find(q, &classes);
   if (status) goto out;
   const bool whole = classes.count + (classes.start[classes.count] < q->n) == 1;
-  const int threads = blas_threads(1);
+  blas_enter();
   status = parts_add(q, &classes, wanted, modes && whole, &all);
-  blas_threads(threads);
+  blas_leave();
   if (!status) status = spectrum_fill(&all, q->n, wanted, out);
 out:
   if (status) spectrum_free(out);

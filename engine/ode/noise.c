@@ -1,6 +1,7 @@
 /* The linear noise approximation at rest: J C + C J' + D = 0 on the stoichiometric subspace. Invariant: the covariance
  * of conserved sums is 0 and C is symmetric. Method: real Schur form, then the triangular equation (Bartels and
  * Stewart, Comm. ACM 15, 820 (1972)), by LAPACK, in the units of ode_reduced_jacobian. Cost: about 30 rank^3. */
+#include "engine/base/blas.h"
 #include "engine/ode/system.h"
 
 #include <lapacke.h>
@@ -49,6 +50,7 @@ static ness_status solve_lyapunov(int32_t n, double *j, double *d, ness_diags *d
   ness_status status = NESS_NOMEM;
   if (!q || !spare || !re || !im || !work) goto out;
   status = NESS_NUMERIC;
+  blas_enter();
   int info = LAPACKE_dgees_work(LAPACK_COL_MAJOR, 'V', 'N', NULL, n, j, n, &sorted, re, im, q, n, work, 64 * n, NULL);
   if (!info) {
     multiply(n, true, q, d, spare); /* q' d q, transposed twice */
@@ -57,6 +59,7 @@ static ness_status solve_lyapunov(int32_t n, double *j, double *d, ness_diags *d
     for (size_t k = 0; k < square; k++) d[k] = -d[k];
     info = LAPACKE_dtrsyl_work(LAPACK_COL_MAJOR, 'N', 'T', 1, n, n, j, n, j, n, d, n, &factor);
   }
+  blas_leave();
   if (info) {
     diag_add(diags, NESS_ERROR, "the equation of the covariance has no accurate solution: relaxations cancel");
     goto out;

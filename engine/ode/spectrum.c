@@ -3,6 +3,7 @@
  * scarce slots keep their figures. Method: balancing, Hessenberg form and QR of LAPACK; the rounding of an eigenvalue
  * is taken as a few units in the last place of the norm of the balanced matrix, which holds for those that are not
  * badly conditioned. Cost: about 10 rank^3 operations. */
+#include "engine/base/blas.h"
 #include "engine/ode/system.h"
 
 #include <float.h>
@@ -85,12 +86,14 @@ ness_status ode_eigenvalues(double *matrix, int32_t n, ness_diags *diags, double
   double *const work = mem_zero((size_t)room, sizeof *work);
   ness_status status = NESS_NOMEM;
   if (!scale || !tau || !work) goto out;
+  blas_enter();
   info = LAPACKE_dgebal_work(LAPACK_COL_MAJOR, 'B', n, matrix, n, &low, &high, scale);
   *error = 8 * DBL_EPSILON * norm_of(matrix, (int64_t)n * n);
   if (!info) info = LAPACKE_dgehrd_work(LAPACK_COL_MAJOR, n, low, high, matrix, n, tau, work, room);
   if (!info) {
     info = LAPACKE_dhseqr_work(LAPACK_COL_MAJOR, 'E', 'N', n, low, high, matrix, n, re, im, NULL, 1, work, room);
   }
+  blas_leave();
   status = info ? NESS_NUMERIC : sort_eigenvalues(n, re, im);
   if (info) diag_add(diags, NESS_ERROR, "the eigenvalues of the Jacobian do not converge");
 out:
