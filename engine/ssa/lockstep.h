@@ -20,19 +20,18 @@ typedef uint64_t lockstep_words[LOCKSTEP_LANES];
 typedef struct lockstep_state {
   _Alignas(64) lockstep_words hi, lo, inc_hi, inc_lo; /* the streams */
   lockstep_row t, since, horizon;
-  lockstep_row
-      n[SMALL_PLACES]; /* counts in the order of small_net, behind them the constant 1, and what tapes work on */
+  lockstep_row n[SMALL_PLACES]; /* counts as in small_net, behind them the constant 1, and what tapes work on */
   lockstep_row dwell[SMALL_SLOTS], dwell2[SMALL_SLOTS];
   lockstep_row a[SMALL_LEAVES + 1]; /* of leaves with a tape or a reverse with one; behind them the constant 1 */
   lockstep_row c[SMALL_LEAVES];
-  lockstep_row mean;                    /* out: of the wait, 1 / the last sum */
-  lockstep_row entropy;                 /* of events of steps with a tape */
-  double by[SMALL_SLOTS][SMALL_LEAVES]; /* what the firing of a leaf adds to a slot that moves */
-  lockstep_words fired[SMALL_LEAVES];   /* by rows: how often, lane by lane */
-  lockstep_words leaf;                  /* that fires */
-  lockstep_words lane;                  /* its number */
-  uint64_t own[SMALL_LEAVES],
-      back[SMALL_LEAVES];                 /* by leaf: where its propensity is in a, and that of its reverse; 1 */
+  lockstep_row mean;                      /* out: of the wait, 1 / the last sum */
+  lockstep_row entropy;                   /* of events of steps with a tape */
+  double by[SMALL_SLOTS][SMALL_LEAVES];   /* what the firing of a leaf adds to a slot that moves */
+  lockstep_words fired[SMALL_LEAVES];     /* by rows: how often, lane by lane */
+  lockstep_words leaf;                    /* that fires */
+  lockstep_words lane;                    /* its number */
+  uint64_t own[SMALL_LEAVES];             /* by leaf: where its propensity is in a; without a reverse the 1 */
+  uint64_t back[SMALL_LEAVES];            /* and that of its reverse */
   lockstep_words packed[LOCKSTEP_PACKED]; /* events since they were last emptied, a byte a leaf */
   lockstep_words idle;                    /* -1 in empty seats, else 0 */
   lockstep_words stay;                    /* out: 0 for lanes that cannot make the next step, else -1 */

@@ -1,5 +1,6 @@
 /* The loop of lockstep_run.h over rows of few states by AVX-512: all lanes look up at once, and nothing is written lane
  * by lane, for look-ups would wait for such stores. */
+
 /* A field of the rows that part k of the lanes is on. */
 #define ROW_FIELD(field, k) words_at(&states->row[0].field, row[k])
 
