@@ -4,7 +4,7 @@
 
 #include "check.h"
 #include "cme_build.h"
-#include "engine/hybrid/hybrid.h"
+#include "engine/hybrid/parts.h"
 
 /* A tape that is being written; each call returns the register of its result. */
 typedef struct prog {
@@ -231,6 +231,17 @@ static inline ness_network *hodgkin_huxley(int64_t na, int64_t k, double current
   add_current(b, v, 36.0 / (double)k, -77, n[4]);
   add_current(b, v, 0.3, -54.4 + current / 0.3, -1);
   return finish(b);
+}
+
+/* One second from the start by equal steps of the linearly implicit method alone. */
+static inline void by_stiff_steps(hybrid_replica *r, const hybrid_net *net, int32_t steps)
+{
+  CHECK(hybrid_start(r, net, 0, 0) == HYBRID_AT_TIME);
+  for (int32_t i = 0; i < steps; i++) {
+    CHECK(flow_begin(r, net) == HYBRID_AT_TIME);
+    CHECK(isfinite(stiff_step(r, net, 1.0 / steps)));
+    CHECK(flow_take(r, net, (i + 1.0) / steps) == HYBRID_AT_TIME);
+  }
 }
 
 #endif

@@ -6,7 +6,6 @@
  * an integration written here. Statistics: 16 of them at most 6.2 deviations and 5 bounds of Dvoretzky, Kiefer and
  * Wolfowitz at 1e-8, so that all together raise a false alarm below 1e-7 under random seeds; the seeds are fixed. Cost:
  * two seconds. */
-#include "engine/hybrid/parts.h"
 #include "hybrid_build.h"
 
 #define SIGMA 6.2
@@ -303,13 +302,7 @@ static void test_order(void)
   CHECK(hybrid_net_init(&compiled, net, &o) == NESS_OK);
   CHECK(hybrid_replica_init(&r, &compiled) == NESS_OK);
   for (int k = 0; k < 4; k++) {
-    const int32_t steps = 80 << k;
-    CHECK(hybrid_start(&r, &compiled, 0, 0) == HYBRID_AT_TIME);
-    for (int32_t i = 0; i < steps; i++) {
-      CHECK(flow_begin(&r, &compiled) == HYBRID_AT_TIME);
-      CHECK(isfinite(stiff_step(&r, &compiled, 1.0 / steps)));
-      CHECK(flow_take(&r, &compiled, (i + 1.0) / steps) == HYBRID_AT_TIME);
-    }
+    by_stiff_steps(&r, &compiled, 80 << k);
     const double of[3] = {r.x[0], r.dwell[0], r.dwell2[0]};
     memcpy(end[k], of, sizeof of);
   }

@@ -4,7 +4,6 @@
  * closed forms, and what is refused. Bookkeeping: entropy, works and energy close on every trajectory, and what a
  * capacitor loses is entropy. Statistics are held to SIGMA; there are about 60, so that all together raise a false
  * alarm below 1e-6 under random seeds, and the seeds are fixed. Cost: some seconds. */
-#include "engine/hybrid/parts.h"
 #include "hybrid_build.h"
 
 #include <time.h>
@@ -103,13 +102,7 @@ static void test_order(void)
   CHECK(hybrid_net_init(&compiled, net, &(hybrid_options){.mode = HYBRID_MEAN, .rtol = 1e-6, .time = 1}) == NESS_OK);
   CHECK(hybrid_replica_init(&r, &compiled) == NESS_OK);
   for (int k = 0; k < 4; k++) {
-    const int32_t steps = 20 << k;
-    CHECK(hybrid_start(&r, &compiled, 0, 0) == HYBRID_AT_TIME);
-    for (int32_t i = 0; i < steps; i++) {
-      CHECK(flow_begin(&r, &compiled) == HYBRID_AT_TIME);
-      CHECK(isfinite(stiff_step(&r, &compiled, 1.0 / steps)));
-      CHECK(flow_take(&r, &compiled, (i + 1.0) / steps) == HYBRID_AT_TIME);
-    }
+    by_stiff_steps(&r, &compiled, 20 << k);
     const double of[4] = {r.x[0], r.x[1], r.dwell[0], r.dwell2[1]};
     memcpy(end[k], of, sizeof of);
     CHECK_NEAR(r.x[0] - 60, r.fired[0] - r.fired[1] - r.fired[2], 1e-11);

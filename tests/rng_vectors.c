@@ -333,24 +333,12 @@ static void pairs_are_draws(const rng_pairs_level *level)
   CHECK(wrong == 0);
 }
 
-static void back_undoes(void)
-{
-  rng_stream stream;
-  rng_init(&stream, 20261129, 7, 1);
-  const rng_stream before = stream;
-  rng_next(&stream);
-  CHECK(memcmp(&stream, &before, sizeof stream) != 0);
-  rng_back(&stream);
-  CHECK(memcmp(&stream, &before, sizeof stream) == 0);
-}
-
 int main(void)
 {
   pairs_are_draws(&rng_pairs_plain);
 #if defined(__x86_64__)
   if (simd_best() >= SIMD_AVX2) pairs_are_draws(&rng_pairs_avx2);
 #endif
-  back_undoes();
   test_published();
   test_spawned();
   test_seed_sequence();

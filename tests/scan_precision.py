@@ -1,6 +1,6 @@
 """ness scan --simulate --precision: points whose error is small enough stay as they are, the others are those of a simulation with
-the next seed and as much longer as their error asked for; all errors come below the share that was asked, and the
-values around the exact ones. The seeds are fixed; under random seeds an error would be above 1.4 of its aim, or a value 6.5 errors
+the next seed and as much longer as their error asked for; all errors come to about the share that was asked, and
+the values around the exact ones. The seeds are fixed; under random seeds an error would be above 1.4 of its aim, or a value 6.5 errors
 off, with a chance below 1e-6.
 
 usage: scan_precision.py BUILD SOURCE"""

@@ -26,8 +26,6 @@ typedef struct {
 } rng_layer;
 
 #define RNG_CHEAP_MULTIPLIER UINT64_C(0xda942042e4dd58b5)
-#define RNG_INVERSE_HI UINT64_C(0xcd365d2cb1a6a6c) /* of the multiplier, modulo 2^128 */
-#define RNG_INVERSE_LO UINT64_C(0x8b838d0354ead59d)
 #define RNG_COUNT_MAX (INT64_C(1) << 52) /* largest Poisson mean and binomial n: every count below is a double */
 
 /* The stream of numpy's PCG64DXSM(SeedSequence(seed, spawn_key=(replica, purpose))), bit for bit. About 80 ns. */
@@ -62,16 +60,6 @@ static inline uint64_t rng_next(rng_stream *self)
   x *= RNG_CHEAP_MULTIPLIER;
   x ^= x >> 48;
   return x * lo;
-}
-
-/* As before the last rng_next. */
-static inline void rng_back(rng_stream *self)
-{
-  const rng_u128 inverse = (rng_u128)RNG_INVERSE_HI << 64 | RNG_INVERSE_LO;
-  const rng_u128 state =
-      (((rng_u128)self->hi << 64 | self->lo) - ((rng_u128)self->inc_hi << 64 | self->inc_lo)) * inverse;
-  self->hi = (uint64_t)(state >> 64);
-  self->lo = (uint64_t)state;
 }
 
 /* Uniform on the multiples of 2^-53 in [0, 1), as numpy's Generator.random. Zero comes once in 2^53 draws. */
