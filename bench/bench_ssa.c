@@ -1,6 +1,7 @@
 /* Speed of exact simulation with full bookkeeping. First five jobs, on one thread and on two. One line a job: events,
  * ns an event on one thread, ns an event on two (wall time, over all events), the speed-up, the bytes of a replica, and
- * what a hundred windows of the level flux add on one thread, with the events of a window.
+ * what a hundred windows of the level flux add on one thread, with the events of a window; jobs of few states by method
+ * jumps as well.
  * Jobs: a ring of six states, a fuelled pair at 100 molecules, the Vilar oscillator (2002), decaying dimers, and 1,000
  * sites in a row. The best of six repetitions counts. Then the oscillator and the row of sites with their reactions in
  * another order, one replica and many. Then rows of 100 to 500,000 sites (a million reactions), in order and shuffled:
@@ -24,11 +25,16 @@ static double now(void)
 }
 
 /* Seconds and events of one ensemble; seconds < 0 when it failed. */
-static double job_run(const ness_network *net, const char *level, double time, int64_t replicas, int32_t threads,
-                      int64_t *events)
+static double job_run(const ness_network *net, const char *method, const char *level, double time, int64_t replicas,
+                      int32_t threads, int64_t *events)
 {
-  const ness_simulate_options options = {
-      .struct_size = sizeof options, .replicas = replicas, .time = time, .seed = 1, .threads = threads, .level = level};
+  const ness_simulate_options options = {.struct_size = sizeof options,
+                                         .replicas = replicas,
+                                         .time = time,
+                                         .seed = 1,
+                                         .threads = threads,
+                                         .method = method,
+                                         .level = level};
   ssa_result result;
   const double start = now();
   const ness_status status = ssa_ensemble(net, &options, NULL, NULL, NULL, &result);
@@ -119,35 +125,41 @@ static bool leaps_print(void)
   return true;
 }
 
-/* The jobs of whole ensembles; false when one failed. */
-static bool jobs_print(void)
+/* One job of whole ensembles by one method; false when it failed. */
+static bool job_print(const job *what, const char *method)
 {
   static const struct way {
     const char *level;
     int32_t threads;
   } ways[] = {{"summary", 1}, {"summary", 2}, {"flux", 1}};
-  printf("job    events     ns/event x1  ns/event x2  speed-up  bytes/replica  windows add  events/window\n");
-  for (int j = 0; j < JOBS; j++) {
-    ness_network *net = jobs[j].make(false);
-    double best[3] = {INFINITY, INFINITY, INFINITY};
-    int64_t events = 0;
-    if (!net) {
+  double best[3] = {INFINITY, INFINITY, INFINITY};
+  int64_t events = 0;
+  ness_network *net = what->make(false);
+  for (int k = 0; k < 18 && net; k++) {
+    const struct way *const way = &ways[k % 3];
+    const double seconds = job_run(net, method, way->level, what->time, what->replicas, way->threads, &events);
+    if (seconds < 0) {
+      fprintf(stderr, "%s failed\n", what->name);
       return false;
     }
-    for (int k = 0; k < 18; k++) {
-      const struct way *const way = &ways[k % 3];
-      const double seconds = job_run(net, way->level, jobs[j].time, jobs[j].replicas, way->threads, &events);
-      if (seconds < 0) {
-        fprintf(stderr, "%s failed\n", jobs[j].name);
-        return false;
-      }
-      best[k % 3] = fmin(best[k % 3], seconds);
-    }
-    printf("%-6s %-10lld %11.1f  %11.1f  %8.2f  %13zu  %9.1f %%  %13.0f\n", jobs[j].name, (long long)events,
+    best[k % 3] = fmin(best[k % 3], seconds);
+  }
+  if (net) {
+    printf("%-6s %-7s %-10lld %11.2f  %11.2f  %8.2f  %13zu  %9.1f %%  %13.0f\n", what->name, method, (long long)events,
            1e9 * best[0] / (double)events, 1e9 * best[1] / (double)events, best[0] / best[1],
-           ssa_replica_bytes(net, ssa_kernel_find(NULL, net)), 100 * (best[2] / best[0] - 1),
-           (double)events / (100 * (double)jobs[j].replicas));
-    network_free(net);
+           ssa_replica_bytes(net, ssa_kernel_find(method, net)), 100 * (best[2] / best[0] - 1),
+           (double)events / (100 * (double)what->replicas));
+  }
+  network_free(net);
+  return net != NULL;
+}
+
+static bool jobs_print(void)
+{
+  printf("job    method  events     ns/event x1  ns/event x2  speed-up  bytes/replica  windows add  events/window\n");
+  for (int j = 0; j < JOBS; j++) {
+    if (!job_print(&jobs[j], jobs[j].make == job_chain ? "composition" : "direct")) return false;
+    if (jobs[j].few && !job_print(&jobs[j], "jumps")) return false;
   }
   return true;
 }
@@ -164,7 +176,8 @@ static bool orders_print(void)
     for (int repeat = 0; repeat < 12; repeat++) {
       int64_t events;
       ness_network *net = what->make(repeat % 2);
-      const double seconds = net ? job_run(net, "summary", time, replicas, 1, &events) : -1;
+      const double seconds =
+          net ? job_run(net, k < 2 ? "direct" : "composition", "summary", time, replicas, 1, &events) : -1;
       network_free(net);
       if (seconds < 0) {
         fprintf(stderr, "%s failed\n", what->name);

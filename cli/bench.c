@@ -69,6 +69,7 @@ static void write_chain(char *text, size_t size)
 
 static const bench_model models[] = {
     {"carrier", "one molecule in a ring of 6 states", "direct", write_carrier},
+    {"carrier", "one molecule in a ring of 6 states", "jumps", write_carrier},
     {"fuel", "2 steps, a driven cycle, 500 copies", "direct", write_fuel},
     {"dimer", "2 steps of second order", "direct", write_dimer},
     {"expressions", "the same, written as expressions", "direct", write_expressions},

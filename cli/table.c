@@ -27,8 +27,9 @@ const cli_option cli_options[] = {
      "distance of the times at level grid (a hundredth of the counted time); without a dump, of the course that is "
      "listed",
      true},
-    {"method", 0, CLI_TEXT, SIMULATION, PLACE(method), "NAME", "direct|composition|batch|tau|mean|langevin",
-     "how events are drawn (composition from 512 directions of steps on, else direct); for large populations many at "
+    {"method", 0, CLI_TEXT, SIMULATION, PLACE(method), "NAME", "direct|composition|jumps|batch|tau|mean|langevin",
+     "how events are drawn (few states with many events between two cuts: jumps; 512 directions of steps and more: "
+     "composition; else direct); for large populations many at "
      "once: exactly by batch, approximately by tau; every step as its mean, or with noise beside: mean, langevin",
      true},
     {"epsilon", 0, CLI_NUMBER, SIMULATION, PLACE(epsilon), "X", NULL,

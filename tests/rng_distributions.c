@@ -276,6 +276,65 @@ static void test_range(void)
   CHECK(rng_normal_slow(&stream, UINT64_MAX << 8) < 0 && rng_normal_slow(&stream, ~(UINT64_MAX >> 55 | 0)) > -100);
 }
 
+/* ---- gamma of whole shapes ---- */
+
+typedef double (*gamma_function)(rng_stream *self, int64_t shape);
+
+/* A normal number of this mean and variance. */
+static double bug_gamma_normal(rng_stream *self, int64_t shape)
+{
+  return (double)shape + sqrt((double)shape) * rng_normal(self);
+}
+
+/* One exponential too many, or its mean at once. */
+static double bug_gamma_shape(rng_stream *self, int64_t shape)
+{
+  return rng_gamma(self, shape + 1);
+}
+static double bug_gamma_mean(rng_stream *self, int64_t shape)
+{
+  return rng_gamma(self, shape - 1) + 1;
+}
+
+/* The smallest p-value of mean, variance and equal cells. */
+static double gamma_battery(const char *name, gamma_function draw, int64_t shape, uint32_t purpose)
+{
+  enum { DRAWS = 400000 };
+  static int64_t equal[N_CELLS];
+  static double share[N_CELLS];
+  const double a = (double)shape;
+  double sum = 0, squares = 0;
+  rng_stream stream;
+  rng_init(&stream, 20240603, 0, purpose);
+  memset(equal, 0, sizeof equal);
+  for (int i = 0; i < DRAWS; i++) {
+    const double x = draw(&stream, shape), cell = gamma_q(a, x) * N_CELLS;
+    equal[cell < N_CELLS ? (int)cell : N_CELLS - 1]++;
+    sum += x - a;
+    squares += (x - a) * (x - a);
+  }
+  for (int i = 0; i < N_CELLS; i++) share[i] = 1.0 / N_CELLS;
+  const double p[3] = {z_test(sum, DRAWS, 0, a), z_test(squares, DRAWS, a, 2 * a * a + 6 * a),
+                       chi_square(equal, share, N_CELLS, DRAWS)};
+  printf("%-18s shape %-8lld mean %.2g variance %.2g cells %.2g\n", name, (long long)shape, p[0], p[1], p[2]);
+  return fmin(p[0], fmin(p[1], p[2]));
+}
+
+static void test_gamma(void)
+{
+  static const int64_t shapes[] = {1, 2, 4, 5, 6, 11, 60, 1000, 100000};
+  rng_stream stream, before;
+  for (uint32_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+    CHECK(gamma_battery("gamma", rng_gamma, shapes[i], i) > ALARM);
+  }
+  CHECK(gamma_battery("bug: normal", bug_gamma_normal, 1000, 100) < ALARM);
+  CHECK(gamma_battery("bug: shape + 1", bug_gamma_shape, 1000, 101) < ALARM);
+  CHECK(gamma_battery("bug: one is its mean", bug_gamma_mean, 60, 102) < ALARM);
+  rng_init(&stream, 1, 0, 0);
+  before = stream;
+  CHECK(rng_gamma(&stream, 0) == 0 && rng_gamma(&stream, -3) == 0 && memcmp(&stream, &before, sizeof stream) == 0);
+}
+
 /* ---- counts ---- */
 
 typedef struct {
@@ -615,6 +674,7 @@ int main(void)
   test_judges();
   test_continuous();
   test_range();
+  test_gamma();
   test_counts();
   test_count_arguments();
   test_integers_and_streams();

@@ -222,7 +222,8 @@ static void test_save(void)
 static void test_digests(void)
 {
   enum { N = 100000 };
-  static const char *const names[] = {"exp", "normal", "poisson", "binomial", "below", "alias", "ln", "e", "open"};
+  static const char *const names[] = {"exp",   "normal", "poisson", "binomial", "below",
+                                      "alias", "ln",     "e",       "open",     "gamma"};
   static const uint64_t expected[] = {
       UINT64_C(0x542bbd8a8a74c7cf), /* exp */
       UINT64_C(0x1b8534a58eb7e06f), /* normal */
@@ -233,6 +234,7 @@ static void test_digests(void)
       UINT64_C(0x556378255367274f), /* ln */
       UINT64_C(0x2ee7d22444083852), /* e */
       UINT64_C(0x40e8740bd5fc65d1), /* open */
+      UINT64_C(0xe60ebb1347bd0249), /* gamma */
   };
   enum { LAWS = sizeof expected / sizeof expected[0] };
   static const double w[5] = {0.1, 2, 0, 3.7, 1e-3};
@@ -253,7 +255,8 @@ static void test_digests(void)
       case 5: h = fold(h, (uint64_t)rng_alias_draw(&stream, 5, prob, alias)); break;
       case 6: h = fold_double(h, rng_ln(ldexp(0.7 + rng_double(&stream), i % 3 ? 0 : i % 2000 - 1000))); break;
       case 7: h = fold_double(h, rng_e(1500 * (rng_double(&stream) - 0.5))); break;
-      default: h = fold_double(h, rng_double_open(&stream)); break;
+      case 8: h = fold_double(h, rng_double_open(&stream)); break;
+      default: h = fold_double(h, rng_gamma(&stream, 1 + i % 100)); break;
       }
     }
     CHECK(h == expected[law]);

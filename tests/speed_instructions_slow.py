@@ -24,11 +24,11 @@ SKIPPED = 77
 # job, method, level, order, replicas and time of the shorter run, of the longer one
 alone = lambda job, time, method="default", levels=("plain", "AVX2"), order="given": [
     (job, method, level, order, (1, time), (1, 3 * time)) for level in levels]
-several = lambda job, time, order="given": [
-    (job, "default", level, order, (16, time), (40, time)) for level in ("plain", "AVX2")]
+several = lambda job, time, order="given", method="default", levels=("plain", "AVX2"): [
+    (job, method, level, order, (16, time), (40, time)) for level in levels]
 RUNS = [
-    *alone("ring", 500), *several("ring", 100),
-    *alone("fuel", 200), *several("fuel", 20),
+    *alone("ring", 500, "direct"), *several("ring", 100, method="direct"), *several("ring", 100, method="jumps", levels=("plain",)),
+    *alone("fuel", 200, "direct"), *several("fuel", 20, method="direct"), *several("fuel", 20, method="jumps", levels=("plain",)),
     *alone("vilar", 25), *alone("vilar", 25, order="shuffled"), *several("vilar", 5), *several("vilar", 5, "shuffled"),
     *alone("dimer", 1), *several("dimer", 0.05),
     *alone("chain", 2, levels=("plain",)), *alone("chain", 2, levels=("plain",), order="shuffled"),

@@ -204,6 +204,7 @@ static const method methods[] = {
     {"tree of sums", &ssa_kernel_tree, takes_all, run_alone, 0, false, -1},
     {"composition", &ssa_kernel_composition, takes_all, run_alone, 0, false, -1},
     {"batch", &ssa_kernel_batch, takes_mass, run_alone, 0, false, -1},
+    {"jumps", &ssa_kernel_jumps, takes_few, run_alone, 0, false, -1},
 };
 
 enum { METHODS = sizeof methods / sizeof methods[0] };

@@ -24,7 +24,7 @@ typedef struct dump_run {
   const char *command;    /* how the run was started */
   const char *version;    /* of ness */
   const char *machine;    /* compiler and processor */
-  const char *method;     /* of the simulation: "direct", "composition", "batch", "tau" */
+  const char *method;     /* of the simulation: "direct", "composition", "jumps", "batch", "tau" */
   int32_t level;          /* dump_level */
   uint64_t seed;
   int64_t replicas;

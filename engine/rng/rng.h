@@ -131,6 +131,9 @@ static inline double rng_normal(rng_stream *self)
  * Below 12 the cost is mean + 1 exponentials, beyond it is bounded (under 100 ns). */
 int64_t rng_poisson(rng_stream *self, double mean);
 
+/* Gamma of a whole shape: a sum of so many exponentials of mean 1, in law; 0 and no draw for a shape below 1. */
+double rng_gamma(rng_stream *self, int64_t shape);
+
 /* Successes in n trials of probability p, exact in law; -1 and no draw unless 0 <= n <= RNG_COUNT_MAX, 0 <= p <= 1. */
 int64_t rng_binomial(rng_stream *self, int64_t n, double p);
 

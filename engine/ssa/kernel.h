@@ -63,7 +63,12 @@ struct ssa_kernel {
 };
 
 /* The direct method for networks that small.h takes, and for all others; composition and rejection; exact
- * leaps; leaps of frozen propensities. */
-extern const ssa_kernel ssa_kernel_small, ssa_kernel_tree, ssa_kernel_composition, ssa_kernel_batch, ssa_kernel_tau;
+ * leaps of large populations, and of few states; leaps of frozen propensities. */
+extern const ssa_kernel ssa_kernel_small, ssa_kernel_tree, ssa_kernel_composition, ssa_kernel_batch, ssa_kernel_jumps,
+    ssa_kernel_tau;
+
+/* Seconds an event, about, in the long run, of a network that method "jumps" takes. 0: it does not, or nothing ever
+ * happens; < 0: no memory. */
+double jumps_pace(const ness_network *net);
 
 #endif

@@ -3,6 +3,7 @@
  * last window ends at the end time itself. Block and chunk sizes follow from the network and the options, never from
  * the threads. Cost: nothing beside a run. */
 #include "engine/ssa/ensemble.h"
+#include "engine/ssa/states.h"
 
 #include <math.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #define PLAN_REPLICAS_MAX (INT64_C(1) << 32) /* the stream's replica number has 32 bits */
 #define PLAN_GRID_SUMS ((int64_t)1 << 21)    /* grid moments a thread keeps by batch: 64 MiB */
 #define PLAN_GRIDS_MAX (INT64_C(1) << 30)
+#define PLAN_LEAP_EVENTS 1000.0            /* between two cuts of a run, from where on leaps of jumps pay */
 #define PLAN_LANE_BYTES ((size_t)64 << 20) /* memory of a block's lanes */
 
 static const char *const plan_levels[] = {"summary", "flux", "grid", "events"};
@@ -43,6 +45,21 @@ static ness_status plan_check_leaps(const ssa_plan *self, ness_diags *diags)
              self->kernel->name);
     diag_hint(diags, "level \"flux\" or \"grid\", or method \"%s\"", ssa_kernel_tree.name);
     return NESS_USAGE;
+  }
+  if (self->kernel == &ssa_kernel_jumps) {
+    const double pace = jumps_pace(net);
+    if (pace < 0) {
+      return NESS_NOMEM;
+    }
+    if (pace == 0) {
+      plan_refuse(diags, "method \"jumps\" is for networks of few states", NULL);
+      diag_hint(diags,
+                "at most %d that can be reached, %d steps open in each, and molecules of %d kinds; method \"%s\" takes "
+                "every network",
+                STATES_MOST, STATES_OPEN, STATES_FILLED, ssa_kernel_tree.name);
+      return NESS_USAGE;
+    }
+    return NESS_OK;
   }
   for (int32_t dir = 0; dir < 2 * net->nstep; dir++) {
     if (net->dir_law[dir] == LAW_TAPE) {
@@ -126,6 +143,24 @@ static ness_status plan_derive(ssa_plan *self, ness_diags *diags)
   return NESS_OK;
 }
 
+/* A network of few states leaps unless a method is named, where that pays: by the model and what is asked of it, never
+ * by a clock. */
+static ness_status plan_leap(ssa_plan *self)
+{
+  if (self->kernel != &ssa_kernel_small || self->level == DUMP_EVENTS) {
+    return NESS_OK;
+  }
+  const double pace = jumps_pace(self->net);
+  double span = self->time - self->warmup;
+  span = self->level == DUMP_FLUX ? fmin(span, self->window) : span;
+  span = self->every > 0 ? fmin(span, self->every) : span;
+  span = self->events > 0 ? fmin(span, (double)self->events * pace) : span;
+  if (pace > 0 && span >= PLAN_LEAP_EVENTS * pace) {
+    self->kernel = &ssa_kernel_jumps;
+  }
+  return pace < 0 ? NESS_NOMEM : NESS_OK;
+}
+
 ness_status ssa_plan_options(ssa_plan *self, const ness_network *net, const ness_simulate_options *given,
                              ness_diags *diags)
 {
@@ -140,8 +175,8 @@ ness_status ssa_plan_options(ssa_plan *self, const ness_network *net, const ness
   self->kernel = ssa_kernel_find(options.method, net);
   if (!self->kernel) {
     diag_add(diags, NESS_ERROR, "there is no simulation method \"%s\"", options.method);
-    diag_hint(diags, "the methods are \"%s\", \"%s\", \"%s\" and, approximate, \"%s\"", ssa_kernel_tree.name,
-              ssa_kernel_composition.name, ssa_kernel_batch.name, ssa_kernel_tau.name);
+    diag_hint(diags, "the methods are \"%s\", \"%s\", \"%s\", \"%s\" and, approximate, \"%s\"", ssa_kernel_tree.name,
+              ssa_kernel_composition.name, ssa_kernel_jumps.name, ssa_kernel_batch.name, ssa_kernel_tau.name);
     return NESS_USAGE;
   }
   if (net->dep_left_out) {
@@ -181,7 +216,8 @@ ness_status ssa_plan_options(ssa_plan *self, const ness_network *net, const ness
   const int64_t room = (int64_t)(PLAN_LANE_BYTES / ssa_lane_layout(&measured, NULL, net));
   const int64_t most = self->level == DUMP_EVENTS ? 64 : 256;
   self->block = room < 16 ? 16 : room < most ? room : most;
-  return plan_derive(self, diags);
+  const ness_status status = plan_derive(self, diags);
+  return status || options.method ? status : plan_leap(self);
 }
 
 ness_status ssa_plan_dump(ssa_plan *self, const ness_network *net, const dump_run *run, ness_diags *diags)

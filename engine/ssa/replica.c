@@ -25,7 +25,8 @@ static bool open_many(const ness_network *net)
 
 const ssa_kernel *ssa_kernel_find(const char *name, const ness_network *net)
 {
-  static const ssa_kernel *const named[] = {&ssa_kernel_composition, &ssa_kernel_batch, &ssa_kernel_tau};
+  static const ssa_kernel *const named[] = {&ssa_kernel_composition, &ssa_kernel_batch, &ssa_kernel_tau,
+                                            &ssa_kernel_jumps};
   const bool direct = name && strcmp(name, ssa_kernel_tree.name) == 0;
   for (size_t i = 0; name && !direct && i < sizeof named / sizeof named[0]; i++) {
     if (strcmp(name, named[i]->name) == 0) {

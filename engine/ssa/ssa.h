@@ -63,8 +63,8 @@ typedef struct ssa_record { /* events as they fire */
 #define SSA_EPSILON 0.03 /* Cao, Gillespie & Petzold 2006 */
 
 /* The kernel of a method for a network: "direct"; "composition" and rejection, whose cost does not grow with the
- * network; "batch", exact leaps over many events; or "tau", approximate ones. NULL: one of the first two, by the number
- * of open directions alone. Returns NULL for an unknown name. */
+ * network; "jumps" of networks of few states, many a draw; "batch", exact leaps over many events; or "tau", approximate
+ * ones. NULL: one of the first two, by the number of open directions alone. Returns NULL for an unknown name. */
 const ssa_kernel *ssa_kernel_find(const char *name, const ness_network *net);
 const char *ssa_kernel_name(const ssa_kernel *kernel);
 const char *ssa_kernel_form(const ssa_kernel *kernel); /* how it is carried out: "tree of sums", ... */

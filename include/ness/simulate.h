@@ -24,22 +24,22 @@ typedef enum ness_stop_reason {
 typedef int (*ness_progress)(void *context, double done, double total, int64_t events, double seconds);
 
 typedef struct ness_simulate_options {
-  size_t struct_size; /* sizeof(ness_simulate_options) */
-  int64_t replicas;   /* 0: 64 */
-  double time;        /* end time a replica, s; 0: no limit by time (then events must be set) */
-  int64_t events;     /* limit of events a replica; 0: none */
-  double warmup;      /* time at the start that is not counted, s */
-  uint64_t seed;      /* any value; 0 is a seed like others */
-  int32_t threads;    /* 0: all that OpenMP gives; results do not depend on it */
-  const char
-      *method; /* "direct", "composition", "batch", "tau", "mean", "langevin"; NULL: one of the first two, the latter
-                  from 512 open directions on. Batch is exact, tau approximate; both know mass action alone */
-  const char *path;       /* dump to write; NULL: none */
-  int32_t overwrite;      /* 1: replace an existing dump */
-  const char *level;      /* "summary", "flux" (NULL), "grid", "events" */
-  double window;          /* flux level, s; 0: a hundredth of the counted time */
-  double every;           /* distance of grid times, s; 0: none (grid level: a hundredth of the time) */
-  const char *command;    /* kept in the dump; may be NULL */
+  size_t struct_size;  /* sizeof(ness_simulate_options) */
+  int64_t replicas;    /* 0: 64 */
+  double time;         /* end time a replica, s; 0: no limit by time (then events must be set) */
+  int64_t events;      /* limit of events a replica; 0: none */
+  double warmup;       /* time at the start that is not counted, s */
+  uint64_t seed;       /* any value; 0 is a seed like others */
+  int32_t threads;     /* 0: all that OpenMP gives; results do not depend on it */
+  const char *method;  /* "direct", "composition", "jumps", "batch", "tau", "mean", "langevin"; NULL: one of the first
+                          three: jumps  for few states with many events between two cuts, composition from 512 open
+                          directions on. Batch is  exact, tau approximate; both know mass action alone */
+  const char *path;    /* dump to write; NULL: none */
+  int32_t overwrite;   /* 1: replace an existing dump */
+  const char *level;   /* "summary", "flux" (NULL), "grid", "events" */
+  double window;       /* flux level, s; 0: a hundredth of the counted time */
+  double every;        /* distance of grid times, s; 0: none (grid level: a hundredth of the time) */
+  const char *command; /* kept in the dump; may be NULL */
   ness_progress progress; /* may be NULL */
   void *progress_context;
   double epsilon; /* method "tau": what a propensity may change by within a leap, relative; 0: 0.03 */
