@@ -18,14 +18,14 @@ enum {
   NO_JUMP = STATES_MOST * STATES_OPEN,
   COLUMNS = 128,   /* of the table of a state, at most */
   CELLS = 8192,    /* of all tables together, at most */
-  FEW = 48,        /* jumps that go one by one */
+  FEW = 32,        /* jumps that go one by one */
   BURST = 1 << 19, /* draws between two pauses */
   GUESS = 1024,    /* jumps by which the pace is guessed before any has been seen */
   SEEN = 4         /* leaps that the guess of their spread is worth */
 };
-#define SPREAD 3.0 /* guess: variance of a leap's time over that of as many equal exponential waits */
+#define SPREAD 2.0 /* guess: variance of a leap's time over that of as many equal exponential waits */
 #define GROWTH 4   /* a leap is at most so many times what has been seen: the network may come to its end */
-#define SIGMAS 3.5 /* a leap is to end so far before t_stop */
+#define SIGMAS 2.5 /* a leap is to end so far before t_stop */
 
 /* A column of an alias table: `below` of 2^32 are its own path, the rest another's. */
 typedef struct jumps_cell {
@@ -300,7 +300,7 @@ static void paths_sum(jumps_work *w, jumps_sum *sum, rng_stream *stream, int64_t
   default: sum->row = paths_take(w, stream, draws, DEPTH_MOST);
   }
   for (int32_t row = 0; row < w->states.rows; row++) {
-    for (int32_t j = 0; j < w->open[row]; j++) {
+    for (int32_t j = 0; j < STATES_OPEN; j++) { /* behind those that are open they are 0 */
       const int64_t made = w->made[row * STATES_OPEN + j];
       sum->fired[w->states.row[row].after[j].leaf] += made;
       sum->stays[row] += made;
