@@ -582,6 +582,57 @@ static void test_events(path_kind kind)
   network_free(r.net);
 }
 
+/* Looked up or not, steps have the same events at the same times; sums are added up in another order. */
+static void test_few(double period)
+{
+  ring r;
+  motion_net shared[2];
+  motion_replica replica[2];
+  ring_make(&r);
+  path_spec spec = path_of(PATH_STEPS);
+  const double time[] = {0, 0.3 * period, 0.9 * period};
+  spec.time = time;
+  spec.period = 1.25 * period;
+  int64_t events = 0;
+  for (int k = 0; k < 2; k++) {
+    CHECK(motion_net_init(&shared[k], r.net, &r.law, &spec, spec.period, 4) == NESS_OK);
+    CHECK(motion_replica_init(&replica[k], &shared[k]) == NESS_OK);
+    CHECK(shared[k].few != NULL);
+  }
+  shared[1].few = NULL;
+  for (int64_t index = 0; index < 20; index++) {
+    motion_totals totals[2];
+    double work[2][2];
+    for (int k = 0; k < 2; k++) {
+      motion_replica_start(&replica[k], &shared[k], 9, index);
+      CHECK(motion_advance(&replica[k], &shared[k], 2, -1) == MOTION_AT_TIME);
+      motion_clear(&replica[k], &shared[k]);
+      CHECK(motion_advance(&replica[k], &shared[k], 40, -1) == MOTION_AT_TIME);
+      totals[k] = motion_settle(&replica[k], &shared[k], work[k]);
+    }
+    const motion_replica *const a = &replica[0], *const b = &replica[1];
+    CHECK(a->path.t == b->path.t && a->path.u == b->path.u && a->left == b->left && a->windows == b->windows);
+    CHECK(memcmp(&a->rng, &b->rng, sizeof a->rng) == 0 && memcmp(a->n, b->n, RING * sizeof *a->n) == 0);
+    CHECK(memcmp(a->fired, b->fired, 2 * RING * sizeof *a->fired) == 0);
+    CHECK(memcmp(a->phase, b->phase, 4 * 2 * RING * sizeof *a->phase) == 0);
+    CHECK(a->events == b->events && a->candidates == b->candidates);
+    CHECK_NEAR(totals[0].medium, totals[1].medium, 1e-10);
+    CHECK_NEAR(totals[0].input_work, totals[1].input_work, 1e-10);
+    CHECK_NEAR(totals[0].energy, totals[1].energy, 1e-10);
+    for (int i = 0; i < RING; i++) {
+      CHECK_REL(a->slot[i].dwell, b->slot[i].dwell, 1e-11);
+      CHECK_REL(a->slot[i].dwell2, b->slot[i].dwell2, 1e-11);
+    }
+    events += a->events;
+  }
+  CHECK(events > 2000);
+  for (int k = 0; k < 2; k++) {
+    motion_replica_free(&replica[k]);
+    motion_net_free(&shared[k]);
+  }
+  network_free(r.net);
+}
+
 /* A tape beside a step that moves: constant in u, and what it does not declare closes the balance. */
 static void test_tape(void)
 {
@@ -748,6 +799,9 @@ int main(void)
     test_events(kinds[i]);
     test_threads(kinds[i]);
   }
+  test_few(1);
+  test_few(20);
+  test_few(1e-3); /* whole periods pass */
   test_tape();
   test_refused();
   return check_done();

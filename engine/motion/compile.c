@@ -2,7 +2,7 @@
  * move come first, in the order of the law; two that differ by a factor alone share a shape, so that a window costs an
  * exponential a shape and not one a direction. The constants of steps are computed once, one row a level. Cost: nothing
  * beside a run. */
-#include "engine/motion/motion.h"
+#include "engine/motion/few.h"
 
 #include <math.h>
 #include <string.h>
@@ -319,6 +319,9 @@ ness_status motion_net_init(motion_net *self, const ness_network *net, const mot
   for (double width = path_width(path); width > 0 && self->rungs < MOTION_RUNGS; width *= 0.70710678118654752) {
     self->width[self->rungs] = width;
     self->pace[self->rungs++] = path_pace(path, width);
+  }
+  if (!self->memory.failed) {
+    self->few = few_build(self);
   }
   return self->memory.failed ? NESS_NOMEM : NESS_OK;
 }

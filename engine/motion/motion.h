@@ -120,6 +120,10 @@ typedef struct motion_event {
   int32_t change_start, change_end, touch_start, touch_end;
 } motion_event;
 
+/* Few states under steps in time (few.h), and what happened in them. */
+typedef struct motion_few motion_few;
+typedef struct few_count few_count;
+
 #define MOTION_LANES 4 /* partial sums of rates: arrays of them end in zeros to a multiple of it */
 
 /* What all replicas share. Directions that move come first. */
@@ -149,6 +153,7 @@ typedef struct motion_net {
   double width[MOTION_RUNGS], pace[MOTION_RUNGS];
   double period;
   int32_t phases;
+  motion_few *few; /* NULL: none */
   arena memory;
 } motion_net;
 
@@ -182,6 +187,9 @@ struct motion_replica {
   double *slot_basis, *shift; /* (nslot x slot_terms) T_k when the count last changed; sums of n [T_k(u2) - T_k(u1)] */
   double tape_medium;         /* of events of steps with a tape */
   double energy_start;
+  int32_t state;     /* few: where it is */
+  few_count *count;  /* few: by row */
+  double *few_basis; /* few: T_k at two levels */
   arena memory;
 };
 

@@ -22,24 +22,6 @@ double points_range(const path_spec *spec)
   return points_extreme(spec, 1) - points_extreme(spec, -1);
 }
 
-double points_next(const path_state *self)
-{
-  const path_spec *spec = self->spec;
-  if (self->at + 1 < spec->points) {
-    return self->origin + spec->time[self->at + 1];
-  }
-  return spec->period > 0 ? self->origin + spec->period : (double)INFINITY;
-}
-
-static void points_step(path_state *self)
-{
-  self->at++;
-  if (self->at == self->spec->points) {
-    self->at = 0;
-    self->origin += self->spec->period;
-  }
-}
-
 /* Whether the segment of the cursor is level. */
 static bool points_level(const path_state *self)
 {
@@ -110,7 +92,7 @@ void points_window(path_state *self, double half)
   const path_spec *spec = self->spec;
   const double next = points_next(self);
   self->lo = self->hi = self->u;
-  self->t_end = next > self->t ? next : self->t;
+  steps_window(self);
   if (spec->kind == PATH_STEPS || next == (double)INFINITY || self->at < 0) {
     return;
   }

@@ -8,14 +8,13 @@
  * choice does not enter the law. A band that reaches beyond the domain of the law is cut there: who meets u outside
  * stops the run. Cost of a candidate: a draw of the wait, a sum over the directions, one exponential; of a window: an
  * exponential a shape. */
-#include "engine/motion/motion.h"
+#include "engine/motion/few.h"
 
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
-#define MOTION_TRIES 64  /* candidates after which a window without an end is looked at anew */
-#define MOTION_FAST 0.25 /* hazard of a period below which whole periods pass at once */
+#define MOTION_TRIES 64 /* candidates after which a window without an end is looked at anew */
 #define MOTION_RUNG_FIRST 8
 
 /* --- memory --- */
@@ -47,6 +46,11 @@ ness_status motion_replica_init(motion_replica *self, const motion_net *shared)
   self->flow = arena_alloc(memory, (steps * step_terms + 1) * sizeof *self->flow);
   self->slot_basis = arena_alloc(memory, (slots * slot_terms + 1) * sizeof *self->slot_basis);
   self->shift = arena_alloc(memory, (slots * slot_terms + 1) * sizeof *self->shift);
+  if (shared->few) {
+    const size_t rows = (size_t)shared->few->levels * (size_t)shared->few->stride;
+    self->count = arena_alloc(memory, rows * sizeof *self->count);
+    self->few_basis = arena_alloc(memory, 2 * (step_terms + slot_terms + 1) * sizeof *self->few_basis);
+  }
   return memory->failed ? NESS_NOMEM : NESS_OK;
 }
 
@@ -63,15 +67,19 @@ static double motion_x(const motion_replica *self, const motion_net *shared)
   return (self->path.u - shared->middle) * shared->scale;
 }
 
-static void motion_basis(motion_replica *self, const motion_net *shared)
+void motion_basis(double x, int32_t terms, double *basis)
+{
+  if (terms <= 1) {
+    basis[0] = x;
+  } else {
+    series_basis(x, terms, basis);
+  }
+}
+
+static void basis_now(motion_replica *self, const motion_net *shared)
 {
   const int32_t terms = shared->step_terms > shared->slot_terms ? shared->step_terms : shared->slot_terms;
-  const double x = motion_x(self, shared);
-  if (terms <= 1) {
-    self->basis[0] = x;
-  } else {
-    series_basis(x, terms, self->basis);
-  }
+  motion_basis(motion_x(self, shared), terms, self->basis);
 }
 
 /* A slot's integrals come to the present, whose basis is known. */
@@ -114,7 +122,7 @@ void motion_clear(motion_replica *self, const motion_net *shared)
   memset(self->fired, 0, 2 * steps * sizeof *self->fired);
   memset(self->phase, 0, (size_t)shared->phases * 2 * steps * sizeof *self->phase);
   memset(self->flow, 0, steps * (size_t)shared->step_terms * sizeof *self->flow);
-  motion_basis(self, shared);
+  basis_now(self, shared);
   for (int32_t i = 0; i < net->nslot; i++) {
     slot_settle(self, shared, i);
     self->slot[i].dwell = self->slot[i].dwell2 = 0;
@@ -187,7 +195,7 @@ motion_totals motion_settle(motion_replica *self, const motion_net *shared, doub
   motion_totals totals = {0, 0, 0, 0};
   double undeclared = 0;
   memset(work, 0, (size_t)sources * sizeof *work);
-  motion_basis(self, shared);
+  basis_now(self, shared);
   for (int32_t i = 0; i < net->nslot; i++) {
     slot_settle(self, shared, i);
   }
@@ -278,6 +286,16 @@ static void bounds_set(motion_replica *self, const motion_net *shared)
   self->exact = p->lo == p->hi;
 }
 
+void motion_rates(motion_replica *self, const motion_net *shared)
+{
+  for (int32_t d = 0; d < shared->ndir; d++) {
+    self->many[d] = many_of(self, shared, d);
+    self->bound[d] = d < shared->nmove ? 0 : shared->constant[d];
+    self->rate[d] = self->bound[d] * self->many[d];
+  }
+  bounds_set(self, shared);
+}
+
 /* --- windows --- */
 
 /* What a band of this width costs, in windows a second: candidates in vain and windows. */
@@ -304,16 +322,20 @@ static void rung_choose(motion_replica *self, const motion_net *shared)
   }
 }
 
-/* Whole periods of steps in which no candidate falls, up to t_stop. A period's hazard is the same from any phase. */
-static void periods_skip(motion_replica *self, const motion_net *shared, double t_stop)
+double motion_hazard(const motion_replica *self, const motion_net *shared)
 {
-  const path_spec *const spec = shared->path;
-  const double *const mean = shared->level + (ptrdiff_t)spec->points * shared->nmove;
+  const double *const mean = shared->level + (ptrdiff_t)shared->path->points * shared->nmove;
   double hazard = 0;
   for (int32_t d = 0; d < shared->ndir; d++) {
     hazard += (d < shared->nmove ? mean[d] : shared->constant[d]) * self->many[d];
   }
-  hazard *= spec->period;
+  return hazard * shared->path->period;
+}
+
+/* Whole periods of steps in which no candidate falls, up to t_stop. A period's hazard is the same from any phase. */
+static void periods_skip(motion_replica *self, const motion_net *shared, double hazard, double t_stop)
+{
+  const path_spec *const spec = shared->path;
   const double most = (t_stop - self->path.t) / spec->period - 1, fit = hazard > 0 ? self->left / hazard : most;
   if (fit < 1 || most < 1) {
     return;
@@ -337,15 +359,15 @@ static void window_open(motion_replica *self, const motion_net *shared, double t
   self->tries = 0;
   bounds_set(self, shared);
   if (shared->level && shared->path->period > 0 && self->total * shared->path->period < MOTION_FAST) {
-    periods_skip(self, shared, t_stop);
+    periods_skip(self, shared, motion_hazard(self, shared), t_stop);
   }
 }
 
 /* --- events --- */
 
-static void event_phase(motion_replica *self, const motion_net *shared, int32_t dir)
+void motion_phase(motion_replica *self, const motion_net *shared, double t, int32_t dir)
 {
-  const double turns = self->path.t / shared->period, part = turns - floor(turns);
+  const double turns = t / shared->period, part = turns - floor(turns);
   const int32_t at = (int32_t)(part * shared->phases);
   self->phase[(ptrdiff_t)(at < shared->phases ? at : shared->phases - 1) * 2 * shared->net->nstep + dir]++;
 }
@@ -358,7 +380,7 @@ static void event_fire(motion_replica *self, const motion_net *shared, int32_t d
   if (shared->lnk_kind[step] == LNK_TAPE) {
     self->tape_medium += network_event_medium(net, step, way, self->n, self->after, self->scratch);
   }
-  motion_basis(self, shared);
+  basis_now(self, shared);
   double *const flow = self->flow + (ptrdiff_t)step * shared->step_terms;
   for (int32_t k = 0; k < shared->step_terms; k++) {
     flow[k] += way * self->basis[k];
@@ -370,7 +392,7 @@ static void event_fire(motion_replica *self, const motion_net *shared, int32_t d
   self->fired[dir]++;
   self->events++;
   if (shared->phases > 0) {
-    event_phase(self, shared, dir);
+    motion_phase(self, shared, self->path.t, dir);
   }
   for (int32_t i = event->touch_start; i < event->touch_end; i++) {
     const motion_touch *const touch = &shared->touch[i];
@@ -428,6 +450,7 @@ void motion_replica_start(motion_replica *self, const motion_net *shared, uint64
   self->left = rng_exp(&self->rng);
   self->rung = shared->rungs > MOTION_RUNG_FIRST ? MOTION_RUNG_FIRST : 0;
   self->total = 0;
+  self->state = 0;
   memset(self->rate, 0, (size_t)shared->ndir * sizeof *self->rate);
   for (int32_t d = 0; d < shared->ndir; d++) {
     self->many[d] = many_of(self, shared, d);
@@ -459,6 +482,9 @@ motion_pause motion_advance(motion_replica *self, const motion_net *shared, doub
   path_state *const p = &self->path;
   if (motion_outside(self, shared)) {
     return MOTION_OUTSIDE;
+  }
+  if (shared->few) {
+    return few_advance(self, shared, t_stop, looks);
   }
   while (p->t < t_stop) {
     if (looks-- == 0) {
