@@ -73,8 +73,8 @@ static void sample_replica(sample *self, const master *exact, const form *f, ssa
   uint64_t rng[4];
   ssa_checkpoint(r, &time, rng);
   uint64_t digest = digest_add(digest_add(1, &time, sizeof time), rng, sizeof rng);
-  self->entropy ^= digest_add(1, &r->tape_entropy, sizeof r->tape_entropy);
   ssa_settle(r, f->net);
+  self->entropy ^= digest_add(1, &r->tape_entropy, sizeof r->tape_entropy);
   for (int i = 0; i < f->nslot; i++) {
     const ssa_slot *const slot = &r->slot[f->slot[i]];
     n[i] = r->n[f->slot[i]];

@@ -148,6 +148,7 @@ static void tape_entropy(const char *method)
     }
   }
   CHECK(events > 1000 && r.fwd[0] + r.bwd[0] == events);
+  ssa_settle(&r, net);
   CHECK_NEAR(r.tape_entropy, sum, 1e-10);
   CHECK(memcmp(n, r.n, sizeof n) == 0);
   ssa_replica_free(&r);

@@ -17,7 +17,8 @@ static int same_replica(const ness_network *net, const ssa_replica *a, const ssa
   ssa_checkpoint(b, &tb, rb);
   return a->t == b->t && ta == tb && memcmp(ra, rb, sizeof ra) == 0 && a->events == b->events &&
          a->pending == b->pending && memcmp(&a->rng, &b->rng, sizeof a->rng) == 0 &&
-         a->tape_entropy == b->tape_entropy && memcmp(a->n, b->n, (size_t)net->nslot * sizeof *a->n) == 0 &&
+         a->tape_entropy == b->tape_entropy && memcmp(&a->ratio, &b->ratio, sizeof a->ratio) == 0 &&
+         memcmp(a->n, b->n, (size_t)net->nslot * sizeof *a->n) == 0 &&
          memcmp(a->fwd, b->fwd, (size_t)net->nstep * sizeof *a->fwd) == 0 &&
          memcmp(a->bwd, b->bwd, (size_t)net->nstep * sizeof *a->bwd) == 0 &&
          memcmp(a->slot, b->slot, (size_t)net->nslot * sizeof *a->slot) == 0;

@@ -16,6 +16,7 @@ static int same_state(const ness_network *net, const ssa_replica *a, const ssa_r
          memcmp(a->fwd, b->fwd, (size_t)net->nstep * sizeof *a->fwd) == 0 &&
          memcmp(a->bwd, b->bwd, (size_t)net->nstep * sizeof *a->bwd) == 0 &&
          memcmp(&a->tape_entropy, &b->tape_entropy, sizeof(double)) == 0 &&
+         memcmp(&a->ratio, &b->ratio, sizeof a->ratio) == 0 &&
          memcmp(a->slot, b->slot, (size_t)net->nslot * sizeof *a->slot) == 0;
 }
 

@@ -104,6 +104,9 @@ void lockstep_seat(lockstep *self, int32_t lane, ssa_replica *replica, double t_
   for (int32_t i = 0; i < net->slots; i++) s->n[i][lane] = (double)replica->n[net->slot[i]];
   s->n[net->slots][lane] = 1;
   s->entropy[lane] = replica->tape_entropy;
+  s->up[lane] = replica->ratio.up;
+  s->down[lane] = replica->ratio.down;
+  s->power[lane] = (uint64_t)replica->ratio.power;
   s->since[lane] = net->moving ? replica->slot[net->slot[0]].since : replica->t_event;
   for (int32_t m = 0; m < net->moving; m++) {
     s->dwell[m][lane] = replica->slot[net->slot[m]].dwell;
@@ -145,6 +148,7 @@ void lockstep_leave(lockstep *self, int32_t lane)
   replica->rng = (rng_stream){s->hi[lane], s->lo[lane], s->inc_hi[lane], s->inc_lo[lane]};
   replica->rng_event = replica->rng;
   replica->tape_entropy = s->entropy[lane];
+  replica->ratio = (ssa_ratio){s->up[lane], s->down[lane], (int64_t)s->power[lane]};
   counters_empty(self, lane);
   for (int32_t m = 0; m < net->moving; m++) {
     ssa_slot *const slot = &replica->slot[net->slot[m]];

@@ -26,6 +26,8 @@ typedef struct lockstep_state {
   lockstep_row c[SMALL_LEAVES];
   lockstep_row mean;                      /* out: of the wait, 1 / the last sum */
   lockstep_row entropy;                   /* of events of steps with a tape */
+  lockstep_row up, down;                  /* and their ratio */
+  lockstep_words power;                   /* int64_t */
   double by[SMALL_SLOTS][SMALL_LEAVES];   /* what the firing of a leaf adds to a slot that moves */
   lockstep_words fired[SMALL_LEAVES];     /* by rows: how often, lane by lane */
   lockstep_words leaf;                    /* that fires */

@@ -318,24 +318,50 @@ RNG_INLINE void fired_rates(lockstep_state *s, const uint64_t *place, rng_reals 
   }
 }
 
-/* ln(before / after) of every lane goes to its entropy; rng_minus_ln is for normal numbers. */
-RNG_INLINE void entropy_add(lockstep_state *s, const lane_set *idle, const rng_reals *before, const rng_reals *after)
+/* The power of two of normal numbers; they come into [1, 2). */
+RNG_INLINE rng_words reals_split(rng_reals *x)
 {
-  rng_reals ratio[PARTS];
+  const rng_words bits = (rng_words)*x, power = bits >> 52;
+  *x = (rng_reals)((bits & UINT64_C(0x000fffffffffffff)) | UINT64_C(0x3ff0000000000000));
+  return power;
+}
+
+/* ratio_take of one lane. */
+RNG_INLINE void ratio_take_lane(lockstep_state *s, int lane, double before, double after)
+{
+  ssa_ratio ratio = {s->up[lane], s->down[lane], (int64_t)s->power[lane]};
+  small_ratio_take(&ratio, &s->entropy[lane], before, after);
+  s->up[lane] = ratio.up;
+  s->down[lane] = ratio.down;
+  s->power[lane] = (uint64_t)ratio.power;
+}
+
+/* Rates before and after the event go to the ratio of every lane. */
+RNG_INLINE void ratio_take(lockstep_state *s, const lane_set *idle, const rng_reals *before, const rng_reals *after)
+{
+  rng_reals up[PARTS], down[PARTS];
   int normal = 1;
   EACH(k)
   {
-    ratio[k] = before[k] / after[k];
-    const lane_set in = set_at_most(real_both(DBL_MIN), ratio[k]) & set_at_most(ratio[k], real_both(DBL_MAX));
+    up[k] = *real_at(s->up, k) * before[k];
+    down[k] = *real_at(s->down, k) * after[k];
+    const rng_reals low = real_select(set_of(up[k] < down[k]), up[k], down[k]);
+    const rng_reals high = real_select(set_of(up[k] < down[k]), down[k], up[k]);
+    const lane_set in = set_at_most(real_both(DBL_MIN), low) & set_at_most(high, real_both(DBL_MAX));
     normal &= set_all((lane_set)(in | idle[k]));
   }
   if (normal) {
-    EACH(k) * real_at(s->entropy, k) -= rng_minus_ln(ratio[k]);
+    EACH(k)
+    {
+      *word_at(s->power, k) += reals_split(&up[k]) - reals_split(&down[k]);
+      *real_at(s->up, k) = up[k];
+      *real_at(s->down, k) = down[k];
+    }
     return;
   }
   EACH(k)
   {
-    for (int i = 0; i < RNG_WIDTH; i++) s->entropy[RNG_WIDTH * k + i] += rng_ln(ratio[k][i]);
+    for (int i = 0; i < RNG_WIDTH; i++) ratio_take_lane(s, RNG_WIDTH * k + i, before[k][i], after[k][i]);
   }
 }
 
@@ -453,7 +479,7 @@ static int32_t loop_run(const small_net *net, lockstep_state *s, int32_t steps)
     const int go = pace_draw(&pace, s, mean, next, time, point) && done < steps;
     if (net->entropy && done > 0) {
       fired_rates(s, s->back, after);
-      entropy_add(s, pace.idle, before, after);
+      ratio_take(s, pace.idle, before, after);
     }
     if (!go) break;
     EACH(k) point[k] *= *real_at(s->c[net->padded - 1], k);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 enum { OPEN_MANY = 512 };
+#define LN2 0x1.62e42fefa39efp-1
 
 /* Whether composition and rejection is the faster way, as measured (bench_ssa). By the number of open directions alone,
  * so that the bits follow from the model and the seed. */
@@ -122,6 +123,7 @@ void ssa_clear(ssa_replica *self, const ness_network *net)
 {
   self->events = 0;
   self->counted = self->tape_entropy = 0;
+  self->ratio = (ssa_ratio){1, 1, 0};
   self->settled = self->t;
   memset(self->fwd, 0, 2 * (size_t)net->nstep * sizeof *self->fwd); /* bwd lies behind fwd */
   for (int32_t i = 0; i < net->nslot; i++) {
@@ -134,6 +136,8 @@ void ssa_settle(ssa_replica *self, const ness_network *net)
   const double t = self->t;
   self->counted += t - self->settled;
   self->settled = t;
+  self->tape_entropy += rng_ln(self->ratio.up / self->ratio.down) + (double)self->ratio.power * LN2;
+  self->ratio = (ssa_ratio){1, 1, 0};
   for (int32_t i = 0; i < net->nslot; i++) {
     ssa_slot *slot = &self->slot[i];
     const double n = (double)self->n[i], area = n * (t - slot->since);

@@ -34,6 +34,7 @@ struct single {
   rng_stream from, next; /* the stream before the ring, and at the last pause before pair `at` */
   double t, since;
   double entropy; /* of events of steps with a tape */
+  ssa_ratio ratio;
   int64_t fired[SMALL_LEAVES];
   rng_pairs pairs;
   _Alignas(64) double n[SMALL_PLACES];            /* counts, the constant 1, room, and what tapes work on */

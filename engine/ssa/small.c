@@ -138,7 +138,7 @@ static int64_t sums_run(single *w, int64_t most, double horizon, ssa_record *rec
     for (int32_t i = 0; i < w->changes; i++) n[step->slot[i]] += step->by[i];
     sums_make(net, n, w->a, w->c);
     if (net->entropy && net->reverse[leaf] >= 0) {
-      w->entropy += rng_ln(before / w->a[net->reverse[leaf]]);
+      small_ratio_take(&w->ratio, &w->entropy, before, w->a[net->reverse[leaf]]);
     }
     w->t = w->since = t_next;
     w->fired[leaf]++;
@@ -173,6 +173,7 @@ static single_run work_enter(single *w, const ssa_replica *self)
   w->t = self->t_event;
   w->since = net->moving ? self->slot[net->slot[0]].since : self->t_event;
   w->entropy = self->tape_entropy;
+  w->ratio = self->ratio;
   w->row = states_find(&w->states, net, w->n);
   if (w->row >= 0) {
     const bool equal = memcmp(w->dwell, w->dwell2, (size_t)net->moving * sizeof *w->dwell) == 0;
@@ -198,6 +199,7 @@ static void work_leave(single *w, ssa_replica *self, int64_t made)
   for (int32_t j = 0; j < net->leaves; j++) self->fwd[net->count[j]] += w->fired[j];
   self->events += made;
   self->tape_entropy = w->entropy;
+  self->ratio = w->ratio;
   self->pending = false;
   self->t = self->t_event = w->t;
   w->next = w->from;

@@ -7,11 +7,16 @@
  *   prefix sums c_j of the a_j: in each four of leaves one after another, then the sum of the fours before them added;
  *   t' = t + w (1 / c_last);  the leaf that fires is the number of j with c_j <= u c_last;
  *   of every slot that any step changes, n (t' - since) is added to its integral, n^2 (t' - since) to the second.
- * c never falls with j and u c_last < c_last, so a leaf of propensity zero is never selected. */
+ * With `entropy`, of an event whose leaf has a reverse: a_j before and a_reverse after go to the replica's ratio,
+ * unless a product of them is not normal; then the logarithm of their quotient goes to the sum at once. c never falls
+ * with j and u c_last < c_last, so a leaf of propensity zero is never selected. */
 #ifndef ENGINE_SSA_SMALL_H
 #define ENGINE_SSA_SMALL_H
 
 #include "engine/ssa/kernel.h"
+
+#include <float.h>
+#include <string.h>
 
 enum {
   SMALL_LEAVES = 32, /* at most, a multiple of SMALL_GROUP */
@@ -71,5 +76,28 @@ void small_compile(const ness_network *net, small_net *out);
 /* Propensities a (leaves) and sums c (padded) at counts n, in the order of net.slot, behind which the constant 1
  * stands; a is 0 beyond leaves. */
 void small_sums(const small_net *net, const double *n, double *a, double *c);
+
+/* Into [1, 2), and the power of two that this takes off. */
+static inline int64_t small_split(double *x)
+{
+  uint64_t bits;
+  memcpy(&bits, x, sizeof bits);
+  const int64_t power = (int64_t)(bits >> 52) - 1023;
+  bits = (bits & UINT64_C(0x000fffffffffffff)) | UINT64_C(0x3ff0000000000000);
+  memcpy(x, &bits, sizeof bits);
+  return power;
+}
+
+static inline void small_ratio_take(ssa_ratio *ratio, double *entropy, double before, double after)
+{
+  double up = ratio->up * before, down = ratio->down * after;
+  if (up >= DBL_MIN && up <= DBL_MAX && down >= DBL_MIN && down <= DBL_MAX) {
+    ratio->power += small_split(&up) - small_split(&down);
+    ratio->up = up;
+    ratio->down = down;
+  } else {
+    *entropy += rng_ln(before / after);
+  }
+}
 
 #endif

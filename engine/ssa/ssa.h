@@ -23,6 +23,12 @@ typedef struct ssa_slot {
   double dwell2; /* integral of n^2, s */
 } ssa_slot;
 
+/* up / down times 2^power, both in [1, 2). */
+typedef struct ssa_ratio {
+  double up, down;
+  int64_t power;
+} ssa_ratio;
+
 typedef struct ssa_replica {
   double t;   /* s */
   int64_t *n; /* (nslot + 1) counts, and behind them the constant 1 */
@@ -38,7 +44,9 @@ typedef struct ssa_replica {
   ssa_slot *slot;      /* (nslot) lazy: call ssa_settle before reading */
   double settled;      /* time up to which `counted` goes */
   double counted;      /* s, by ssa_settle */
-  double tape_entropy; /* k_B: sum of ln(a_d before / a_reverse after) over events of reversible steps with a tape */
+  double tape_entropy; /* k_B: sum of ln(a_d before / a_reverse after) over events of reversible steps with a tape, but
+                          for those in `ratio`: call ssa_settle before reading */
+  ssa_ratio ratio;     /* product of a_d before / a_reverse after over events not yet in the sum */
   double epsilon;      /* of an approximate method; set after init, SSA_EPSILON till then */
   /* memory */
   void *work;  /* the kernel's */
