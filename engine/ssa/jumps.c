@@ -21,6 +21,8 @@ enum {
   FEW = 32,        /* jumps that go one by one */
   BURST = 1 << 19, /* draws between two pauses */
   GUESS = 1024,    /* jumps by which the pace is guessed before any has been seen */
+  PAYS = 100,      /* events between two cuts where leaps begin to pay, and */
+  PAYS_STATE = 4,  /* ... for each state (bench_ssa) */
   SEEN = 4         /* leaps that the guess of their spread is worth */
 };
 #define SPREAD 2.0 /* guess: variance of a leap's time over that of as many equal exponential waits */
@@ -184,15 +186,15 @@ static void jumps_start(void *work, const ness_network *net)
   w->guess = pace_guess(w);
 }
 
-double jumps_pace(const ness_network *net)
+double jumps_span(const ness_network *net)
 {
   if (!small_fits(net)) return 0;
   jumps_work *const w = mem_zero(1, sizeof *w);
   if (!w) return -1;
   jumps_start(w, net);
-  const double pace = w->states.rows > 0 && w->guess < INFINITY ? w->guess : 0;
+  const double span = w->states.rows > 0 ? w->guess * (PAYS + PAYS_STATE * w->states.rows) : 0;
   mem_free(w);
-  return pace;
+  return span;
 }
 
 static void jumps_load(ssa_replica *self, const ness_network *net)

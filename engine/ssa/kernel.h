@@ -67,8 +67,8 @@ struct ssa_kernel {
 extern const ssa_kernel ssa_kernel_small, ssa_kernel_tree, ssa_kernel_composition, ssa_kernel_batch, ssa_kernel_jumps,
     ssa_kernel_tau;
 
-/* Seconds an event, about, in the long run, of a network that method "jumps" takes. 0: it does not, or nothing ever
- * happens; < 0: no memory. */
-double jumps_pace(const ness_network *net);
+/* Seconds between two cuts of a run from which on method "jumps" is faster than the direct one. 0: it does not take the
+ * network; infinite: nothing ever happens; < 0: no memory. */
+double jumps_span(const ness_network *net);
 
 #endif

@@ -12,7 +12,7 @@
 #define PLAN_REPLICAS_MAX (INT64_C(1) << 32) /* the stream's replica number has 32 bits */
 #define PLAN_GRID_SUMS ((int64_t)1 << 21)    /* grid moments a thread keeps by batch: 64 MiB */
 #define PLAN_GRIDS_MAX (INT64_C(1) << 30)
-#define PLAN_LEAP_EVENTS 1000.0            /* between two cuts of a run, from where on leaps of jumps pay */
+#define PLAN_LEAP_EVENTS 1000              /* a limit of them from where on leaps of jumps pay */
 #define PLAN_LANE_BYTES ((size_t)64 << 20) /* memory of a block's lanes */
 
 static const char *const plan_levels[] = {"summary", "flux", "grid", "events"};
@@ -47,11 +47,11 @@ static ness_status plan_check_leaps(const ssa_plan *self, ness_diags *diags)
     return NESS_USAGE;
   }
   if (self->kernel == &ssa_kernel_jumps) {
-    const double pace = jumps_pace(net);
-    if (pace < 0) {
+    const double pays = jumps_span(net);
+    if (pays < 0) {
       return NESS_NOMEM;
     }
-    if (pace == 0) {
+    if (pays == 0) {
       plan_refuse(diags, "method \"jumps\" is for networks of few states", NULL);
       diag_hint(diags,
                 "at most %d that can be reached, %d steps open in each, and molecules of %d kinds; method \"%s\" takes "
@@ -150,15 +150,14 @@ static ness_status plan_leap(ssa_plan *self)
   if (self->kernel != &ssa_kernel_small || self->level == DUMP_EVENTS) {
     return NESS_OK;
   }
-  const double pace = jumps_pace(self->net);
+  const double pays = jumps_span(self->net);
   double span = self->time - self->warmup;
   span = self->level == DUMP_FLUX ? fmin(span, self->window) : span;
   span = self->every > 0 ? fmin(span, self->every) : span;
-  span = self->events > 0 ? fmin(span, (double)self->events * pace) : span;
-  if (pace > 0 && span >= PLAN_LEAP_EVENTS * pace) {
+  if (pays > 0 && span >= pays && (self->events == 0 || self->events >= PLAN_LEAP_EVENTS)) {
     self->kernel = &ssa_kernel_jumps;
   }
-  return pace < 0 ? NESS_NOMEM : NESS_OK;
+  return pays < 0 ? NESS_NOMEM : NESS_OK;
 }
 
 ness_status ssa_plan_options(ssa_plan *self, const ness_network *net, const ness_simulate_options *given,

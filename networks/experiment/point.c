@@ -10,7 +10,7 @@ static ness_status point_simulate(const ness_simulate_options *options, ness_dia
   s.struct_size = sizeof s;
   s.path = NULL;
   s.level = s.level ? s.level : "summary"; /* no windows, so nothing is cut for them */
-  s.threads = 1; /* the points are what runs in parallel */
+  s.threads = 1;                           /* the points are what runs in parallel */
   s.progress = NULL;
   const ness_status status = sample_run(out->model, &s, "", "", diags, &out->sample);
   sample_view(&out->sample, &out->v);
