@@ -337,6 +337,38 @@ static void refused(void)
   network_free(birth);
 }
 
+/* Without a name: where it pays, between the cuts that are asked for, and not where times of events are. */
+static void chosen(void)
+{
+  ness_network *const driven = net_driven(), *const birth = net_birth(10, 1);
+  const struct {
+    const ness_network *net;
+    const char *level;
+    double time, window, every;
+    int64_t events;
+    const char *method;
+  } table[] = {{driven, "summary", 40, 0, 0, 0, "jumps"},    {driven, "summary", 0.4, 0, 0, 0, "direct"},
+               {driven, "events", 40, 0, 0, 0, "direct"},    {driven, "flux", 40, 0, 0, 0, "direct"},
+               {driven, "flux", 40, 20, 0, 0, "jumps"},      {driven, "summary", 40, 0, 0.4, 0, "direct"},
+               {driven, "grid", 40, 0, 20, 0, "jumps"},      {driven, "summary", 40, 0, 0, 10, "direct"},
+               {driven, "summary", 0, 0, 0, 10000, "jumps"}, {birth, "summary", 40, 0, 0, 0, "direct"}};
+  for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+    const ness_simulate_options options = {.struct_size = sizeof options,
+                                           .replicas = 4,
+                                           .time = table[i].time,
+                                           .level = table[i].level,
+                                           .window = table[i].window,
+                                           .every = table[i].every,
+                                           .events = table[i].events};
+    ssa_result result;
+    CHECK(ssa_ensemble(table[i].net, &options, NULL, NULL, NULL, &result) == NESS_OK);
+    CHECK_STR(result.method, table[i].method);
+    ssa_result_free(&result);
+  }
+  network_free(driven);
+  network_free(birth);
+}
+
 int main(void)
 {
   law(net_driven(), 18, 0.02, 2.5);
@@ -350,5 +382,6 @@ int main(void)
   resume("flux", 500);
   resume("summary", 0);
   refused();
+  chosen();
   return check_done();
 }
