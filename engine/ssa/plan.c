@@ -54,8 +54,9 @@ static ness_status plan_check_leaps(const ssa_plan *self, ness_diags *diags)
     if (pays == 0) {
       plan_refuse(diags, "method \"jumps\" is for networks of few states", NULL);
       diag_hint(diags,
-                "at most %d that can be reached, %d steps open in each, and molecules of %d kinds; method \"%s\" takes "
-                "every network",
+                "up to %d that can be reached, with %d steps open and %d places filled in each, and no formula with a "
+                "way back; "
+                "method \"%s\" takes every network",
                 STATES_MOST, STATES_OPEN, STATES_FILLED, ssa_kernel_tree.name);
       return NESS_USAGE;
     }
