@@ -13,7 +13,13 @@ static const char *const moved = NATURAL
 
 static const char *const several = NATURAL
     "param a = 1, b = 1, k = 2, c = 2*a\nspecies A = 1, B = 0\nr: A <-> B @ c, k\nvariable x = 0.5 within 0, 9\n"
-    "x' = b - x\nprocess a sine(mean = 2, amplitude = 1, frequency = 2)\nprocess b line { 0 = 1\n1 = 2\nperiod 2\n}\n";
+    "x' = b - x\nprocess a sine(mean = 2, amplitude = 1, frequency = 2)\nprocess b line { 0 = 1\n1 = 2\nperiod 2\n}\n"
+    "compartment o reservoir\ncompartment i reservoir potential a/5 + b/9\nion K z +1 { o = 2*b\n i = 1 }\n"
+    "bath F = 2, mu0 = 1 + b/3\nprotein P {\n state p\n state q energy = b/9 charge 1 at i\n}\nparam g = 1\n"
+    "u: p + K.o <-> q @ ldb(k0 = k*b)\nv: q + F <-> p + K.i @ g, ldb\n"
+    "l: p + K.o <-> p + K.i @ ldb(conductance = 1) fluid\nat 0.2: A = A + 1\n"
+    "process g telegraph(low = 1, high = 2, up = k, down = 1)\nprocess F sine(mean = 2, amplitude = 1, frequency = "
+    "3)\n";
 
 static const char *const living = NATURAL
     "compartment o reservoir\ncompartment i reservoir potential v\nparam k = 2\nion K z +1 { o = 2\n i = 1 }\n"

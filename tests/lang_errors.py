@@ -174,6 +174,7 @@ def run(arguments, folder, timeout=60):
 SINE = PROCESS + "process V sine(mean = 0, amplitude = 1, frequency = 1)\n"
 TWO = SINE.replace("param V = 0", "param V = 0, W = 1").replace("exp(V), 1", "exp(V), W")
 SQUARE = "process W square(low = 1, high = 2, period = 0.5)\n"
+BATH = "bath F = 1\ns: A + F <-> B @ 1, 1\nprocess F square(low = 1, high = 2, period = 1)\n"
 SALT = SI + "compartment o reservoir\nion Na z 1 { o = 1 [mM] }\nspecies A = 1, B = 0\nr: A + Na.o <-> B @ 1e3 [1/M/s], 1 [1/s]\n"
 RUN = ["run", "bad.ness", "--time", "1"]
 # name, text, arguments, exit code, what stderr must hold
@@ -196,11 +197,28 @@ COMMANDS = [
      ["run", "bad.ness", "--time", "1"], 3, "V moves at random and continuously: it can do so only alone"),
     ("a variable beside a sine", SINE + "variable x = 0 within 0, 9\nx' = V + 1\n", RUN, 0, ""),
     ("shot noise beside a sine", TWO + "process W shot(base = 0, jump = 1, rate = 1, tau = 1)\n", RUN, 3, "W moves at random"),
-    ("an input in k0", TWO + SQUARE + "s: A <-> B @ ldb(k0 = exp(V))\n", RUN, 3, "V moves in time: it has no value here"),
-    ("an input in a potential", TWO + SQUARE + "compartment c reservoir potential W\n", RUN, 3, "W moves in time: it has no value here"),
-    ("an input by way of a param", TWO + SQUARE + "param k = 2*V\ns: A <-> B @ ldb(k0 = k)\n", RUN, 3, "not in k0, potentials, energies"),
-    ("a bath beside a sine", TWO + "bath F = 1\ns: A + F <-> B @ 1, 1\nprocess F square(low = 1, high = 2, period = 1)\n", RUN, 3,
-     "F can only move alone"),
+    ("an input in a split", TWO + SQUARE + "s: A <-> B @ ldb(k0 = 1, split = V)\n", RUN, 3, "V moves in time: it has no value here"),
+    ("an input by way of a param", TWO + SQUARE + "param k = 2*V\ns: A <-> B @ ldb(k0 = 1, split = k)\n", RUN, 3,
+     "mu0, energies, k0 and conductances: not here"),
+    ("an input in a temperature", TWO + SQUARE + "compartment c volume 1 temperature 1 + V\n", RUN, 3, "V moves in time: it has no value here"),
+    ("an input in a start", TWO + SQUARE + "compartment c volume 1\nion X z 0 { c = W }\n", RUN, 3, "W moves in time: it has no value here"),
+    ("an input in a reaction energy", TWO + SQUARE + "bath F = 1, G = 1\npotential F -> G = W\n", RUN, 3, "W moves in time: it has no value here"),
+    ("mu of a bath that moves", TWO + BATH + "t: A <-> B @ exp(mu(F)), 1\n", RUN, 3, "F moves in time: it has no value here"),
+    ("a bath below zero", TWO + BATH.replace("low = 1", "low = -1"), RUN, 3, "F moves to -1: from t = 0.5"),
+    ("a bath below zero for rate equations", TWO + BATH.replace("low = 1", "low = -1"), ["solve", "bad.ness", "ode", "--time", "1"], 3,
+     "keep its range where a concentration is above 0"),
+    ("a barrier under a voltage", TWO + SQUARE + "compartment i reservoir potential W\nion X z 1 { i = 1 }\n"
+     "s: A + X.i <-> B @ ldb(k0 = 1, barrier = 2)\n", RUN, 3, "no input that moves beside others"),
+    ("two that multiply", TWO + SQUARE + "compartment i reservoir potential V*W\nion X z 1 { i = 1 }\ns: A + X.i <-> B @ ldb(k0 = 1)\n", RUN, 3,
+     "V and W move the potential of i together"),
+    ("k0 from 0", TWO + SQUARE + "s: A <-> B @ ldb(k0 = V)\n", RUN, 3, "does not run at the value in the file"),
+    ("k0 below 0 in time", TWO + SQUARE + "s: A <-> B @ ldb(k0 = 0.5 + V)\n", RUN, 1, "rate of step s is negative"),
+    ("another temperature", TWO + BATH + "compartment h volume 1 temperature 2\nion X z 0 { h = 9 }\nt: X.h <-> F @ ldb(k0 = 1)\n", RUN, 3,
+     "t is at a place of another temperature"),
+    ("levels of a bath that moves", TWO + "param c = 1\nbath F = c*W\ns: A + F <-> B @ 1, 1\n" + SQUARE +
+     "process c telegraph(low = 1, high = 2, up = 1, down = 1)\n", RUN, 0, ""),
+    ("levels of an energy that moves", TWO + "param c = 1\nprotein P { state a  state b energy = c*W }\ns: a <-> b @ ldb(k0 = 1)\n" + SQUARE +
+     "process c telegraph(low = 1, high = 2, up = 1, down = 1)\n", RUN, 3, "c changes what W moves of an energy"),
     ("two that move at rest", TWO + SQUARE, ["solve", "bad.ness"], 3, "`run` and `solve ode time T` follow several"),
     ("two that move in time", TWO + SQUARE, ["solve", "bad.ness", "ode", "--time", "1"], 0, ""),
     ("two that move with noise", TWO + SQUARE, ["solve", "bad.ness", "lna", "--time", "1"], 3, "V moves like this, or `ode` in time"),

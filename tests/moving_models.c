@@ -6,31 +6,10 @@
  * 63 degrees at 7.6 deviations, a false alarm below 1e-8 all together under random seeds; the seeds are fixed. Cost: 3
  * s.
  */
-#include "lang_sample.h"
-#include "networks/experiment/driven.h"
+#include "moving_build.h"
 
 #define SIGMA 7.6
 #define PI 3.14159265358979323846
-
-static void complain(const ness_diags *diags, const char *text)
-{
-  if (ness_diags_count(diags, NULL)) fprintf(stderr, "%s\n%s\n", text, ness_diags_get(diags, 0)->message);
-}
-
-static hybrid_result run_moving(const ness_model *m, hybrid_options o, moving_inputs *inputs)
-{
-  ness_diags *const diags = ness_diags_create();
-  hybrid_result r = {0};
-  ness_status status = moving_create(m->compiled, diags, inputs);
-  o.ninput = inputs->ninput;
-  o.input = inputs->input;
-  if (status == NESS_OK) status = hybrid_run(lang_network(inputs->model), &o, diags, &r);
-  CHECK(status == NESS_OK);
-  complain(diags, "run");
-  ness_diags_free(diags);
-  if (status != NESS_OK) exit(1);
-  return r;
-}
 
 /* Mean of a slot over the counted time, and its error by leaving out batches. */
 static double batch_mean(const double *dwell, const double *counted, int32_t batches, int32_t nslot, int32_t slot,

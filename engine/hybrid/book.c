@@ -2,10 +2,12 @@
  * sum of works - change of energy on every trajectory. Energy is a function of the state; the change of a capacitor's
  * is what its charges met half way, exactly, since the energy is quadratic: stiff * (mean of before and after) *
  * charge. What a step by tapes holds beyond the declared work is undeclared, and so is all that equations and events of
- * the file do to energies. Mass action gives its lnk to the medium per event, whatever the counts; a tape the logarithm
- * of its quotient of rates, without the mixing (engine/model/law.c). A step of which one way alone runs makes the
- * medium infinite once it has run. Cost: of a step of the flow, the flowing directions and real slots, and a logarithm
- * a step with tapes both ways. */
+ * the file do to energies. Of the parts that inputs have in energies and potentials a step keeps sums over its events,
+ * taken at their times; the work of an input, the integral of n dg, is then that of the ends less these sums (summation
+ * by parts, exact for what jumps and for what flows as exact as the sums). Mass action gives its lnk to the medium per
+ * event, whatever the counts; a tape the logarithm of its quotient of rates, without the mixing (engine/model/law.c). A
+ * step of which one way alone runs makes the medium infinite once it has run. Cost: of a step of the flow, the flowing
+ * directions and real slots, and a logarithm a step with tapes both ways. */
 #include "engine/hybrid/parts.h"
 
 #include <math.h>
@@ -14,9 +16,24 @@
 #define PRODUCT_LEAST 1e-100
 #define PRODUCT_MOST 1e100
 
-double book_energy(const hybrid_net *net, const double *x)
+static double part_value(hybrid_replica *self, const hybrid_net *net, int32_t p, const double *x)
+{
+  return network_part_value(&net->part[p], x[net->part[p].input], self->rule);
+}
+
+/* What the copies there are have of a part. */
+static double part_bound(hybrid_replica *self, const hybrid_net *net, int32_t p)
+{
+  const network_part *const part = &net->part[p];
+  double copies = 0;
+  for (int32_t i = 0; i < part->nslot; i++) copies += part->by[i] * self->x[part->slot[i]];
+  return part->nslot ? copies * part_value(self, net, p, self->x) : 0;
+}
+
+double book_energy(hybrid_replica *self, const hybrid_net *net)
 {
   const ness_network *const of = net->net;
+  const double *const x = self->x;
   double sum = 0;
   for (int32_t i = 0; i < of->nslot; i++) {
     const int32_t var = of->slot_var[i];
@@ -27,7 +44,13 @@ double book_energy(const hybrid_net *net, const double *x)
       sum += 0.5 * pull * pull / of->var_stiff[var];
     }
   }
+  for (int32_t p = 0; p < net->npart; p++) sum += part_bound(self, net, p);
   return sum;
+}
+
+void book_set(hybrid_replica *self, const hybrid_net *net, double sign)
+{
+  for (int32_t p = 0; p < net->npart; p++) self->bound[p] += sign * part_bound(self, net, p);
 }
 
 void book_clear(hybrid_replica *self, const hybrid_net *net)
@@ -44,7 +67,9 @@ void book_clear(hybrid_replica *self, const hybrid_net *net)
   memset(self->dwell2, 0, slots * sizeof *self->dwell2);
   for (int32_t s = 0; s < of->nstep; s++) self->quotient[s] = 1;
   for (int32_t i = 0; i < of->nslot; i++) self->since[i] = self->t;
-  self->energy = book_energy(net, self->x);
+  memset(self->shared, 0, (size_t)net->share_start[of->nstep] * sizeof *self->shared);
+  for (int32_t p = 0; p < net->npart; p++) self->bound[p] = part_bound(self, net, p);
+  self->energy = book_energy(self, net);
 }
 
 /* --- the flow --- */
@@ -86,6 +111,25 @@ static void flow_medium(hybrid_replica *self, const hybrid_net *net)
   }
 }
 
+/* Integrals of net rates times parts. */
+static void flow_shares(hybrid_replica *self, const hybrid_net *net)
+{
+  const flow_step *const step = &self->step;
+  for (int32_t j = 0; j < step->nodes; j++) {
+    const flow_stage *const stage = &self->stage[step->node[j].stage];
+    for (int32_t k = 0, r = net->nstate; k < net->ninput; k++, r++) self->y[net->real[r]] = stage->x[r];
+    for (int32_t i = 0; i < net->npaid; i++) {
+      const int32_t s = net->paid[i], f = net->place[2 * s], b = net->place[2 * s + 1];
+      const bool noise = net->mode == HYBRID_LANGEVIN; /* which has one node */
+      const double *const way = noise ? step->flux : stage->rate;
+      const double flux = (noise ? 1 : step->node[j].weight) * ((f >= 0 ? way[f] : 0) - (b >= 0 ? way[b] : 0));
+      for (int32_t k = net->share_start[s]; k < net->share_start[s + 1]; k++) {
+        self->shared[k] += flux * part_value(self, net, net->share[k].part, self->y);
+      }
+    }
+  }
+}
+
 void book_flow(hybrid_replica *self, const hybrid_net *net)
 {
   const flow_step *const step = &self->step;
@@ -102,6 +146,7 @@ void book_flow(hybrid_replica *self, const hybrid_net *net)
     self->pulled[pull->step] += pull->by * flux * network_var_pull(net->net, pull->var, middle);
   }
   if (net->nforced) flow_medium(self, net);
+  if (net->npaid) flow_shares(self, net);
 }
 
 /* --- events --- */
@@ -125,11 +170,21 @@ static double event_rate(hybrid_replica *self, const hybrid_net *net, const hybr
   return rate * (dir->core >= 0 ? hybrid_core_now(self, net, dir->core) : 1);
 }
 
+static void event_shares(hybrid_replica *self, const hybrid_net *net, const hybrid_dir *dir)
+{
+  const int32_t step = dir->dir / 2;
+  for (int32_t k = net->share_start[step]; k < net->share_start[step + 1]; k++) {
+    const double value = part_value(self, net, net->share[k].part, self->x);
+    self->shared[k] += dir->dir % 2 ? -value : value;
+  }
+}
+
 bool book_event(hybrid_replica *self, const hybrid_net *net, const hybrid_dir *dir)
 {
   const ness_network *const of = net->net;
   self->fired[dir->dir]++;
   self->events++;
+  if (dir->paid) event_shares(self, net, dir);
   const int32_t step = dir->dir / 2;
   const bool local = dir->tape && local_force(self, net, step);
   if (local) {
@@ -178,6 +233,21 @@ static double step_energy(const hybrid_replica *self, const ness_network *net, i
   return energy;
 }
 
+/* What a step's shares in parts add to works and to energies. */
+static double shares_settle(const hybrid_replica *self, const hybrid_net *net, int32_t step, double *work,
+                            double *energy)
+{
+  double sum = 0;
+  for (int32_t k = net->share_start[step]; k < net->share_start[step + 1]; k++) {
+    const hybrid_share *const share = &net->share[k];
+    const double one = share->work * self->shared[k];
+    if (share->work != 0) work[net->part[share->part].source] += one;
+    *energy += share->energy * self->shared[k];
+    sum += one;
+  }
+  return sum;
+}
+
 /* Medium of one step, and its works added to those of the sources. */
 static double step_settle(const hybrid_replica *self, const hybrid_net *net, int32_t step, double *work)
 {
@@ -185,16 +255,19 @@ static double step_settle(const hybrid_replica *self, const hybrid_net *net, int
   const int32_t undeclared = network_sources(of) - 1;
   const hybrid_book book = (hybrid_book)net->book[step];
   const double count = self->fired[2 * step] - self->fired[2 * step + 1];
-  double declared = 0;
+  double declared = 0, moved = 0;
   for (int32_t w = of->work_start[step]; w < of->work_start[step + 1]; w++) {
     const double one = isfinite(of->work_kt[w]) ? count * of->work_kt[w] : 0;
     work[of->work_src[w]] += one;
     declared += one;
   }
+  const double paid = shares_settle(self, net, step, work, &moved);
   const double energy = step_energy(self, of, step, count);
   switch (book) {
-  case BOOK_MASS: return count * of->step_lnk[step];
-  case BOOK_TAPE: work[undeclared] += self->medium[step] + energy - declared; return self->medium[step];
+  case BOOK_MASS: work[undeclared] += moved - paid; return count * of->step_lnk[step];
+  case BOOK_TAPE:
+    work[undeclared] += self->medium[step] + (energy + moved) - (declared + paid);
+    return self->medium[step];
   case BOOK_DRIFT: work[undeclared] += energy - declared; return 0;
   case BOOK_ONE_WAY: {
     const bool ran = self->fired[2 * step] != 0 || self->fired[2 * step + 1] != 0;
@@ -206,7 +279,16 @@ static double step_settle(const hybrid_replica *self, const hybrid_net *net, int
   return 0;
 }
 
-hybrid_totals book_settle(hybrid_replica *self, const hybrid_net *net, double *work)
+static void inputs_settle(hybrid_replica *self, const hybrid_net *net, double *input_work)
+{
+  memset(input_work, 0, (size_t)net->ninput * sizeof *input_work);
+  for (int32_t p = 0; p < net->npart; p++) input_work[net->part_input[p]] += part_bound(self, net, p) - self->bound[p];
+  for (int32_t k = 0; k < net->share_start[net->net->nstep]; k++) {
+    input_work[net->part_input[net->share[k].part]] -= net->share[k].energy * self->shared[k];
+  }
+}
+
+hybrid_totals book_settle(hybrid_replica *self, const hybrid_net *net, double *work, double *input_work)
 {
   const ness_network *const of = net->net;
   const int32_t sources = network_sources(of);
@@ -221,6 +303,7 @@ hybrid_totals book_settle(hybrid_replica *self, const hybrid_net *net, double *w
   }
   for (int32_t s = 0; s < of->nstep; s++) totals.medium += step_settle(self, net, s, work);
   work[sources - 1] += self->set_work;
-  totals.energy = book_energy(net, self->x) - self->energy;
+  inputs_settle(self, net, input_work);
+  totals.energy = book_energy(self, net) - self->energy;
   return totals;
 }

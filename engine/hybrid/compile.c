@@ -59,10 +59,14 @@ static void net_slots(hybrid_net *self)
   }
   self->nstate = self->nreal;
   self->stride = (double)INFINITY;
+  self->span = STRIDE_SHARE * self->time;
   for (int32_t k = 0; k < self->ninput; k++) {
     const path_spec *const path = &self->input[k].path;
     net_real(self, self->input[k].slot);
+    const double points = path->points > 1 ? path->time[path->points - 1] - path->time[0] : (double)INFINITY;
+    const double course = path->kind == PATH_SINE ? 1 / path->frequency : path->period > 0 ? path->period : points;
     if (path->kind == PATH_SINE) self->stride = fmin(self->stride, STRIDE_SHARE / path->frequency);
+    self->span = fmin(self->span, STRIDE_SHARE * course);
   }
 }
 
@@ -415,6 +419,10 @@ static void net_room(hybrid_net *self)
   ROOM(forced, net->nstep);
   ROOM(pull, net->nchange);
   ROOM(charged, net->nstep);
+  ROOM(share_start, net->nstep);
+  ROOM(part_input, self->npart);
+  ROOM(paid, net->nstep);
+  ROOM(loose, dirs);
   ROOM(when_core, net->nevent);
   ROOM(when_local, net->nevent);
   ROOM(force_alone, net->nstep);
@@ -427,7 +435,9 @@ ness_status hybrid_net_init(hybrid_net *self, const ness_network *net, const hyb
                        .rtol = options->rtol,
                        .time = options->time,
                        .ninput = options->ninput,
-                       .input = options->input};
+                       .input = options->input,
+                       .npart = options->npart,
+                       .part = options->part};
   net_room(self);
   compiler work = {.net = self};
   const size_t tape = (size_t)net->tape_max + (size_t)net->nrule + 1; /* conditions are tapes too */

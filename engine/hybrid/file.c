@@ -46,7 +46,7 @@ static hybrid_pause set_bad(hybrid_replica *self, int32_t e, int32_t slot, doubl
 static hybrid_pause event_act(hybrid_replica *self, const hybrid_net *net, int32_t e)
 {
   const ness_network *const of = net->net;
-  const double before = book_energy(net, self->x);
+  const double before = book_energy(self, net);
   for (int32_t k = of->set_start[e]; k < of->set_start[e + 1]; k++) {
     const int32_t slot = of->set_slot[k], var = of->slot_var[slot];
     const bool whole = net->real_of[slot] < 0 && (var < 0 || of->var_kind[var] != VAR_PLAIN); /* counts, charges */
@@ -55,12 +55,14 @@ static hybrid_pause event_act(hybrid_replica *self, const hybrid_net *net, int32
     if (!(value >= 0 && value < (double)INFINITY && value <= most)) return set_bad(self, e, slot, given);
     self->set[k] = value;
   }
+  book_set(self, net, -1);
   for (int32_t k = of->set_start[e]; k < of->set_start[e + 1]; k++) {
     const int32_t slot = of->set_slot[k];
     if (net->real_of[slot] < 0) book_slot(self, slot);
     self->x[slot] = self->set[k];
   }
-  self->set_work += book_energy(net, self->x) - before;
+  book_set(self, net, 1);
+  self->set_work += book_energy(self, net) - before;
   hybrid_renew(self, net);
   return HYBRID_AT_TIME;
 }

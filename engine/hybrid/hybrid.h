@@ -8,12 +8,15 @@
  * taken with the share that the rate at their time has. The box decides the cost and never the law.
  *
  * Inputs are slots whose number of counts is prescribed in time: a hand moves them, and no step may. They have no
- * energy. A box holds the band that they have until it ends; corners and jumps of their paths end boxes and steps of
- * the flow. A period too short for the figures of the time is refused.
+ * energy of their own; what they make of energies of slots and potentials of sources comes as parts beside the network.
+ * A box holds the band that they have until it ends; corners and jumps of their paths end boxes and steps of the flow.
+ * A period too short for the figures of the time is refused.
  *
  * Of a step that fires, a way that takes a real slot out of its range is closed. A condition of the file is looked at
- * after steps of the continuous part and events; what is true for less is not seen. Medium entropy = sum of works -
- * change of energy on every trajectory; drifts and events of the file do undeclared work on energies.
+ * after steps of the continuous part and events; what is true for less is not seen. Medium entropy = sum of works,
+ * those of sources and of inputs - change of energy on every trajectory; drifts and events of the file do undeclared
+ * work on energies. A source's work in an event is that at the time of the event; an input's is the integral of n dg
+ * along its path.
  *
  * Streams belong to replicas (seed, replica; purpose 0); sums fold in the order of replicas into at most
  * HYBRID_BATCHES batches, so results do not depend on threads. */
@@ -55,8 +58,10 @@ typedef struct hybrid_options {
   hybrid_mode mode;
   int32_t ninput;
   const hybrid_input *input; /* (ninput) borrowed */
-  int64_t replicas;          /* 0: 64 */
-  double time, warmup;       /* s */
+  int32_t npart;
+  const network_part *part; /* (npart) borrowed: what inputs make of energies and potentials */
+  int64_t replicas;         /* 0: 64 */
+  double time, warmup;      /* s */
   uint64_t seed;
   int32_t threads; /* 0: all that OpenMP gives; results do not depend on it */
   double rtol;     /* error of a step of the continuous part, relative to |x|, at least to a count or to a thousandth of
@@ -81,6 +86,7 @@ typedef struct hybrid_result {
   double *dwell, *dwell2;           /* (batches x nslot) integrals of n and n^2, s */
   double *medium;                   /* (batches) k_B; +inf, as undeclared work, where a step with one way alone ran */
   double *work;                     /* (batches x sources) kT */
+  double *input_work;               /* (batches x ninput) kT */
   double *energy;                   /* (batches) change of energies: sum n g and those of capacitors, kT */
 } hybrid_result;
 

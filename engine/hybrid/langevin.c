@@ -73,5 +73,6 @@ hybrid_pause langevin_try(hybrid_replica *self, const hybrid_net *net, double mo
   step->end_known = false;
   step->nodes = 1;
   step->node[0] = (flow_node){2, h};
-  return net->nforced == 0 || flow_right(self, net, middle, self->t + 0.5 * h) ? HYBRID_AT_TIME : HYBRID_BAD_RATE;
+  const bool asked = net->nforced > 0 || net->npaid > 0;
+  return !asked || flow_right(self, net, middle, self->t + 0.5 * h) ? HYBRID_AT_TIME : HYBRID_BAD_RATE;
 }

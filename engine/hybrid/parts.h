@@ -58,6 +58,7 @@ typedef struct hybrid_dir {
   double least;                    /* that a rate may be: 0, or what is finite for a drift */
   bool lone;                       /* firing: one whole factor and no guard on whole slots */
   bool reals, tape, pure, charged; /* firing: it moves real slots; its step's books, as below */
+  bool paid;                       /* its step has shares in parts */
 } hybrid_dir;
 
 typedef struct hybrid_change {
@@ -74,6 +75,12 @@ typedef struct hybrid_pull {
   double by;
 } hybrid_pull;
 
+/* What a forward event does with a part: times its value, work of the source and change of the energy. */
+typedef struct hybrid_share {
+  int32_t part;
+  double work, energy;
+} hybrid_share;
+
 typedef struct hybrid_rows {
   int32_t *start, *list, *last; /* last: while they are filled */
 } hybrid_rows;
@@ -86,6 +93,9 @@ typedef struct hybrid_net {
   int32_t nstate, ninput; /* how many of either */
   const hybrid_input *input;
   double stride;           /* s; no step of the flow is longer: a share of the shortest period of an input */
+  double span;             /* s; that share of the shortest course, of points too: errors of loose flows are relative to
+                              what they carry in it */
+  int32_t nloose, *loose;  /* flowing directions that follow inputs and change no slot */
   int32_t *real_of;        /* (nslot) index among them, or -1 */
   double *scale, *most;    /* (nreal) what errors are relative to at least; slot_max or inf */
   int32_t nfire, nflow;    /* open directions */
@@ -110,7 +120,14 @@ typedef struct hybrid_net {
   int32_t nforced, *forced;  /* flowing steps with tapes both ways */
   int32_t npull;
   hybrid_pull *pull;
-  uint8_t *charged;     /* (nstep) it changes a capacitor */
+  uint8_t *charged; /* (nstep) it changes a capacitor */
+  int32_t npart;
+  const network_part *part; /* what inputs make of energies and potentials, */
+  int32_t *part_input;      /* (npart) and the index of the input */
+  int32_t part_max;         /* the longest tape of them */
+  int32_t *share_start;     /* (nstep + 1) CSR into share */
+  hybrid_share *share;
+  int32_t npaid, *paid; /* flowing steps with shares */
   bool whens;           /* some event of the file waits for a condition */
   int32_t *when_core;   /* (nevent) its condition as a core, -1: a time, or constant */
   bool *when_local;     /* (nevent) a box tells whether it may turn */
@@ -273,6 +290,9 @@ struct hybrid_replica {
   double *medium;         /* (nstep) of steps with tapes */
   double *quotient;       /* (nstep) of their rates, whose logarithm is still to come */
   double *pulled;         /* (nstep) energy that went into capacitors */
+  double *shared;         /* (shares) sums of the part over events, backward ones negative; integrals where it flows */
+  double *bound;          /* (npart) copies times part at the beginning, and what events of the file added to that */
+  double *rule;           /* (part_max) scratch */
   double set_work;        /* of events of the file */
   double energy;          /* at the beginning */
   arena memory;
@@ -321,6 +341,9 @@ static inline bool local_force(const hybrid_replica *self, const hybrid_net *net
 bool flow_right(hybrid_replica *self, const hybrid_net *net, flow_stage *stage, double t);
 void flow_coef(hybrid_replica *self, const hybrid_net *net, int32_t f);
 double flow_error(const hybrid_net *net, const double *x, const double *error);
+/* The same of integrals of loose flows: h times the weighted rates of the stages, less `flux` (NULL: 0). */
+double flow_loose(const hybrid_replica *self, const hybrid_net *net, double h, const double weight[HYBRID_STAGES],
+                  const double *flux);
 hybrid_pause flow_begin(hybrid_replica *self, const hybrid_net *net);
 hybrid_pause flow_try(hybrid_replica *self, const hybrid_net *net, double most);
 void flow_fixed(hybrid_replica *self, const hybrid_net *net, double h); /* the same step, shorter */
@@ -343,7 +366,9 @@ hybrid_pause file_conditions(hybrid_replica *self, const hybrid_net *net);
 bool file_turns(hybrid_replica *self, const hybrid_net *net);
 
 /* books */
-double book_energy(const hybrid_net *net, const double *x);
+double book_energy(hybrid_replica *self, const hybrid_net *net); /* at x */
+/* Before (-1) and after (1) an event of the file sets counts. */
+void book_set(hybrid_replica *self, const hybrid_net *net, double sign);
 void book_clear(hybrid_replica *self, const hybrid_net *net);
 /* A whole slot's dwell time comes to the present. */
 static inline void book_slot(hybrid_replica *self, int32_t slot)
@@ -357,7 +382,8 @@ void book_flow(hybrid_replica *self, const hybrid_net *net);
 /* Before; true where the way back has to be asked after. */
 bool book_event(hybrid_replica *self, const hybrid_net *net, const hybrid_dir *dir);
 void book_event_after(hybrid_replica *self, const hybrid_net *net, const hybrid_dir *dir);
-hybrid_totals book_settle(hybrid_replica *self, const hybrid_net *net, double *work);
+/* Works of the sources, and of the inputs (ninput). */
+hybrid_totals book_settle(hybrid_replica *self, const hybrid_net *net, double *work, double *input_work);
 
 /* what a failed replica says */
 ness_status hybrid_explain(const hybrid_replica *self, const hybrid_net *net, int64_t index, hybrid_pause pause,

@@ -147,6 +147,20 @@ static void net_changes(hybrid_net *self)
   for (int32_t d = 0; d < self->nfire; d++) at = dir_changes(self, &self->fire[d], at);
 }
 
+/* No error of a slot tells how well the integrals of these are known. */
+static void net_loose(hybrid_net *self)
+{
+  for (int32_t f = 0; f < self->nflow; f++) {
+    const hybrid_dir *const dir = &self->flow[f];
+    const hybrid_core *const core = dir->core >= 0 ? &self->core[dir->core] : NULL;
+    bool follows = false;
+    for (int32_t i = 0; core && i < core->nload; i++) {
+      follows = follows || self->real_of[self->load[core->load + i].slot] >= self->nstate;
+    }
+    if (follows && dir->change == dir->change_end) self->loose[self->nloose++] = f;
+  }
+}
+
 /* --- books --- */
 
 /* Whether the factors of both ways are those of the copies that the step takes and gives: the quotient of factors and
@@ -205,6 +219,57 @@ static void net_books(hybrid_net *self)
   }
 }
 
+/* Times the part's value, what a forward event of the step makes the source do and adds to energies. */
+static hybrid_share share_of(const hybrid_net *self, int32_t step, int32_t p)
+{
+  const ness_network *const net = self->net;
+  const network_part *const part = &self->part[p];
+  hybrid_share share = {p, 0, 0};
+  for (int32_t e = net->exch_start[step]; e < net->exch_start[step + 1]; e++) {
+    const int32_t res = net->exch_res[e];
+    if (part->source == res) share.work -= net->exch_by[e];
+    if (net->res_volt[res] >= 0 && part->source == net->nres + net->res_volt[res])
+      share.work -= net->exch_by[e] * net->res_charge[res];
+  }
+  for (int32_t c = net->change_start[step]; c < net->change_start[step + 1]; c++) {
+    for (int32_t i = 0; i < part->nslot; i++) {
+      if (part->slot[i] == net->change_slot[c]) share.energy += net->change_by[c] * part->by[i];
+    }
+  }
+  return share;
+}
+
+/* Counts them where there is no room yet. */
+static int32_t shares_walk(hybrid_net *self)
+{
+  int32_t count = 0;
+  for (int32_t s = 0; s < self->net->nstep; s++) {
+    self->share_start[s] = count;
+    for (int32_t p = 0; p < self->npart; p++) {
+      const hybrid_share share = share_of(self, s, p);
+      if (share.work == 0 && share.energy == 0) continue;
+      if (self->share) self->share[count] = share;
+      count++;
+    }
+  }
+  return self->share_start[self->net->nstep] = count;
+}
+
+static void net_shares(hybrid_net *self)
+{
+  self->share = arena_alloc(&self->memory, ((size_t)shares_walk(self) + 1) * sizeof *self->share);
+  if (self->share) shares_walk(self);
+  for (int32_t s = 0; s < self->net->nstep; s++) {
+    if (self->share_start[s] < self->share_start[s + 1] && hybrid_flows(self, s)) self->paid[self->npaid++] = s;
+  }
+  for (int32_t p = 0; p < self->npart; p++) {
+    self->part_max = self->part[p].nop > self->part_max ? self->part[p].nop : self->part_max;
+    for (int32_t k = 0; k < self->ninput; k++) {
+      if (self->input[k].slot == self->part[p].input) self->part_input[p] = k;
+    }
+  }
+}
+
 static void net_event_books(hybrid_net *self)
 {
   for (int32_t d = 0; d < self->nfire; d++) {
@@ -212,6 +277,7 @@ static void net_event_books(hybrid_net *self)
     dir->tape = self->book[dir->dir / 2] == BOOK_TAPE;
     dir->pure = self->pure[dir->dir / 2] != 0;
     dir->charged = self->charged[dir->dir / 2] != 0;
+    dir->paid = self->share_start[dir->dir / 2] < self->share_start[dir->dir / 2 + 1];
   }
 }
 
@@ -232,7 +298,9 @@ void hybrid_relate(hybrid_net *self)
   net_cores(self);
   net_slopes(self);
   net_changes(self);
+  net_loose(self);
   net_books(self);
+  net_shares(self);
   net_event_books(self);
   net_reads(self);
 }

@@ -24,7 +24,7 @@ typedef struct run_lane {
   int64_t index;
   hybrid_pause pause;
   ness_status status; /* of the caller's rows, or NESS_STOPPED */
-  double *work;       /* (sources) */
+  double *work;       /* (sources), and behind them those of the inputs (ninput) */
   hybrid_totals totals;
 } run_lane;
 
@@ -34,7 +34,7 @@ typedef struct run {
   ness_diags *diags;
   hybrid_result *result;
   run_lane *lane; /* (lanes) */
-  double *work;   /* (lanes x sources) */
+  double *work;   /* (lanes x (sources + ninput)) */
   replicas_job over;
 } run;
 
@@ -49,6 +49,7 @@ void hybrid_result_free(hybrid_result *self)
   mem_free(self->dwell2);
   mem_free(self->medium);
   mem_free(self->work);
+  mem_free(self->input_work);
   mem_free(self->energy);
   memset(self, 0, sizeof *self);
 }
@@ -62,8 +63,9 @@ static double *result_rows(bool *fine, size_t rows, size_t width)
   return array;
 }
 
-static ness_status result_init(hybrid_result *self, const ness_network *net, int64_t replicas)
+static ness_status result_init(hybrid_result *self, const ness_network *net, const hybrid_options *options)
 {
+  const int64_t replicas = options->replicas;
   const size_t batches = replicas < HYBRID_BATCHES ? (size_t)replicas : HYBRID_BATCHES;
   bool fine = true;
   self->batches = (int32_t)batches;
@@ -75,6 +77,7 @@ static ness_status result_init(hybrid_result *self, const ness_network *net, int
   self->dwell2 = result_rows(&fine, batches, (size_t)net->nslot);
   self->medium = result_rows(&fine, batches, 1);
   self->work = result_rows(&fine, batches, (size_t)network_sources(net));
+  self->input_work = result_rows(&fine, batches, (size_t)options->ninput);
   self->energy = result_rows(&fine, batches, 1);
   return fine ? NESS_OK : NESS_NOMEM;
 }
@@ -85,7 +88,7 @@ static void fold(const run *self, const run_lane *lane)
   hybrid_result *const result = self->result;
   const hybrid_replica *const replica = &lane->replica;
   const ptrdiff_t batch = (ptrdiff_t)(lane->index * result->batches / result->replicas);
-  const int32_t sources = network_sources(net);
+  const int32_t sources = network_sources(net), inputs = self->shared.ninput;
   for (int32_t i = 0; i < net->nstep; i++) {
     result->fwd[batch * net->nstep + i] += replica->fired[2 * i];
     result->bwd[batch * net->nstep + i] += replica->fired[2 * i + 1];
@@ -95,6 +98,7 @@ static void fold(const run *self, const run_lane *lane)
     result->dwell2[batch * net->nslot + i] += replica->dwell2[i];
   }
   for (int32_t i = 0; i < sources; i++) result->work[batch * sources + i] += lane->work[i];
+  for (int32_t k = 0; k < inputs; k++) result->input_work[batch * inputs + k] += lane->work[sources + k];
   result->counted[batch] += replica->t - replica->begin;
   result->medium[batch] += lane->totals.medium;
   result->energy[batch] += lane->totals.energy;
@@ -125,7 +129,7 @@ static bool lane_count(run *self, run_lane *lane, int64_t row)
   const hybrid_options *const o = &self->options;
   if (!o->count) return true;
   hybrid_replica *const r = &lane->replica;
-  book_settle(r, &self->shared, lane->work);
+  book_settle(r, &self->shared, lane->work, lane->work + network_sources(self->shared.net));
   const hybrid_now now = {r->t - r->begin, r->events, r->fired, r->dwell, r->dwell2};
   lane->status = o->count(o->row_context, lane->index, row, &now);
   return lane->status == NESS_OK;
@@ -156,7 +160,7 @@ static void lane_run(run *self, run_lane *lane)
   if (lane->pause || !lane_advance(self, lane, self->options.warmup)) return;
   book_clear(replica, &self->shared);
   if (lane_rows(self, lane) && lane_count(self, lane, -1))
-    lane->totals = book_settle(replica, &self->shared, lane->work);
+    lane->totals = book_settle(replica, &self->shared, lane->work, lane->work + network_sources(self->shared.net));
 }
 
 /* --- the run --- */
@@ -194,12 +198,12 @@ static ness_status run_init(run *self, const ness_network *net)
   const hybrid_options *const options = &self->options;
   if (hybrid_net_init(&self->shared, net, options)) return NESS_NOMEM;
   self->over.lanes = run_lanes(&self->shared, options->replicas);
-  const size_t sources = (size_t)network_sources(net);
+  const size_t works = (size_t)network_sources(net) + (size_t)options->ninput;
   self->lane = mem_zero((size_t)self->over.lanes, sizeof *self->lane);
-  self->work = mem_zero((size_t)self->over.lanes * sources, sizeof *self->work);
-  if (!self->lane || !self->work || result_init(self->result, net, options->replicas)) return NESS_NOMEM;
+  self->work = mem_zero((size_t)self->over.lanes * works, sizeof *self->work);
+  if (!self->lane || !self->work || result_init(self->result, net, options)) return NESS_NOMEM;
   for (int64_t i = 0; i < self->over.lanes; i++) {
-    self->lane[i].work = self->work + (size_t)i * sources;
+    self->lane[i].work = self->work + (size_t)i * works;
     if (hybrid_replica_init(&self->lane[i].replica, &self->shared)) return NESS_NOMEM;
   }
   return NESS_OK;
@@ -238,6 +242,25 @@ static ness_status inputs_check(const ness_network *net, const hybrid_options *o
   return NESS_OK;
 }
 
+/* Parts are of inputs alone, and of what the network has. */
+static ness_status parts_check(const ness_network *net, const hybrid_options *options, ness_diags *diags)
+{
+  for (int32_t p = 0; p < options->npart; p++) {
+    const network_part *const part = &options->part[p];
+    bool fine = part->nop > 0 && part->source >= -1 && part->source < net->nres + net->nvolt, moves = false;
+    for (int32_t k = 0; k < options->ninput; k++) moves = moves || options->input[k].slot == part->input;
+    for (int32_t i = 0; fine && i < part->nop; i++)
+      fine = part->tape[i].code != TAPE_SLOT || part->tape[i].a == part->input;
+    for (int32_t i = 0; fine && i < part->nslot; i++)
+      fine = part->slot[i] >= 0 && part->slot[i] < net->nslot && net->slot_var[part->slot[i]] < 0;
+    if (fine && moves) continue;
+    diag_add(diags, NESS_ERROR, "part %d of energies and potentials is none of an input", (int)p);
+    diag_hint(diags, "its tape reads one input of the run, and slots and sources are those of the network");
+    return NESS_USAGE;
+  }
+  return NESS_OK;
+}
+
 static ness_status options_check(const hybrid_options *options, ness_diags *diags)
 {
   const char *wrong = NULL;
@@ -271,6 +294,7 @@ ness_status hybrid_run(const ness_network *net, const hybrid_options *options, n
   self.options.rtol = options->rtol != 0 ? options->rtol : RUN_RTOL;
   ness_status status = options_check(&self.options, diags);
   if (!status) status = inputs_check(net, options, diags);
+  if (!status) status = parts_check(net, options, diags);
   if (!status) status = run_init(&self, net);
   if (!status) status = replicas_all(&self.over);
   run_free(&self);

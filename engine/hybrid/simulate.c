@@ -49,6 +49,9 @@ static void room_books(hybrid_replica *self, const hybrid_net *net)
   ROOM(medium, of->nstep);
   ROOM(quotient, of->nstep);
   ROOM(pulled, of->nstep);
+  ROOM(shared, net->share_start[of->nstep]);
+  ROOM(bound, net->npart);
+  ROOM(rule, net->part_max);
   ROOM(when, of->nevent);
   ROOM(set, of->nset);
   ROOM(tape, of->nrule);

@@ -109,6 +109,18 @@ double network_tape(const tape_op *tape, int32_t length, const double *constant,
   return reg[length - 1];
 }
 
+double network_part_value(const network_part *self, double count, double *reg)
+{
+  const tape_op *op = self->tape;
+  for (int32_t i = 0; i < self->nop; i++, op++) {
+    const tape_code code = (tape_code)op->code;
+    const int32_t registers = tape_registers(op->code);
+    const double a = code == TAPE_CONST ? self->constant[op->a] : code == TAPE_SLOT ? count : reg[op->a];
+    reg[i] = tape_apply(code, a, registers > 1 ? reg[op->b] : 0, registers > 2 ? reg[op->c] : 0);
+  }
+  return reg[self->nop - 1];
+}
+
 /* --- slopes of tapes: forward mode --- */
 
 /* A slope times a factor that may be infinite where the slope is 0. */

@@ -272,6 +272,20 @@ typedef struct ness_network {
   size_t bytes;           /* of the whole block */
 } ness_network;
 
+/* What an input does to an energy or a potential: beyond its value in the network it is that of a tape, in kT, which
+ * reads this one input. A copy in slot[i] costs by[i] times that more, and so does a particle of the source, if it is a
+ * reservoir, or a charge, if it is a voltage. Several such parts of one energy add. */
+typedef struct network_part {
+  int32_t input;  /* its slot */
+  int32_t source; /* a reservoir, or nres + a voltage; -1 none */
+  int32_t nop;
+  const tape_op *tape; /* (nop) CONST operations index `constant` */
+  const double *constant;
+  int32_t nslot;
+  const int32_t *slot; /* (nslot) */
+  const double *by;
+} network_part;
+
 /* --- reading --- */
 
 static inline const char *network_text(const ness_network *self, int32_t offset)
@@ -328,6 +342,9 @@ double network_mixing_change(const ness_network *self, int32_t step, int way, co
  * network_mixing_change, which for mass action is the ratio of constants at the reservoirs, whatever the counts. */
 double network_event_medium(const ness_network *self, int32_t step, int way, const int64_t *n, int64_t *after,
                             double *scratch);
+
+/* A part with its input at a count, whole or not, kT; `nop` doubles of scratch. */
+double network_part_value(const network_part *self, double count, double *scratch);
 
 /* --- building: the one way to make a network --- */
 

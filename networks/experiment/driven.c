@@ -11,6 +11,8 @@
 #define DRIVEN_POINTS 256
 #define DRIVEN_REACH 9.0      /* standard deviations of an Ornstein-Uhlenbeck process: beyond 2e-19 of the time */
 #define DRIVEN_ROUNDING 2e-14 /* of a series, relative to its largest value */
+#define PART_POINTS 256       /* of a range, where a potential must have a value */
+#define PART_LOOKS 65536      /* along a period, for the time when it has none */
 
 const lang_process *driven_input(const lang_model *model, bool ou)
 {
@@ -105,6 +107,51 @@ static bool moving_points(moving_inputs *self, path_spec *path, double zero, dou
   return time && value;
 }
 
+/* When the input first takes the part out of its values, s; 0 where a look along its course does not tell. */
+static double part_when(const network_part *part, const path_spec *spec, double *reg)
+{
+  const bool sine = spec->kind == PATH_SINE;
+  const double turn = sine && spec->frequency > 0 ? 1 / spec->frequency : spec->period;
+  const double end = turn > 0 || sine ? turn : spec->time[spec->points - 1];
+  path_state path;
+  path_start(&path, spec, 0, 0);
+  for (int32_t i = 0; i <= PART_LOOKS; i++) {
+    path_go(&path, end * i / PART_LOOKS);
+    if (!isfinite(network_part_value(part, path.u, reg))) return path.t;
+  }
+  return 0;
+}
+
+/* A potential has a value all over the range that its input moves in. */
+static ness_status moving_part(const moving_inputs *self, const lang_process *list, const network_part *part,
+                               ness_diags *diags)
+{
+  const ness_network *const net = lang_network(self->model);
+  double *const reg = mem_zero((size_t)part->nop + 1, sizeof *reg);
+  int32_t k = 0;
+  while (self->input[k].slot != part->input) k++;
+  const int32_t v = net->slot_var[part->input];
+  double low, high;
+  lang_process_range(&list[k], &low, &high);
+  ness_status status = reg ? NESS_OK : NESS_NOMEM;
+  for (int32_t i = 0; i <= PART_POINTS && status == NESS_OK; i++) {
+    const double u = low + (high - low) * i / PART_POINTS;
+    if (isfinite(network_part_value(part, (u - net->var_zero[v]) / net->var_unit[v], reg))) continue;
+    char unit[64] = "";
+    const double value = answer_words((quantity){u, list[k].unit}, unit);
+    const char *const whose = part->source >= 0 ? network_source_name(net, part->source)
+                              : part->nslot > 0 ? network_text(net, net->slot_name[part->slot[0]])
+                                                : list[k].name;
+    lang_error(diags, list[k].place, "keep its range where a concentration is above 0 and an energy is finite",
+               unit[0] ? "%s moves to %g [%s]: from t = %g s on the potential of %s has no value"
+                       : "%s moves to %g%s: from t = %g s on the potential of %s has no value",
+               list[k].name, value, unit, part_when(part, &self->input[k].path, reg), whose);
+    status = NESS_MODEL;
+  }
+  mem_free(reg);
+  return status;
+}
+
 ness_status moving_create(const lang_model *model, ness_diags *diags, moving_inputs *out)
 {
   *out = (moving_inputs){0};
@@ -132,7 +179,10 @@ ness_status moving_create(const lang_model *model, ness_diags *diags, moving_inp
     if (path.points > 0 && !moving_points(out, &path, zero, unit)) return NESS_NOMEM;
     out->input[k] = (hybrid_input){slot, path};
   }
-  return out->input ? NESS_OK : NESS_NOMEM;
+  if (!out->input) return NESS_NOMEM;
+  out->part = lang_parts(out->model, &out->npart);
+  for (int32_t p = 0; p < out->npart && status == NESS_OK; p++) status = moving_part(out, list, &out->part[p], diags);
+  return status;
 }
 
 void moving_free(moving_inputs *self)

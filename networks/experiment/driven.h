@@ -30,13 +30,15 @@ struct moving_inputs {
   lang_model *model; /* owned: every continuous input a variable of its network */
   int32_t ninput;
   hybrid_input *input; /* (ninput) */
+  int32_t npart;
+  const network_part *part; /* (npart) of the model: what they make of energies and potentials */
   arena memory;
 };
 
 /* Whether inputs of the model have to be variables: two or more, or one beside what flows (`flows`). */
 bool moving_needed(const lang_model *model, bool flows);
-/* NESS_MODEL where they cannot: random ones, and those that more than tapes would have to read. `model` must outlive
- * it; free in any case. */
+/* NESS_MODEL where they cannot: random ones, those that more than tapes would have to read, and those that move a
+ * potential to where it has no value. `model` must outlive it; free in any case. */
 ness_status moving_create(const lang_model *model, ness_diags *diags, moving_inputs *out);
 void moving_free(moving_inputs *self);
 

@@ -150,9 +150,10 @@ quantity range_value(const scan_range *self, int64_t point);
 
 /* What a sample summed event by event: all arrays by batches, borrowed. */
 typedef struct sample_ledger {
-  const double *medium, *work, *input_work; /* k_B; (sources) kT; kT, NULL without an input */
-  int32_t nsource;
-  bool one_way; /* a step without a way back fired */
+  const double *medium, *work, *input_work; /* k_B; (sources) kT; (inputs) kT */
+  int32_t nsource, ninput;
+  const lang_process *input; /* (ninput) whose works these are */
+  bool one_way;              /* a step without a way back fired */
 } sample_ledger;
 
 typedef struct sampled {

@@ -55,6 +55,8 @@ ness_status flowing_run(const ness_network *net, const moving_inputs *inputs, co
   const hybrid_options options = {.mode = mode,
                                   .ninput = inputs ? inputs->ninput : 0,
                                   .input = inputs ? inputs->input : NULL,
+                                  .npart = inputs ? inputs->npart : 0,
+                                  .part = inputs ? inputs->part : NULL,
                                   .replicas = replicas,
                                   .time = o->time,
                                   .warmup = o->warmup,

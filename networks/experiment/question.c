@@ -131,6 +131,8 @@ static ness_status course_events(const question *self, const moving_inputs *inpu
   const hybrid_options options = {.mode = HYBRID_MEAN,
                                   .ninput = inputs->ninput,
                                   .input = inputs->input,
+                                  .npart = inputs->npart,
+                                  .part = inputs->part,
                                   .replicas = 1,
                                   .time = self->time,
                                   .threads = 1,

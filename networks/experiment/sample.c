@@ -79,6 +79,8 @@ static ness_status sample_moved(const lang_model *model, const lang_process *inp
                                 .work = r->work,
                                 .input_work = r->input_work,
                                 .nsource = r->nsource,
+                                .ninput = 1,
+                                .input = input,
                                 .one_way = r->one_way > 0};
   status = timeline_sums(&grid, &out->counts);
 out:
@@ -91,7 +93,11 @@ static ness_status sample_flow(const ness_network *net, const moving_inputs *inp
 {
   out->flows = true;
   const ness_status status = flowing_run(net, inputs, o, text, settings, diags, &out->flow, &out->counts);
-  out->ledger = (sample_ledger){.medium = out->flow.medium, .work = out->flow.work, .nsource = network_sources(net)};
+  out->ledger = (sample_ledger){.medium = out->flow.medium,
+                                .work = out->flow.work,
+                                .input_work = out->flow.input_work,
+                                .nsource = network_sources(net)};
+  if (inputs) out->ledger.input = lang_inputs(inputs->model, &out->ledger.ninput);
   return status;
 }
 

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#define WORK_ROUNDING 1e-12
+
 static void simulate_estimate(doc_node *row, const char *key, double value, double error)
 {
   text_buffer name = {0};
@@ -104,11 +106,15 @@ static void simulate_answer(const ness_network *net, const sampled *sample, doc_
                              : "net events times ln(k_fwd/k_bwd), ends included; errors by leaving out batches of "
                                "replicas");
   rows = doc_array(root, "work");
-  for (int32_t i = 0; i < network_sources(net) + (sample->input != NULL); i++) {
+  const int32_t sources = network_sources(net);
+  double size = 0; /* of what is declared: below its rounding nothing is undeclared */
+  for (int32_t i = 0; i < sources - 1; i++) size += fabs(values_work(&v, i));
+  for (int32_t i = 0; i < sources + sample->ledger.ninput; i++) {
     simulate_pair(&v, get_work, 0, i, &value, &error);
-    if (i == network_sources(net) - 1 && value == 0) continue;
+    if (i == sources - 1 && fabs(value) <= WORK_ROUNDING * size) continue;
+    if (i >= sources && sample->flows && value == 0) continue; /* it moves rates alone */
     doc_node *const row = doc_object(rows, NULL);
-    doc_string(row, "source", "%s", i < network_sources(net) ? network_source_name(net, i) : sample->input);
+    doc_string(row, "source", "%s", i < sources ? network_source_name(net, i) : sample->ledger.input[i - sources].name);
     simulate_estimate(row, "work_kt_per_s", value, error);
   }
 }

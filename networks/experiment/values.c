@@ -107,11 +107,12 @@ double values_entropy(const values *self)
 double values_work(const values *self, int32_t source)
 {
   const ness_network *const net = values_network(self);
-  const bool input = source == network_sources(net); /* one that moves continuously is behind the network's */
-  if (self->exact) return input ? self->input_work : self->exact->source_work[source];
-  if (self->ledger)
-    return (input ? values_sum(self, self->ledger->input_work, 1, 0)
-                  : values_sum(self, self->ledger->work, self->ledger->nsource, source)) /
+  const int32_t input = source - network_sources(net); /* those that move continuously are behind the network's */
+  if (self->exact) return input >= 0 ? self->input_work : self->exact->source_work[source];
+  const sample_ledger *const own = self->ledger;
+  if (own)
+    return (input >= 0 ? values_sum(self, own->input_work, own->ninput, input)
+                       : values_sum(self, own->work, own->nsource, source)) /
            values_time(self);
   double sum = 0;
   for (int32_t s = 0; s < net->nstep; s++) {
@@ -422,6 +423,8 @@ static bool values_hook(void *context, const expr *node, quantity *out, bool *ok
     const ness_network *const net = lang_network(v->model);
     const char *const name = lang_name_of(v->model, first->value, c->diags);
     int32_t source = v->input && name && strcmp(v->input, name) == 0 ? network_sources(net) : -1;
+    for (int32_t k = 0; v->ledger && name && k < v->ledger->ninput; k++)
+      source = strcmp(v->ledger->input[k].name, name) == 0 ? network_sources(net) + k : source;
     for (int32_t i = network_sources(net) - 1; name && i >= 0; i--) /* a process comes behind what it moves */
       source = strcmp(network_source_name(net, i), name) == 0 ? i : source;
     if (!name) {

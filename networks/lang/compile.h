@@ -17,7 +17,8 @@ typedef enum sym_space {                    /* names may repeat between spaces, 
                          SPACE_STEP = 't',
                          SPACE_CYCLE = 'y',
                          SPACE_OBSERVABLE = 'o',
-                         SPACE_MOVED = 'm', /* parameters whose name an input has taken */
+                         SPACE_MOVED = 'm', /* parameters whose name an input has taken, and slots of
+                                               reservoirs that move */
                          SPACE_BASE = 'b'   /* X of X[1..n]: first and last index, for messages and free indices */
 } sym_space;
 
@@ -64,6 +65,7 @@ typedef struct model_compartment {
   int32_t capacitor;  /* variable that its potential is, -1: it stands */
   double tau;         /* temperature of the model over its own; 1 unless it gives one */
   int32_t heat;       /* id as a source of heat, -1: it has the temperature of the model */
+  const expr *sways;  /* its potential as an expression of inputs that move as variables, NULL: it stands */
   struct {
     double volume, phi, tau;
   } d;
@@ -71,7 +73,8 @@ typedef struct model_compartment {
 
 typedef struct model_ion {
   const char *name;
-  double z, mu0; /* mu0 in kT */
+  double z, mu0;     /* mu0 in kT */
+  const expr *sways; /* mu0 as an expression of inputs, as below */
   struct {
     double z, mu0;
   } d;
@@ -85,11 +88,14 @@ typedef struct model_slot {
   double charge, phi; /* e, kT/e of where the charge sits */
   int32_t volt, family, ion, compartment;
   int32_t place_of_charge; /* compartment, -1: no charge, or none that a capacitor feels */
-  int32_t variable;        /* 1 + its index, 0: a count */
-  const expr *energy;      /* as given, NULL none */
+  int32_t field[2];        /* compartments whose potentials phi is made of, the second with this share; -1 none */
+  double share;
+  int32_t variable;   /* 1 + its index, 0: a count */
+  const expr *energy; /* as given, NULL none */
   const index_binding *env;
   lazy state;
   bool known;      /* the energy is given or follows from what is */
+  bool sways;      /* `energy` is an expression of inputs that move as variables */
   double own;      /* value of `energy`, kT */
   double standard; /* own + mu0 + charge*phi, kT */
   struct {
@@ -105,7 +111,8 @@ typedef struct model_reservoir {
   double activity;      /* c/c0 */
   double mu0;           /* kT */
   double z, phi;
-  bool mu0_known, bath;
+  bool mu0_known, bath, input;   /* input: it moves as a variable itself */
+  const expr *sways, *mu0_sways; /* concentration and mu0 as expressions of inputs, NULL: they stand */
   int32_t volt, ion, compartment;
   struct {
     double concentration, log_activity, mu0, z, phi;
@@ -148,6 +155,8 @@ typedef struct model_step {
   int32_t heat;                     /* 1 + source of heat, 0 none */
   int32_t flip;                     /* 1 + process whose flip it is, 0 none */
   int32_t flow;                     /* flow_kind */
+  const expr *speed;                /* k0 or conductance, where inputs move it, NULL */
+  double speed_still;               /* at their values in the file */
   int32_t runs_in[2];               /* 1 + slot whose volume is a factor of the constant, 0 none */
   int32_t nvar, *var_slot, *var_by; /* variables that a forward event changes, slots ascending */
   const char *base;                 /* the step's name in the file where it stands once for each level, else NULL */
@@ -157,6 +166,20 @@ typedef struct model_step {
     double log_k[2], lnk, tau;
   } d;
 } model_step;
+
+/* What inputs that move as variables move beyond the rates that name them. */
+typedef enum sway_kind {
+  SWAY_CONCENTRATION, /* of a reservoir */
+  SWAY_POTENTIAL,     /* of a compartment */
+  SWAY_STANDARD,      /* mu0 of a reservoir */
+  SWAY_ION,           /* mu0 of an ion, for its counts */
+  SWAY_ENERGY         /* of a slot */
+} sway_kind;
+
+typedef struct model_sway {
+  sway_kind kind;
+  int32_t id;
+} model_sway;
 
 typedef struct model_observable {
   const char *name;
@@ -195,6 +218,9 @@ struct lang_model {
   bool still;           /* processes that are continuous stand, or move as variables: */
   lang_process *inputs; /* (ninput) those */
   int32_t ninput;
+  model_sway *sways;
+  network_part *parts; /* what they make of energies and potentials */
+  int64_t nsway, npart, sway_capacity, part_capacity;
   lang_process *processes;
   int64_t nprocess, process_capacity;
   int32_t nvolt, nheat, nproc;
@@ -218,7 +244,8 @@ const char *sym_path(lang_model *m, const expr_path *path, const index_binding *
 /* Reports an unknown name with the nearest one of these spaces. */
 void sym_unknown(lang_model *m, lang_place place, const char *name, const char *what, const char *spaces);
 bool symbols_declare(lang_model *m);
-int32_t symbols_slot(lang_model *m, const char *name, lang_place place); /* a new one, -1 after a report */
+/* A new one, its name in this space; -1 after a report. */
+int32_t symbols_slot(lang_model *m, char space, const char *name, lang_place place);
 const index_binding *bind_index(lang_model *m, const char *name, double value, const index_binding *outer);
 bool sym_range(lang_model *m, const expr *from, const expr *to, const index_binding *env, int32_t *first,
                int32_t *last);
@@ -239,6 +266,7 @@ typedef struct eval {
   const index_binding *env;
   bool energies;   /* a slot's name means its energy */
   eval_tape *tape; /* not NULL: a slot's name means its count, and variable values become operations */
+  bool *moved;     /* not NULL: inputs that move have the values of the file, and it is set where one was met */
   lang_hook hook;
   void *hook_context;
 } eval;
@@ -255,7 +283,8 @@ bool eval_expr(const eval *self, const expr *e, eval_value *out);
  * NULL (counts, indices) a value that the active one changes is refused. */
 bool eval_constant(const eval *self, const expr *e, quantity *out, double *slope);
 bool eval_as(const eval *self, const expr *e, lang_unit unit, const char *what, double *out, double *slope);
-bool eval_energy(lang_model *m, const expr *e, const index_binding *env, double *kt, double *slope); /* in kT */
+/* In kT; `moved` as in eval. */
+bool eval_energy(lang_model *m, const expr *e, const index_binding *env, bool *moved, double *kt, double *slope);
 bool eval_param(lang_model *m, int32_t id, const eval *from, eval_value *out);
 int32_t eval_reg(const eval *self,
                  const eval_value *value); /* its register, a CONST op where needed; -1 out of memory */
@@ -329,7 +358,27 @@ bool membranes_declare(lang_model *m); /* scales of variables, and what steps mo
 bool membrane_both(lang_model *m, model_step *step, const double constant[2], const membrane_law *law);
 bool membrane_other(lang_model *m, model_step *step, int given, double lnk); /* ldb beside a constant */
 bool membrane_given(lang_model *m, model_step *step); /* constants, where what a step moves or a volume changes them */
-bool membrane_conductance(lang_model *m, const model_step *step, const expr *value, double *k0);
+bool membrane_conductance(lang_model *m, const model_step *step, const expr *value, bool *moved, double *given,
+                          double *k0);
+
+/* --- sway.c --- */
+bool sways_find(lang_model *m); /* what inputs move, once energies are known */
+/* Whether inputs move the drive of a step (`whole`: with its concentrations), and what else its rates are made of. */
+bool sway_drives(const lang_model *m, const model_step *step, bool whole);
+bool sway_scales(const lang_model *m, const model_step *step, int dir);
+/* Whether they move the potential of a reservoir, or the energy of a slot. */
+bool sway_of_reservoir(const lang_model *m, int32_t id);
+bool sway_of_slot(const lang_model *m, int32_t id);
+bool sway_place(const lang_model *m, const model_step *step); /* a report where its place has another temperature */
+/* A register with the drive of the moment in place of that at the values of the file, times `sign`, added; one times
+ * what the moment makes of concentrations (but for `bare`) and of the speed. -1 when memory is out. */
+int32_t sway_drive(const eval *self, const model_step *step, int32_t reg, double sign, bool whole);
+int32_t sway_scale(const eval *self, const model_step *step, int dir, int32_t reg, bool bare);
+/* The concentration of a reservoir, in its unit; -1 after a report. */
+int32_t sway_concentration(const eval *self, const model_reservoir *r);
+bool sways_parts(lang_model *m); /* what they make of energies and potentials */
+/* An input that does something else in the other model, NULL: none. */
+const char *sways_differ(lang_model *a, const lang_model *b);
 
 /* --- process.c --- */
 bool process_any(const lang_file *file);
@@ -337,7 +386,7 @@ bool process_declare(lang_model *m); /* what the file says of its processes */
 
 /* Of a name in the file. */
 lang_process *process_input(const lang_model *m, const char *name);
-bool process_inputs(lang_model *m); /* what moves as a variable, before anything has a value */
+void process_inputs(lang_model *m); /* params that move as variables, before anything has a value */
 
 /* --- levels.c --- */
 /* Steps whose rates a process moves become one for each of its levels; levels become slots and flips steps. */

@@ -74,7 +74,7 @@ bool energy_slots(lang_model *m)
     model_slot *const slot = &m->slots[i];
     if (slot->state == LAZY_OPEN) {
       slot->state = LAZY_BUSY;
-      fine = !slot->energy || eval_energy(m, slot->energy, slot->env, &slot->own, &slot->d.own);
+      fine = !slot->energy || eval_energy(m, slot->energy, slot->env, &slot->sways, &slot->own, &slot->d.own);
       slot->state = fine ? LAZY_DONE : LAZY_FAILED;
     }
     slot->known = slot->energy || slot->ion >= 0 || (slot->family >= 0 && m->family_energies[slot->family]);
@@ -91,7 +91,7 @@ bool energy_potentials(lang_model *m)
   for (const stmt *s = m->file->statements; s; s = s->next) {
     if (s->kind != STMT_POTENTIAL) continue;
     double left_over, slope, size;
-    if (!eval_energy(m, s->a, NULL, &left_over, &slope)) return false;
+    if (!eval_energy(m, s->a, NULL, NULL, &left_over, &slope)) return false;
     size = fabs(slope);
     int32_t unknown = -1, unknown_count = 0;
     for (int side = 0; side < 2; side++) {

@@ -170,16 +170,20 @@ bool eval_param(lang_model *m, int32_t id, const eval *from, eval_value *out)
     return eval_param_done(m, p, true, out);
   }
   p->state = LAZY_BUSY;
+  bool moved = false;
   expr wrapped = {.kind = EXPR_UNIT, .place = source->place, .name = unit};
   memcpy(&wrapped.a, &source, sizeof source);
   const eval inner = {.m = m,
                       .env = env,
                       .tape = p->item->recomputed || m->ninput > 0 ? from->tape : NULL,
+                      .moved = from->moved ? &moved : NULL,
                       .hook = p->item->recomputed ? from->hook : NULL, /* which may know what changes: not to keep */
                       .hook_context = from->hook_context};
-  if (eval_expr(&inner, unit ? &wrapped : source, out) && eval_param_done(m, p, !inner.hook, out)) return true;
-  p->state = LAZY_FAILED;
-  return false;
+  const bool fine =
+      eval_expr(&inner, unit ? &wrapped : source, out) && eval_param_done(m, p, !inner.hook && !moved, out);
+  if (fine && moved) *from->moved = true;
+  if (!fine) p->state = LAZY_FAILED;
+  return fine;
 }
 
 /* What changes in time has no value where there is no tape. */
@@ -189,11 +193,64 @@ static bool eval_moving(const eval *self, const expr *e, const char *name, bool 
                      "what is set by = may not";
   if (self->energies) hint = "charges feel a capacitor by themselves";
   if (input)
-    hint = "beside what flows, or another input, it may stand in rates behind @ and @@, in equations and conditions: "
-           "not in k0, potentials, energies or concentrations";
+    hint = "beside what flows, or another input, it may stand in rates, equations and conditions, concentrations of "
+           "reservoirs, potentials of compartments, mu0, energies, k0 and conductances: not here";
   lang_error(self->m->diags, e->place, hint, "%s %s in time: it has no value here", name,
              input ? "moves" : "answers back and changes");
   return false;
+}
+
+/* An input that moves as a variable: on a tape its slot, else the value of the file where that will do. */
+static bool eval_input(const eval *self, const expr *e, const char *name, eval_value *out)
+{
+  lang_model *const m = self->m;
+  const sym *const s = sym_find(m, SPACE_VALUE, name);
+  if (self->tape && s && s->kind == SYM_SLOT) {
+    *out = (eval_value){.constant = false};
+    return (out->reg = variable_register(self, &m->slots[s->id], &out->q.unit)) >= 0;
+  }
+  if (!self->moved) return eval_moving(self, e, name, true);
+  *self->moved = true;
+  return eval_param(m, s && s->kind == SYM_PARAM ? s->id : sym_find(m, SPACE_MOVED, name)->id, self, out);
+}
+
+/* A concentration, which inputs may move. */
+static bool eval_reservoir(const eval *self, const expr *e, const model_reservoir *r, eval_value *out)
+{
+  const bool moves = r->input || r->sways;
+  out->q = (quantity){r->concentration, r->unit};
+  out->slope = r->d.concentration;
+  if (moves && self->tape) {
+    out->constant = false;
+    return (out->reg = sway_concentration(self, r)) >= 0;
+  }
+  if (moves && !self->moved) return eval_moving(self, e, r->name, true);
+  if (moves) *self->moved = true;
+  return true;
+}
+
+/* The energy of a state as another names it. */
+static bool eval_slot_energy(const eval *self, const expr *e, model_slot *slot, eval_value *out)
+{
+  lang_model *const m = self->m;
+  if (slot->state == LAZY_BUSY) {
+    lang_error(m->diags, e->place, "break the circle", "the energy of %s depends on itself", slot->name);
+    return false;
+  }
+  if (slot->state == LAZY_OPEN) {
+    slot->state = LAZY_BUSY;
+    const bool fine = !slot->energy || eval_energy(m, slot->energy, slot->env, &slot->sways, &slot->own, &slot->d.own);
+    slot->state = fine ? LAZY_DONE : LAZY_FAILED;
+  }
+  if (slot->sways && self->tape) {
+    const eval now = {.m = m, .env = slot->env, .energies = true, .tape = self->tape};
+    return eval_expr(&now, slot->energy, out);
+  }
+  if (slot->sways && !self->moved) return eval_moving(self, e, slot->name, true);
+  if (slot->sways) *self->moved = true;
+  out->q = (quantity){slot->own * m->kt, m->file->natural ? UNIT_NONE : UNIT_ENERGY};
+  out->slope = slot->d.own * m->kt + slot->own * m->d.kt;
+  return slot->state == LAZY_DONE;
 }
 
 static bool eval_name(const eval *self, const expr *e, eval_value *out)
@@ -224,34 +281,16 @@ static bool eval_name(const eval *self, const expr *e, eval_value *out)
     sym_unknown(m, e->place, name, "value", "v");
     return false;
   }
-  if (s->kind == SYM_PARAM && m->params[s->id].moves) return eval_moving(self, e, name, true);
+  if (s->kind == SYM_PARAM && m->params[s->id].moves) return eval_input(self, e, name, out);
   if (s->kind == SYM_PARAM) return eval_param(m, s->id, self, out);
-  if (s->kind == SYM_RESERVOIR) {
-    out->q = (quantity){m->reservoirs[s->id].concentration, m->reservoirs[s->id].unit};
-    out->slope = m->reservoirs[s->id].d.concentration;
-    return true;
-  }
-  if (m->slots[s->id].variable && (self->energies || !self->tape))
-    return eval_moving(self, e, name, process_input(m, name) != NULL);
+  if (s->kind == SYM_RESERVOIR) return eval_reservoir(self, e, &m->reservoirs[s->id], out);
+  if (m->slots[s->id].variable && process_input(m, name)) return eval_input(self, e, name, out);
+  if (m->slots[s->id].variable && (self->energies || !self->tape)) return eval_moving(self, e, name, false);
   if (m->slots[s->id].variable) {
     *out = (eval_value){.constant = false};
     return (out->reg = variable_register(self, &m->slots[s->id], &out->q.unit)) >= 0;
   }
-  if (self->energies) {
-    model_slot *const slot = &m->slots[s->id];
-    if (slot->state == LAZY_BUSY) {
-      lang_error(m->diags, e->place, "break the circle", "the energy of %s depends on itself", name);
-      return false;
-    }
-    if (slot->state == LAZY_OPEN) {
-      slot->state = LAZY_BUSY;
-      const bool fine = !slot->energy || eval_energy(m, slot->energy, slot->env, &slot->own, &slot->d.own);
-      slot->state = fine ? LAZY_DONE : LAZY_FAILED;
-    }
-    out->q = (quantity){slot->own * m->kt, m->file->natural ? UNIT_NONE : UNIT_ENERGY};
-    out->slope = slot->d.own * m->kt + slot->own * m->d.kt;
-    return slot->state == LAZY_DONE;
-  }
+  if (self->energies) return eval_slot_energy(self, e, &m->slots[s->id], out);
   if (!self->tape) {
     lang_error(m->diags, e->place, "a rate that depends on counts stands behind @@, or in a value set by :=",
                "%s is a count, which changes in time: it has no value here", name);
@@ -390,6 +429,7 @@ static bool eval_model_function(const eval *self, const expr *e, eval_value *out
     const int32_t id = lang_find(m, LANG_RESERVOIR, first->value, m->diags);
     if (id < 0) return false;
     const model_reservoir *const r = &m->reservoirs[id];
+    if (sway_of_reservoir(m, id)) return eval_moving(self, e, r->name, true);
     const double mu = heat_potential(m, r) + r->z * r->phi;
     out->q = (quantity){m->kt * mu, energy};
     out->slope = m->d.kt * mu + m->kt * (heat_potential_slope(m, r) + r->d.z * r->phi + r->z * r->d.phi);
@@ -398,6 +438,7 @@ static bool eval_model_function(const eval *self, const expr *e, eval_value *out
   if (strcmp(e->name, "energy") == 0 && one) {
     const int32_t id = lang_find(m, LANG_SLOT, first->value, m->diags);
     if (id < 0) return false;
+    if (sway_of_slot(m, id)) return eval_moving(self, e, m->slots[id].name, true);
     out->q = (quantity){m->kt * m->slots[id].standard, energy};
     out->slope = m->d.kt * m->slots[id].standard + m->kt * m->slots[id].d.standard;
     return true;
@@ -425,6 +466,10 @@ static bool eval_model_function(const eval *self, const expr *e, eval_value *out
     const int32_t inside = lang_find(m, LANG_RESERVOIR, first->value, m->diags);
     const int32_t outside = inside < 0 ? -1 : lang_find(m, LANG_RESERVOIR, first->next->value, m->diags);
     if (inside < 0 || outside < 0) return false;
+    for (int k = 0; k < 2; k++) {
+      const model_reservoir *const r = &m->reservoirs[k ? outside : inside];
+      if (r->input || r->sways) return eval_moving(self, e, r->name, true);
+    }
     const double z = m->reservoirs[inside].z;
     if (z == 0) {
       lang_error(m->diags, first->value->place, NULL, "%s has no charge, so no voltage holds it",
@@ -580,9 +625,9 @@ bool eval_as(const eval *self, const expr *e, lang_unit unit, const char *what, 
   return false;
 }
 
-bool eval_energy(lang_model *m, const expr *e, const index_binding *env, double *kt, double *slope)
+bool eval_energy(lang_model *m, const expr *e, const index_binding *env, bool *moved, double *kt, double *slope)
 {
-  const eval self = {.m = m, .env = env, .energies = true};
+  const eval self = {.m = m, .env = env, .energies = true, .moved = moved};
   double joule = 0, by = 0;
   if (!eval_as(&self, e, UNIT_ENERGY, "an energy", &joule, &by)) return false;
   if (!(m->kt > 0)) {

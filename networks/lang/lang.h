@@ -290,10 +290,11 @@ ness_status lang_compile(const lang_file *file, lang_override *overrides, int32_
 ness_status lang_compile_still(const lang_model *like, const lang_process *process, double value, ness_diags *diags,
                                lang_model **out);
 /* The same file and settings with every process that is continuous as a variable of the network, in whose place its
- * slot stands: `first_slot` of lang_inputs. All must be prescribed, and move parameters that stand where a tape can
- * read them. `like` must outlive the new model. */
+ * slot stands: `first_slot` of lang_inputs. All must be prescribed, and stand where a tape can read them; what they
+ * make of energies and potentials are lang_parts. `like` must outlive the new model. */
 ness_status lang_compile_moving(const lang_model *like, ness_diags *diags, lang_model **out);
 const lang_process *lang_inputs(const lang_model *self, int32_t *count); /* none where *count is 0 */
+const network_part *lang_parts(const lang_model *self, int32_t *count);
 void lang_model_free(lang_model *self);
 /* Warns of species and states that no sequence of steps from the start can fill. False when memory is out. */
 bool lang_warn_unreached(const lang_model *self, ness_diags *diags);

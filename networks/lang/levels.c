@@ -22,23 +22,30 @@ typedef struct levels {
   int64_t nstep, capacity;
 } levels;
 
+/* Ends where a level cannot be, or where it changes what an input does that moves beside it. */
 static bool levels_compile(levels *self, int32_t combination)
 {
   lang_override settings[16];
-  for (int32_t k = 0, used = 0; k < self->n; k++) {
-    const int32_t level = combination / self->stride[k] % (self->input[k]->nlevel + 1) - 1;
-    if (level >= 0)
-      settings[used++] =
-          (lang_override){.name = self->input[k]->name, .value = {self->input[k]->level[level], self->input[k]->unit}};
-    if (k + 1 == self->n) self->at[combination] = model_at(self->m, settings, used);
-  }
-  if (self->at[combination]) return true;
+  const lang_process *set[16];
+  const char *where[16];
+  int32_t used = 0;
   for (int32_t k = 0; k < self->n; k++) {
     const int32_t level = combination / self->stride[k] % (self->input[k]->nlevel + 1) - 1;
-    if (level >= 0)
-      lang_warning(self->m->diags, self->input[k]->place, NULL, "this was at the level %s",
-                   self->input[k]->level_name[level]);
+    if (level < 0) continue;
+    set[used] = self->input[k];
+    where[used] = self->input[k]->level_name[level];
+    settings[used++] =
+        (lang_override){.name = self->input[k]->name, .value = {self->input[k]->level[level], self->input[k]->unit}};
   }
+  lang_model *const at = self->at[combination] = model_at(self->m, settings, used);
+  const char *const other = at ? sways_differ(self->m, at) : NULL;
+  if (at && !other) return true;
+  if (other)
+    lang_error(self->m->diags, set[0]->place, "let one of them stand, or move a rate alone",
+               "%s changes what %s moves of an energy or a potential: whose work is whose has no answer", set[0]->name,
+               other);
+  for (int32_t i = 0; i < used; i++)
+    lang_warning(self->m->diags, set[i]->place, NULL, "this was at the level %s", where[i]);
   return false;
 }
 
@@ -299,6 +306,7 @@ static bool levels_slots(lang_model *m, lang_process *p)
                                       .family = family,
                                       .ion = -1,
                                       .compartment = -1,
+                                      .field = {-1, -1},
                                       .state = LAZY_DONE,
                                       .known = true};
     if (!sym_add(m, SPACE_VALUE, p->level_name[i], SYM_SLOT, (int32_t)m->nslot++, p->place)) return false;

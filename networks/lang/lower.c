@@ -412,11 +412,14 @@ static bool lower_ldb_both(lang_model *m, model_step *step, lower_drive drive)
                conductance ? "a conductance says everything" : "detailed balance gives a ratio; the speed is missing");
     return false;
   }
-  const eval self = {.m = m, .env = step->env};
+  bool moved = false;
+  const eval self = {.m = m, .env = step->env}, speed_of = {.m = m, .env = step->env, .moved = &moved};
   quantity k0 = {0, UNIT_RATE};
   double split = 0.5, shape[2], slope = 0, split_slope = 0, log_slope[2];
-  if (conductance && !membrane_conductance(m, step, conductance, &k0.value)) return false;
-  if (k0_expr && !eval_constant(&self, k0_expr, &k0, &slope)) return false;
+  if (conductance && !membrane_conductance(m, step, conductance, &moved, &step->speed_still, &k0.value)) return false;
+  if (k0_expr && !eval_constant(&speed_of, k0_expr, &k0, &slope)) return false;
+  if (k0_expr) step->speed_still = k0.value;
+  if (moved) step->speed = k0_expr ? k0_expr : conductance;
   if (split_expr && !eval_as(&self, split_expr, UNIT_NONE, "split", &split, &split_slope)) return false;
   const double given = k0.value;
   lower_scale scale[2];
@@ -438,19 +441,27 @@ static bool lower_ldb_both(lang_model *m, model_step *step, lower_drive drive)
     k0.value *= pow(CONST_C0, power);
   }
   const lang_place speed = k0_expr ? k0_expr->place : conductance->place;
+  if (k0.value == 0 && moved) {
+    lang_error(m->diags, speed, "give the input another value in the file, at which the step runs",
+               "%s does not run at the value in the file, from which it moves", step->name);
+    return false;
+  }
   if (k0.value == 0) return slope_flat(m, speed, slope, "whether the step runs at all"); /* switched off */
   if (!(k0.value > 0) || !isfinite(k0.value)) {
     lang_error(m->diags, speed, NULL, "k0 must be positive and finite, or 0 to switch the step off");
     return false;
   }
   const bool ohmic = conductance || (form && form->kind == EXPR_NAME && strcmp(form->path.name[0], "ohmic") == 0);
-  const bool moves = step->nvar > 0 || (ohmic && lower_volumes(m, step)); /* its rates change with what they move */
+  /* Its rates change with what they move, or with inputs. */
+  const bool moves = step->nvar > 0 || (ohmic && lower_volumes(m, step)) || sway_drives(m, step, ohmic);
   if (ohmic) drive = lower_whole_drive(m, step, drive);
   if (moves && !barrier_expr && (!form || lower_form(m, form, drive, split, split_slope, shape, log_slope))) {
     shape[0] = shape[1] = 1;
     log_slope[0] = log_slope[1] = 0;
   } else if (moves) {
-    if (barrier_expr) lang_error(m->diags, barrier_expr->place, "give k0 and split", "a barrier feels no capacitor");
+    if (barrier_expr)
+      lang_error(m->diags, barrier_expr->place, "give k0 and split",
+                 "a barrier feels no capacitor and no input that moves beside others");
     return false;
   } else if (ohmic) {
     shape[0] = lower_bernoulli(drive.x);
@@ -463,7 +474,7 @@ static bool lower_ldb_both(lang_model *m, model_step *step, lower_drive drive)
       lang_error(m->diags, barrier_expr->place, "a barrier fixes both rates", "a barrier goes without split and form");
       return false;
     }
-    if (!eval_energy(m, barrier_expr, step->env, &barrier, &barrier_slope)) return false;
+    if (!eval_energy(m, barrier_expr, step->env, NULL, &barrier, &barrier_slope)) return false;
     for (int32_t i = 0; i < step->nleft; i++) {
       left += m->slots[step->left[i]].standard;
       by += m->slots[step->left[i]].d.standard;
@@ -636,7 +647,8 @@ static bool lower_given(lang_model *m, model_step *step, int dir)
         .q = {scale.factor, UNIT_NONE}, .constant = true, .reg = -1, .slope = scale.factor * scale.slope};
     const int32_t f = eval_reg(&self, &factor);
     if (reg < 0 || f < 0 || (reg = eval_emit(&self, TAPE_MUL, reg, f, 0)) < 0) return false;
-    reg = lower_counts(&self, step, dir, volume_factor(&self, step, dir, reg), false);
+    reg = sway_scale(&self, step, dir, volume_factor(&self, step, dir, reg), false);
+    reg = lower_counts(&self, step, dir, reg, false);
   }
   return reg >= 0 && lower_tape(m, step, dir, &tape, reg);
 }
@@ -672,6 +684,7 @@ static bool lower_step_rates(lang_model *m, model_step *step, bool from_energies
     if (step->law[0] == LAW_MASS && step->law[1] == LAW_MASS) step->d.lnk = step->d.log_k[0] - step->d.log_k[1];
     return fine;
   }
+  if (!sway_place(m, step)) return false;
   if (!ldb) return membrane_given(m, step);
   const lower_drive drive = lower_balance(m, step);
   const double lnk = step->lnk;
@@ -684,7 +697,7 @@ static bool lower_step_rates(lang_model *m, model_step *step, bool from_energies
     return false;
   }
   step->runs_in[other] = step->runs_in[given];
-  if (step->nvar > 0) return membrane_other(m, step, given, lnk);
+  if (step->nvar > 0 || sway_drives(m, step, true)) return membrane_other(m, step, given, lnk);
   step->k[other] = step->k[given] * exp(given == 0 ? -lnk : lnk);
   step->d.log_k[other] = step->d.log_k[given] + (given == 0 ? -step->d.lnk : step->d.lnk);
   step->law[other] = LAW_MASS;

@@ -114,8 +114,9 @@ static int32_t tape_join(const eval *self, tape_code code, int32_t a, int32_t b)
   return a < 0 || b < 0 ? -1 : eval_emit(self, code, a, b, 0);
 }
 
-/* sign * (x0 - sum by stiff (n - n0 + half by)) + more: the drive as this direction meets it. */
-static int32_t drive_register(const eval *self, const model_step *step, int dir, double x0, double sign)
+/* sign * (x0 - sum by stiff (n - n0 + half by)), and what inputs move of it (`whole`: of concentrations too): the drive
+ * as this direction meets it. */
+static int32_t drive_register(const eval *self, const model_step *step, int dir, double x0, double sign, bool whole)
 {
   const lang_model *const m = self->m;
   double constant = x0;
@@ -131,7 +132,7 @@ static int32_t drive_register(const eval *self, const model_step *step, int dir,
     const int32_t scale = tape_number(self, -sign * step->var_by[k] * v->stiff);
     reg = tape_join(self, TAPE_ADD, reg, tape_join(self, TAPE_MUL, n, scale));
   }
-  return reg;
+  return sway_drive(self, step, reg, sign, whole);
 }
 
 /* Adds sign * ln of what the two sides hold in volumes, left over right. */
@@ -158,22 +159,22 @@ static int32_t form_register(const eval *self, const model_step *step, int dir, 
 {
   const double sign = dir ? -1 : 1;
   if (strcmp(law->form, "exp") == 0) {
-    const int32_t x = drive_register(self, step, dir, law->x0, dir ? law->split - 1 : law->split);
+    const int32_t x = drive_register(self, step, dir, law->x0, dir ? law->split - 1 : law->split, false);
     return x < 0 ? -1 : eval_emit(self, TAPE_EXP, x, 0, 0);
   }
   const bool ohmic = strcmp(law->form, "ohmic") == 0;
   if (ohmic || strcmp(law->form, "scharfetter-gummel") == 0) { /* x/(1 - e^-x) = 1/exprel(-x) */
-    int32_t x = drive_register(self, step, dir, law->x0, -sign);
+    int32_t x = drive_register(self, step, dir, law->x0, -sign, ohmic);
     if (ohmic) x = drive_contents(self, step, x, -sign);
     const int32_t rel = x < 0 ? -1 : eval_emit(self, TAPE_EXPREL, x, 0, 0);
     return tape_join(self, TAPE_DIV, tape_number(self, 1), rel);
   }
   if (strcmp(law->form, "metropolis") == 0) {
-    const int32_t x = drive_register(self, step, dir, law->x0, sign);
+    const int32_t x = drive_register(self, step, dir, law->x0, sign, false);
     const int32_t least = tape_join(self, TAPE_MIN, x, tape_number(self, 0));
     return least < 0 ? -1 : eval_emit(self, TAPE_EXP, least, 0, 0);
   }
-  const int32_t x = drive_register(self, step, dir, law->x0, -sign); /* heat-bath */
+  const int32_t x = drive_register(self, step, dir, law->x0, -sign, false); /* heat-bath */
   const int32_t e = x < 0 ? -1 : eval_emit(self, TAPE_EXP, x, 0, 0);
   const int32_t one = tape_number(self, 1);
   return tape_join(self, TAPE_DIV, one, tape_join(self, TAPE_ADD, one, e));
@@ -188,6 +189,7 @@ static bool membrane_tape(lang_model *m, model_step *step, int dir, double const
   if (law) reg = tape_join(&self, TAPE_MUL, form_register(&self, step, dir, law), reg);
   const bool bare = law && strcmp(law->form, "ohmic") == 0; /* contents of volumes stand in the drive */
   if (!bare) reg = volume_factor(&self, step, dir, reg);
+  reg = sway_scale(&self, step, dir, reg, bare);
   reg = reg < 0 ? -1 : lower_counts(&self, step, dir, reg, bare);
   return reg >= 0 && lower_tape(m, step, dir, &tape, reg);
 }
@@ -207,15 +209,16 @@ bool membrane_other(lang_model *m, model_step *step, int given, double lnk)
 bool membrane_given(lang_model *m, model_step *step)
 {
   for (int dir = 0; dir < 2; dir++) {
-    const bool moves = step->law[dir] == LAW_MASS && (step->nvar > 0 || volume_moves(m, step, dir));
-    if (moves && !membrane_tape(m, step, dir, step->k[dir], NULL)) return false;
+    const bool moves = step->nvar > 0 || volume_moves(m, step, dir) || sway_scales(m, step, dir);
+    if (step->law[dir] == LAW_MASS && moves && !membrane_tape(m, step, dir, step->k[dir], NULL)) return false;
   }
   return true;
 }
 
-bool membrane_conductance(lang_model *m, const model_step *step, const expr *value, double *k0)
+bool membrane_conductance(lang_model *m, const model_step *step, const expr *value, bool *moved, double *given,
+                          double *k0)
 {
-  const eval self = {.m = m, .env = step->env};
+  const eval self = {.m = m, .env = step->env, .moved = moved};
   const lang_unit siemens = {-2, -1, 3, 2, 0};
   double conductance, charge = 0;
   for (int32_t i = 0; i < step->nres_left; i++) charge += m->reservoirs[step->res_left[i]].z;
@@ -231,6 +234,7 @@ bool membrane_conductance(lang_model *m, const model_step *step, const expr *val
     return false;
   }
   const double q = charge * (m->file->natural ? 1 : CONST_E);
+  *given = conductance;
   *k0 = conductance * m->kt / (q * q);
   return true;
 }

@@ -6,8 +6,9 @@
 
 static bool model_stages(lang_model *m)
 {
-  return symbols_declare(m) && energy_potentials(m) && energy_slots(m) && lower_steps(m) && variables_equations(m) &&
-         membranes_declare(m) && lower_rates(m, false) && energy_infer(m) && lower_rates(m, true);
+  return symbols_declare(m) && energy_potentials(m) && energy_slots(m) && sways_find(m) && lower_steps(m) &&
+         variables_equations(m) && membranes_declare(m) && lower_rates(m, false) && energy_infer(m) &&
+         lower_rates(m, true) && sways_parts(m);
 }
 
 static lang_model *model_open(const lang_file *file, lang_override *overrides, int32_t noverrides, const char *active,
@@ -208,6 +209,8 @@ void lang_model_free(lang_model *self)
   mem_free(self->steps);
   mem_free(self->observables);
   mem_free(self->variables);
+  mem_free(self->sways);
+  mem_free(self->parts);
   mem_free((void *)self->families);
   mem_free(self->family_copies);
   mem_free(self->family_energies);
@@ -235,6 +238,11 @@ const lang_process *lang_inputs(const lang_model *self, int32_t *count)
 {
   *count = self->ninput;
   return self->inputs;
+}
+const network_part *lang_parts(const lang_model *self, int32_t *count)
+{
+  *count = (int32_t)self->npart;
+  return self->parts;
 }
 lang_unit lang_slot_unit(const lang_model *self, int32_t slot)
 {
@@ -272,7 +280,9 @@ static const struct {
 int32_t lang_find_text(const lang_model *self, lang_class class, const char *name)
 {
   const sym *const s = sym_find(self, model_classes[class].space, name);
-  return s && s->kind == model_classes[class].kind ? s->id : -1;
+  if (s && s->kind == model_classes[class].kind) return s->id;
+  const sym *const moved = class == LANG_SLOT ? sym_find(self, SPACE_MOVED, name) : NULL; /* of a reservoir */
+  return moved && moved->kind == SYM_SLOT ? moved->id : -1;
 }
 
 int32_t lang_step_last(const lang_model *self, int32_t first)

@@ -186,20 +186,12 @@ lang_process *process_input(const lang_model *m, const char *name)
   return NULL;
 }
 
-bool process_inputs(lang_model *m)
+void process_inputs(lang_model *m)
 {
   for (int32_t i = 0; i < m->ninput; i++) {
-    const lang_process *const p = &m->inputs[i];
-    const sym *const s = sym_find(m, SPACE_VALUE, p->name);
-    if (!s || s->kind != SYM_PARAM) {
-      lang_error(m->diags, p->place, "let a param move, and write rates behind @ with it",
-                 "%s can only move alone: beside what flows, or another input that moves like this, params move",
-                 p->name);
-      return false;
-    }
-    m->params[s->id].moves = true;
+    const sym *const s = sym_find(m, SPACE_VALUE, m->inputs[i].name); /* reservoirs are still to come */
+    if (s && s->kind == SYM_PARAM) m->params[s->id].moves = true;
   }
-  return true;
 }
 
 void lang_process_range(const lang_process *self, double *low, double *high)

@@ -180,7 +180,7 @@ static bool sym_limit(lang_model *m, int64_t count, lang_place place)
   return false;
 }
 
-int32_t symbols_slot(lang_model *m, const char *name, lang_place place)
+int32_t symbols_slot(lang_model *m, char space, const char *name, lang_place place)
 {
   if (!name || !sym_limit(m, m->nslot, place)) return -1;
   const int32_t id = PUSH(m, slots, nslot, slot_capacity);
@@ -192,15 +192,17 @@ int32_t symbols_slot(lang_model *m, const char *name, lang_place place)
                               .family = -1,
                               .ion = -1,
                               .compartment = -1,
-                              .place_of_charge = -1};
-  return sym_add(m, SPACE_VALUE, name, SYM_SLOT, id, place) ? id : -1;
+                              .place_of_charge = -1,
+                              .field = {-1, -1}};
+  return sym_add(m, space, name, SYM_SLOT, id, place) ? id : -1;
 }
 
 static int32_t add_reservoir(lang_model *m, const char *name, lang_place place)
 {
   const int32_t id = name ? PUSH(m, reservoirs, nreservoir, reservoir_capacity) : -1;
   if (id < 0) return -1;
-  m->reservoirs[id] = (model_reservoir){.name = name, .place = place, .volt = -1, .ion = -1, .compartment = -1};
+  m->reservoirs[id] = (model_reservoir){
+      .name = name, .place = place, .input = process_input(m, name) != NULL, .volt = -1, .ion = -1, .compartment = -1};
   return sym_add(m, SPACE_VALUE, name, SYM_RESERVOIR, id, place) ? id : -1;
 }
 
@@ -234,7 +236,6 @@ static bool declare_param(lang_model *m, const stmt_item *item)
 
 static bool declare_compartment(lang_model *m, const stmt_item *item)
 {
-  const eval self = {.m = m};
   const int32_t id = PUSH(m, compartments, ncompartment, compartment_capacity);
   if (id < 0) return false;
   model_compartment *const c = &m->compartments[id];
@@ -245,8 +246,11 @@ static bool declare_compartment(lang_model *m, const stmt_item *item)
     } else if (strcmp(a->name, "temperature") == 0) {
       if (!heat_declare(m, a->value, c)) return false;
     } else if (strcmp(a->name, "potential") == 0 && (c->capacitor = capacitor_of(m, a->value)) < 0) {
+      bool moved = false;
+      const eval now = {.m = m, .moved = &moved};
       double volt, slope;
-      if (!eval_as(&self, a->value, UNIT_VOLT, "a potential", &volt, &slope)) return false;
+      if (!eval_as(&now, a->value, UNIT_VOLT, "a potential", &volt, &slope)) return false;
+      if (moved) c->sways = a->value;
       if (!(m->kt > 0)) {
         lang_error(m->diags, a->value->place, "add a line such as `temperature 310.15 [K]`",
                    "a potential needs the temperature, which the model does not give");
@@ -289,20 +293,24 @@ const expr *model_given(lang_model *m, const char *name)
   return found;
 }
 
-static bool value_of(lang_model *m, const char *name, const expr *own, const index_binding *env, quantity *out,
-                     double *slope)
+/* `sways`: where it is kept when inputs move it, NULL: they must not. */
+static bool value_of(lang_model *m, const char *name, const expr *own, const index_binding *env, const expr **sways,
+                     quantity *out, double *slope)
 {
   const expr *const given = model_given(m, name);
-  const eval self = {.m = m, .env = given ? NULL : env};
+  bool moved = false;
+  const eval self = {.m = m, .env = given ? NULL : env, .moved = sways ? &moved : NULL};
   *slope = 0;
   if (!model_override(m, name, out) && !eval_constant(&self, given ? given : own, out, slope)) return false;
   if (m->active && strcmp(m->active, name) == 0) *slope = 1;
+  if (moved) *sways = given ? given : own;
   return true;
 }
 
-static bool concentration_of(lang_model *m, const char *name, const expr *own, bool bath, quantity *out, double *slope)
+static bool concentration_of(lang_model *m, const char *name, const expr *own, bool bath, const expr **sways,
+                             quantity *out, double *slope)
 {
-  if (!value_of(m, name, own, NULL, out, slope)) return false;
+  if (!value_of(m, name, own, NULL, sways, out, slope)) return false;
   if (out->value == 0 && !m->file->natural && !bath) out->unit = UNIT_DENSITY;
   const bool plain = unit_equal(out->unit, UNIT_NONE);
   if (!m->file->natural && !unit_equal(out->unit, UNIT_DENSITY) && !(bath && plain)) {
@@ -337,11 +345,15 @@ static bool declare_bath(lang_model *m, const stmt_item *item)
 {
   quantity q;
   double slope;
+  const expr *sways = NULL;
+  bool moved = false;
   const int32_t id = add_reservoir(m, item->path.name[0], item->place);
-  if (id < 0 || !concentration_of(m, item->path.name[0], item->value, true, &q, &slope)) return false;
+  if (id < 0 || !concentration_of(m, item->path.name[0], item->value, true, &sways, &q, &slope)) return false;
   m->reservoirs[id].bath = true;
+  m->reservoirs[id].sways = sways;
   const expr *const mu0 = argument_value(item->attributes, "mu0");
-  if (mu0 && !eval_energy(m, mu0, NULL, &m->reservoirs[id].mu0, &m->reservoirs[id].d.mu0)) return false;
+  if (mu0 && !eval_energy(m, mu0, NULL, &moved, &m->reservoirs[id].mu0, &m->reservoirs[id].d.mu0)) return false;
+  if (moved) m->reservoirs[id].mu0_sways = mu0;
   m->reservoirs[id].mu0_known = mu0 != NULL;
   return finish_reservoir(m, id, q, slope, item->value);
 }
@@ -365,11 +377,13 @@ static bool declare_ion_held(lang_model *m, const stmt_item *item, int32_t id, i
   const char *const name = arena_format(&m->memory, "%s.%s", ion->name, c->name);
   quantity q;
   double slope;
+  const expr *sways = NULL;
   const int32_t r = name ? add_reservoir(m, name, item->place) : -1;
-  if (r < 0 || !concentration_of(m, name, item->value, false, &q, &slope) ||
+  if (r < 0 || !concentration_of(m, name, item->value, false, &sways, &q, &slope) ||
       !finish_reservoir(m, r, q, slope, item->value))
     return false;
   model_reservoir *const res = &m->reservoirs[r];
+  res->sways = sways;
   res->mu0 = ion->mu0;
   res->d.mu0 = ion->d.mu0;
   res->mu0_known = true;
@@ -398,8 +412,8 @@ static bool declare_ion_count(lang_model *m, const stmt_item *item, int32_t id, 
                "%s is neither a reservoir nor has a volume, so %s has no count", c->name, name);
     return false;
   }
-  const int32_t slot = symbols_slot(m, name, item->place);
-  if (slot < 0 || !concentration_of(m, name, item->value, false, &q, &slope) ||
+  const int32_t slot = symbols_slot(m, SPACE_VALUE, name, item->place);
+  if (slot < 0 || !concentration_of(m, name, item->value, false, NULL, &q, &slope) ||
       !slope_flat(m, item->place, slope * c->volume + q.value * c->d.volume, "the number of copies"))
     return false;
   const double count = nearbyint(q.value * c->volume);
@@ -423,7 +437,7 @@ static bool declare_ion_count(lang_model *m, const stmt_item *item, int32_t id, 
   out->d.phi = c->d.phi;
   out->volt = c->volt;
   out->ion = id;
-  out->compartment = out->place_of_charge = place;
+  out->compartment = out->place_of_charge = out->field[0] = place;
   return true;
 }
 
@@ -441,9 +455,11 @@ static bool declare_ion(lang_model *m, const stmt *s, bool counts)
       return false;
   }
   for (const stmt_item *item = s->items; item && !counts; item = item->next) {
+    bool moved = false;
     if (strcmp(item->path.name[0], "mu0") == 0 &&
-        !eval_energy(m, item->value, NULL, &m->ions[id].mu0, &m->ions[id].d.mu0))
+        !eval_energy(m, item->value, NULL, &moved, &m->ions[id].mu0, &m->ions[id].d.mu0))
       return false;
+    if (moved) m->ions[id].sways = item->value;
   }
   for (const stmt_item *item = s->items; item; item = item->next) {
     if (strcmp(item->path.name[0], "mu0") == 0) continue;
@@ -473,7 +489,9 @@ static bool slot_at(lang_model *m, model_slot *slot, const expr *at)
       slot->volt = 0;
       slot->phi = m->volt_phi[0];
       for (int64_t i = 0; i < m->ncompartment; i++) {
-        if (m->compartments[i].volt == 0) slot->d.phi = m->compartments[i].d.phi;
+        if (m->compartments[i].volt != 0) continue;
+        slot->d.phi = m->compartments[i].d.phi;
+        slot->field[0] = (int32_t)i;
       }
     } else if (m->nvolt + capacitors > 1) {
       lang_error(m->diags, slot->place, "add `at NAME` with the compartment's name",
@@ -487,7 +505,7 @@ static bool slot_at(lang_model *m, model_slot *slot, const expr *at)
     sym_unknown(m, at->place, at->kind == EXPR_NAME ? at->path.name[0] : "this", "compartment", "c");
     return false;
   }
-  slot->place_of_charge = c->id;
+  slot->place_of_charge = slot->field[0] = c->id;
   slot->volt = m->compartments[c->id].volt;
   slot->phi = m->compartments[c->id].phi;
   slot->d.phi = m->compartments[c->id].d.phi;
@@ -530,10 +548,10 @@ static bool declare_species(lang_model *m, const stmt_item *item)
   for (int32_t i = first; i <= last; i++) {
     const char *const name = indexed ? arena_indexed(&m->memory, item->path.name[0], i) : item->path.name[0];
     const index_binding *const env = item->index ? bind_index(m, item->index, i, NULL) : NULL;
-    const int32_t id = symbols_slot(m, name, item->place);
+    const int32_t id = symbols_slot(m, SPACE_VALUE, name, item->place);
     quantity q;
     double slope;
-    if (id < 0 || !value_of(m, name, item->value, env, &q, &slope)) return false;
+    if (id < 0 || !value_of(m, name, item->value, env, NULL, &q, &slope)) return false;
     model_slot *const slot = &m->slots[id];
     if (c) {
       slot->volume = m->compartments[c->id].volume;
@@ -570,7 +588,7 @@ static bool declare_protein(lang_model *m, const stmt *s)
   double slope;
   int64_t copies = 1;
   const char *const copies_name = arena_format(&m->memory, "%s.copies", s->name);
-  if (!copies_name || (s->a && !value_of(m, copies_name, s->a, NULL, &q, &slope))) return false;
+  if (!copies_name || (s->a && !value_of(m, copies_name, s->a, NULL, NULL, &q, &slope))) return false;
   if (s->a && !whole_count(m, s->a, "the number of copies", q, slope, &copies)) return false;
   if (!s->items) {
     lang_error(m->diags, s->place, "write `state Eo` lines between the braces", "the protein %s has no state", s->name);
@@ -593,7 +611,7 @@ static bool declare_protein(lang_model *m, const stmt *s)
     for (int32_t i = first; i <= last; i++) {
       const char *const name = indexed ? arena_indexed(&m->memory, item->path.name[0], i) : item->path.name[0];
       const index_binding *const env = item->index ? bind_index(m, item->index, i, NULL) : NULL;
-      const int32_t id = symbols_slot(m, name, item->place);
+      const int32_t id = symbols_slot(m, SPACE_VALUE, name, item->place);
       if (id < 0 || !slot_attributes(m, id, item->attributes, env)) return false;
       m->slots[id].family = family;
       const expr *const start = argument_value(item->attributes, "start");
@@ -672,7 +690,7 @@ static bool declare_lattice(lang_model *m, const stmt *s)
     if (base) base->last = last;
     for (int32_t i = first; i <= last; i++) {
       const char *const name = arena_format(&m->memory, "%s.%s[%d]", item->path.name[0], place->path.name[0], i);
-      const int32_t id = symbols_slot(m, name, item->place);
+      const int32_t id = symbols_slot(m, SPACE_VALUE, name, item->place);
       if (id < 0) return false;
       model_slot *slot = &m->slots[id];
       slot->ion = ion->id;
@@ -684,13 +702,15 @@ static bool declare_lattice(lang_model *m, const stmt *s)
         const double share = (double)(i - first + 1) / (double)(last - first + 2);
         slot->phi = comp[0]->phi + (comp[1]->phi - comp[0]->phi) * (double)(i - first + 1) / (double)(last - first + 2);
         slot->d.phi = comp[0]->d.phi + (comp[1]->d.phi - comp[0]->d.phi) * share;
+        for (int k = 0; k < 2; k++) slot->field[k] = (int32_t)(comp[k] - m->compartments);
+        slot->share = share;
       }
       /* The charge sits inside the field: its energy is internal, whichever voltage makes the field. */
       if (linear) slot->volt = comp[1]->volt >= 0 ? comp[1]->volt : comp[0]->volt;
       const index_binding *const env = bind_index(m, "i", i, NULL);
       quantity q;
       double slope;
-      if (item->value && (!value_of(m, name, item->value, env, &q, &slope) ||
+      if (item->value && (!value_of(m, name, item->value, env, NULL, &q, &slope) ||
                           !whole_count(m, item->value, "a count", q, slope, &slot->start)))
         return false;
       slot = &m->slots[id];
@@ -725,7 +745,7 @@ bool symbols_declare(lang_model *m)
       for (const stmt_item *item = s->items; item; item = item->next) fine = declare_param(m, item) && fine;
     }
   }
-  if (!process_inputs(m)) return false;
+  process_inputs(m);
   for (const stmt *s = m->file->statements; s; s = s->next) {
     if (s->kind != STMT_TEMPERATURE) continue;
     const eval self = {.m = m};

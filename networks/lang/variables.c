@@ -123,17 +123,33 @@ static bool declare_variable(lang_model *m, const stmt_item *item)
          variable_push(m, &v);
 }
 
+/* How the file writes the value of a reservoir. */
+static const expr *reservoir_shown(const lang_model *m, const char *name)
+{
+  for (const stmt *s = m->file->statements; s; s = s->next) {
+    const size_t length = s->kind == STMT_ION ? strlen(s->name) : 0;
+    for (const stmt_item *item = s->kind == STMT_BATH || s->kind == STMT_ION ? s->items : NULL; item;
+         item = item->next) {
+      const bool within = length > 0 && strncmp(name, s->name, length) == 0 && name[length] == '.';
+      if (strcmp(item->path.name[0], s->kind == STMT_BATH ? name : within ? name + length + 1 : "") == 0)
+        return item->value;
+    }
+  }
+  return NULL;
+}
+
 /* An input as a variable: its range is a little wider than what it moves in, so that rounding keeps inside. */
 static bool declare_input(lang_model *m, const lang_process *p)
 {
-  const sym *const s = sym_find(m, SPACE_VALUE, p->name);
+  const sym *const s = sym_find(m, SPACE_VALUE, p->name); /* none: a reservoir, which is declared later */
   model_variable v = {.name = p->name, .place = p->place, .kind = VAR_PLAIN, .slot = -1, .print = 1, .unit = p->unit};
   lang_process_range(p, &v.low, &v.high);
   const double room = INPUT_ROOM * (fabs(v.low) + fabs(v.high)) + (v.low == 0 && v.high == 0);
   v.low -= room;
   v.high += room;
   v.start = v.low;
-  if (isfinite(v.high - v.low)) return variable_words(m, &v, m->params[s->id].value) && variable_push(m, &v);
+  const expr *const shown = s ? m->params[s->id].value : reservoir_shown(m, p->name);
+  if (isfinite(v.high - v.low)) return variable_words(m, &v, shown) && variable_push(m, &v);
   return variable_refuse(m, p->place, NULL, "the range that %s moves in has no end", p->name);
 }
 
@@ -169,14 +185,21 @@ bool variables_slots(lang_model *m)
   for (int64_t i = 0; i < m->nvariable; i++) {
     model_variable *const v = &m->variables[i];
     lang_process *const input = process_input(m, v->name);
-    if (input) { /* its param has done its service: from here on the name is that of the slot */
-      sym *const s = sym_find(m, SPACE_VALUE, v->name);
-      s->space = SPACE_MOVED;
-      if ((input->first_slot = symbols_slot(m, v->name, v->place)) < 0) return false;
-      v->slot = input->first_slot;
-    } else if ((v->slot = symbols_slot(m, v->name, v->place)) < 0) {
-      return false;
-    }
+    if ((v->slot = symbols_slot(m, input ? SPACE_MOVED : SPACE_VALUE, v->name, v->place)) < 0) return false;
+    if (input) input->first_slot = v->slot;
+    sym *const s = input ? sym_find(m, SPACE_VALUE, v->name) : NULL;
+    if (s && s->kind == SYM_PARAM) { /* it has done its service: from here on the name is that of the slot */
+      sym *const moved = sym_find(m, SPACE_MOVED, v->name);
+      *moved = (sym){.space = SPACE_MOVED,
+                     .kind = SYM_PARAM,
+                     .id = s->id,
+                     .last = s->id,
+                     .name = s->name,
+                     .place = s->place,
+                     .next = moved->next};
+      s->kind = SYM_SLOT;
+      s->id = s->last = v->slot;
+    } /* a reservoir's name stays its own: steps go on to use it */
     m->slots[v->slot].variable = (int32_t)i + 1;
     m->slots[v->slot].known = true;
   }
