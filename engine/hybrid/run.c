@@ -125,8 +125,15 @@ static bool lane_count(run *self, run_lane *lane, int64_t row)
   const hybrid_options *const o = &self->options;
   if (!o->count) return true;
   hybrid_replica *const r = &lane->replica;
-  book_settle(r, &self->shared, lane->work);
-  const hybrid_now now = {r->t - r->begin, r->events, r->fired, r->dwell, r->dwell2};
+  const hybrid_totals totals = book_settle(r, &self->shared, lane->work);
+  const hybrid_now now = {.counted = r->t - r->begin,
+                          .events = r->events,
+                          .fired = r->fired,
+                          .dwell = r->dwell,
+                          .dwell2 = r->dwell2,
+                          .medium = totals.medium,
+                          .energy = totals.energy,
+                          .work = lane->work};
   lane->status = o->count(o->row_context, lane->index, row, &now);
   return lane->status == NESS_OK;
 }
