@@ -230,7 +230,7 @@ static ness_status analyze_stream(whole *self, const char *path, const ness_anal
   from->plan.phased = self->phased;
   if (!status) status = moved ? solve_moved(self, options, ask) : solve(self, options);
   if (!status && !moved) status = solve_held(self);
-  if (!status && run->level == DUMP_FLUX)
+  if (!status && run->level == DUMP_FLUX && !moved)
     status = windows_begin(&from->plan, self->unsolved ? NULL : &self->solution, &self->entropy, &self->pass);
   if (!status)
     status = source_read(from, path, options, self->loop, self->past, self->waited, self->counted, self->pass, diags);
@@ -255,7 +255,7 @@ static ness_status analyze_stream(whole *self, const char *path, const ness_anal
                          .moved = moved ? &self->beside : NULL,
                          .phased = self->phased,
                          .unphased = self->unphased,
-                         .entropy = run->level == DUMP_FLUX ? &self->entropy : NULL,
+                         .entropy = run->level == DUMP_FLUX && !moved ? &self->entropy : NULL,
                          .held = &self->held,
                          .given = self->given_law,
                          .unheld = self->unheld,

@@ -1,9 +1,9 @@
 /* Counts at the phases of a period, and what flowed between them.
  * Invariant: a phase is a time k period / MOVED_PHASES; the state at it is that after the last event at or before. A
- * dump of level events tells it for every phase that it covers, one of level grid at those of its times that are
- * phases. Flows need events; the time that a part of the period was seen is exact. Where a run has very many periods,
- * states are looked at in every so manyth of them. Everything is added in the order of the file. Cost: nslot a phase,
- * some 10 ns an event. */
+ * dump of level events tells it for every phase that it covers, one of level grid or flux at those of its times that
+ * are phases. Flows need events, or windows that lie within a part; the time that a part of the period was seen is
+ * exact. Where a run has very many periods, states are looked at in every so manyth of them. Everything is added in the
+ * order of the file. Cost: nslot a phase, some 10 ns an event. */
 #include "analysis/analysis.h"
 
 #include <math.h>
@@ -73,7 +73,12 @@ void phases_free(phases *self)
 
 unsigned phases_wanted(const phases *self)
 {
-  return DUMP_N0 | DUMP_ROW_TIME | (self->plan->run->level == DUMP_EVENTS ? DUMP_ROW_DIR_STORED : DUMP_ROW_COUNT);
+  const unsigned rows = DUMP_ROW_TIME | DUMP_N0;
+  switch (self->plan->run->level) {
+  case DUMP_EVENTS: return rows | DUMP_ROW_DIR_STORED;
+  case DUMP_FLUX: return rows | DUMP_ROW_COUNT | DUMP_ROW_FWD | DUMP_ROW_BWD;
+  default: return rows | DUMP_ROW_COUNT;
+  }
 }
 
 static void phase_look(const phases *self, int32_t batch, int32_t phase, const int64_t *n)
@@ -133,10 +138,27 @@ static ness_status follow_events(phases *self, const dump_chunk *chunk, int32_t 
   return NESS_OK;
 }
 
+/* A window counts where it lies within one part of the period. */
+static void phase_window(const phases *self, int32_t batch, double from, double to, const int64_t *fwd,
+                         const int64_t *bwd)
+{
+  const double first = floor(from / self->part + PHASES_NEAR), last = ceil(to / self->part - PHASES_NEAR);
+  if (last - first != 1) return;
+  double *const row = phase_row(self, batch, part_of(self, 0.5 * (from + to))) + phase_time(self);
+  row[0] += to - from;
+  for (int32_t s = 0; s < self->nstep; s++) {
+    row[1 + s] += (double)fwd[s];
+    row[1 + self->nstep + s] += (double)bwd[s];
+  }
+}
+
 ness_status phases_follow(phases *self, const dump_chunk *chunk)
 {
   const int32_t batch = tally_batch_at(self->plan, chunk->replica, 0.5 * (chunk->t0 + chunk->t1));
   if (self->plan->run->level == DUMP_EVENTS) return follow_events(self, chunk, batch);
+  for (int64_t r = 0; r < chunk->rows && chunk->row_fwd; r++)
+    phase_window(self, batch, r > 0 ? chunk->row_time[r - 1] : chunk->t0, chunk->row_time[r],
+                 chunk->row_fwd + r * self->nstep, chunk->row_bwd + r * self->nstep);
   for (int64_t r = 0; r < chunk->rows && chunk->row_count; r++) {
     const double at = chunk->row_time[r] / self->part, k = floor(at + 0.5);
     if (!(fabs(at - k) < PHASES_NEAR) || !(fabs(k) < 9e15)) continue;
@@ -212,11 +234,12 @@ static void flows_doc(const analysis *all, doc_node *list)
   }
 }
 
-static bool phases_any(const analysis *all)
+/* Whether anything was seen: states (0) or time for flows (the place of it). */
+static bool phases_any(const analysis *all, int32_t at)
 {
   for (int32_t b = 0; b < all->sums->batches; b++)
     for (int32_t p = 0; p < MOVED_PHASES; p++)
-      if (phase_row(all->phased, all->sums->index[b], p)[PHASE_LOOKS] > 0) return true;
+      if (phase_row(all->phased, all->sums->index[b], p)[at] > 0) return true;
   return false;
 }
 
@@ -224,18 +247,19 @@ void phases_doc(const analysis *all, doc_node *root)
 {
   doc_node *const chapter = doc_object(root, "phases");
   const char *why = all->unphased;
-  if (!why && !phases_any(all))
-    why = "no time of the grid is an eighth of the period: take --every from those, or --level events";
+  if (!why && !phases_any(all, PHASE_LOOKS))
+    why = "no time of the dump is an eighth of a period: choose --every or --window by those, or --level events";
   if (why) {
     doc_string(chapter, "available", "no: %s", why);
     return;
   }
+  const bool flows = phases_any(all, phase_time(all->phased));
   doc_string(chapter, "available", "%s",
-             all->run->level == DUMP_EVENTS ? "yes" : "means alone: flows need level events");
+             flows ? "yes" : "means alone: flows need events, or windows within an eighth of the period");
   doc_number(chapter, "period", all->run->input_period);
   doc_string(chapter, "method",
              "counts at phases, in periods from t = 0, over replicas and periods; net rates between "
              "them; jackknife over batches");
   means_doc(all, doc_array(chapter, "means"));
-  if (all->run->level == DUMP_EVENTS) flows_doc(all, doc_array(chapter, "flows"));
+  if (flows) flows_doc(all, doc_array(chapter, "flows"));
 }

@@ -49,7 +49,7 @@ static ness_status open_dump(source *self, const char *path, const ness_analyze_
     diag_add(diags, NESS_ERROR, "%s: the settings of its run make no sense", path);
     return NESS_FORMAT;
   }
-  if (run->input && run->level != DUMP_GRID && run->level != DUMP_EVENTS) {
+  if (run->input && run->level == DUMP_SUMMARY) {
     diag_add(diags, NESS_ERROR, "%s: the settings of its run make no sense", path);
     return NESS_FORMAT;
   }

@@ -283,7 +283,7 @@ static void test_stopped(const char *text)
                              .time = 100,
                              .every = 10,
                              .path = dump_path,
-                             .level = "flux",
+                             .level = "summary",
                              .threads = 2,
                              .progress = stop_soon};
   unlink(dump_path);

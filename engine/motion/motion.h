@@ -52,7 +52,8 @@ ness_status motion_law_check(const ness_network *net, const motion_law *law, nes
  * anything but NESS_OK ends the run with that status. */
 typedef ness_status (*motion_row)(void *context, int64_t replica, int64_t row, double time, const int64_t *n);
 
-/* What a replica has counted until now, brought to the present: before each row, and with row -1 at its end. */
+/* What a replica has counted until now, brought to the present: at the time of each row, before it, and with row -1 at
+ * its end. */
 typedef struct motion_replica motion_replica;
 typedef struct motion_totals motion_totals;
 typedef struct motion_now {

@@ -238,7 +238,7 @@ static bool lane_count(run *self, run_lane *lane, int64_t row)
 static bool lane_rows(run *self, run_lane *lane, double until, int64_t *row)
 {
   const motion_options *const o = &self->options;
-  for (bool grid = o->row && o->every > 0; grid; ++*row) {
+  for (bool grid = (o->row || o->count) && o->every > 0; grid; ++*row) {
     const double t = o->warmup + (double)*row * o->every;
     if (t > (until < o->time ? until : until * (1 + RUN_ROUNDING))) {
       break;
@@ -246,7 +246,9 @@ static bool lane_rows(run *self, run_lane *lane, double until, int64_t *row)
     if (!lane_advance(self, lane, fmin(t, o->time)) || !lane_count(self, lane, *row)) {
       return false;
     }
-    lane->status = o->row(o->row_context, lane->index, *row, t, lane->replica.n);
+    if (o->row) {
+      lane->status = o->row(o->row_context, lane->index, *row, t, lane->replica.n);
+    }
     if (lane->status) {
       return false;
     }
@@ -340,7 +342,7 @@ static int64_t run_lanes(const ness_network *net, const motion_options *options)
 {
   const int64_t row = 2 * (int64_t)net->nstep * (int64_t)sizeof(int64_t), fit = RUN_BLOCK_BYTES / (row + 1);
   const int64_t room = fit / (options->phases + 1), most = room < RUN_BLOCK ? room : RUN_BLOCK;
-  const int64_t lanes = options->events ? RUN_LOG_LANES : most > RUN_BLOCK_LEAST ? most : RUN_BLOCK_LEAST;
+  const int64_t lanes = options->done ? RUN_LOG_LANES : most > RUN_BLOCK_LEAST ? most : RUN_BLOCK_LEAST;
   return options->replicas < lanes ? options->replicas : lanes;
 }
 

@@ -182,12 +182,12 @@ typedef struct timeline { /* states at grid times */
   /* of a dump: what was counted from the start to the end of every chunk */
   dump_writer *writer; /* NULL: none is written */
   const ness_network *net;
-  double end;
-  int64_t chunk_rows, chunks;    /* of a replica; at level events the replicas that are written */
+  double end, window;            /* s; window: of level flux, else 0 */
+  int64_t chunk_rows, chunks;    /* of a replica; with tracks the replicas that are written */
   double *total;                 /* (replicas x chunks x timeline_width) */
   int64_t *done;                 /* (replicas) chunks that are whole */
   int32_t ledger;                /* numbers of a chunk's ledger, 0 none */
-  struct timeline_track **track; /* (replicas) of level events: chunks that wait for their turn; else NULL */
+  struct timeline_track **track; /* (replicas) of levels flux and events: chunks that wait for their turn; else NULL */
   ness_diags *diags;             /* of the file, for them; borrowed */
 } timeline;
 
@@ -198,18 +198,20 @@ typedef struct timeline { /* states at grid times */
 typedef struct timeline_input {
   const char *name, *kind;
   double period; /* s, of all; 0 none */
-  bool logged;   /* events can be kept */
+  bool counted;  /* windows and events can be told */
 } timeline_input;
 
-/* The options with the times that a dump has unless they say: a hundredth of the counted time. */
+/* The options with the times that a dump of level grid has unless they say: a hundredth of the counted time. Other
+ * levels keep no states. */
 ness_simulate_options timeline_options(const ness_simulate_options *given);
 /* Room for the grid of the options, none where they have no `every`. Free with timeline_free in any case. */
 ness_status timeline_room(timeline *self, const ness_network *net, const ness_simulate_options *options,
                           int64_t replicas, ness_diags *diags);
 void timeline_free(timeline *self);
-void timeline_tracks_free(timeline *self); /* of level events: what waits */
-/* With a path in the options: creates the dump, at level grid or, where they are logged, events, before the run. `model_text`
- * and `settings` make it repeatable. NESS_USAGE for other levels. `input` is NULL where nothing keeps a ledger. */
+void timeline_tracks_free(timeline *self);
+/* With a path in the options: creates the dump, at level grid or, under an input that is counted, flux or events,
+ * before the run. `model_text` and `settings` make it repeatable. NESS_USAGE for other levels. `input` is NULL where
+ * nothing keeps a ledger. */
 ness_status timeline_create(timeline *self, const ness_simulate_options *options, const char *method,
                             const timeline_input *input, const char *model_text, const char *settings,
                             ness_diags *diags);
@@ -219,7 +221,8 @@ ness_status timeline_close(timeline *self, ness_status status, ness_diags *diags
 /* What replicas have counted at their rows: hybrid_count, motion_count. */
 ness_status timeline_flown(void *context, int64_t replica, int64_t row, const hybrid_now *now);
 ness_status timeline_moved(void *context, int64_t replica, int64_t row, const motion_now *now);
-/* Events of a run and the end of a replica: motion_events, and `done` of its options. */
+/* Windows and events of a run, and the end of a replica: motion_count, motion_events, and `done` of its options. */
+ness_status timeline_window(void *context, int64_t replica, int64_t row, const motion_now *now);
 ness_status timeline_events(void *context, int64_t replica, const motion_log *log, bool end, const motion_now *now);
 ness_status timeline_done(void *context, int64_t replica);
 /* Rows of a run, with a timeline as their context: hybrid_row, motion_row. */

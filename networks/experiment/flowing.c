@@ -56,7 +56,7 @@ static const timeline_input *flowing_inputs(const ness_network *net, const movin
   }
   out->name = names->data;
   out->kind = kinds->data;
-  out->logged = false;
+  out->counted = false;
   return names->failed || kinds->failed ? NULL : out;
 }
 

@@ -59,9 +59,12 @@ static ness_status sample_moved(const lang_model *model, const lang_process *inp
   options.row = grid.x ? timeline_counts : NULL;
   options.count = grid.total ? timeline_moved : NULL;
   if (grid.track) {
-    options.events = timeline_events;
+    const bool flux = grid.window > 0;
+    options.every = grid.window;
+    options.count = flux ? timeline_window : NULL;
+    options.events = flux ? NULL : timeline_events;
     options.done = timeline_done;
-    options.log_events = 1 + dump_chunk_rows(d.net, DUMP_EVENTS) / 2;
+    options.log_events = 1 + grid.chunk_rows / 2;
     options.log_marks = options.replicas < TIMELINE_FEW ? TIMELINE_PIECES : 2;
   }
   if (status == NESS_OK) status = motion_run(d.net, &d.law, &d.path, &options, diags, &out->moved);

@@ -1,4 +1,4 @@
-/* Inside timeline_dump.c and timeline_events.c: chunks from totals. Owns the order of what a replica has counted:
+/* Inside timeline_dump.c and timeline_chunks.c: chunks from totals. Owns the order of what a replica has counted:
  * events by direction (2 nstep), integrals of n and of n^2 (nslot each), counted time, events, and the ledger. */
 #ifndef NETWORKS_TIMELINE_H
 #define NETWORKS_TIMELINE_H

@@ -1,9 +1,9 @@
 /* The course of a simulation as a dump at level grid: rows of whole counts, for engines that write none of their own.
  * Real slots are rounded; so are the integrals of steps that flow, as differences of rounded totals, so that chunks add
  * up to the whole. A chunk is written when all that it covers was counted; chunks stand in the order of replicas, all
- * of one behind another. There is no state of a generator in it, and no way to go on. Level events, for runs that keep
- * a ledger, stands in timeline_events.c. Memory: that of the timeline, and a total a chunk. Cost: O(steps, slots) a row
- * while it runs. */
+ * of one behind another. There is no state of a generator in it, and no way to go on. Levels flux and events, for runs
+ * that keep a ledger, stand in timeline_chunks.c. Memory: that of the timeline, and a total a chunk. Cost: O(steps,
+ * slots) a row while it runs. */
 #include "networks/experiment/timeline.h"
 #include <math.h>
 #include <string.h>
@@ -19,23 +19,33 @@ size_t timeline_width(const timeline *self)
   return 2 * (size_t)self->net->nstep + 2 * (size_t)self->net->nslot + 2 + (size_t)self->ledger;
 }
 
+static bool timeline_level(const ness_simulate_options *o, const char *level)
+{
+  return strcmp(o->level ? o->level : "flux", level) == 0;
+}
+
 ness_simulate_options timeline_options(const ness_simulate_options *given)
 {
   ness_simulate_options out = *given;
-  const bool events = out.level && strcmp(out.level, "events") == 0;
-  if (events) out.every = 0;
-  else if (out.path && !(out.every > 0)) out.every = (out.time - out.warmup) / 100;
+  if (!out.path) return out;
+  if (!timeline_level(&out, "grid")) out.every = 0;
+  else if (!(out.every > 0)) out.every = (out.time - out.warmup) / 100;
   return out;
+}
+
+/* Rows of a chunk, of `rows` that a replica has: fewer than fit where a ledger is wanted of pieces of its time. */
+static int64_t timeline_rows_of(const timeline *self, dump_level level, double rows)
+{
+  const int64_t most = dump_chunk_rows(self->net, level);
+  const double piece = ceil(rows / (self->replicas < TIMELINE_FEW ? TIMELINE_PIECES : 2));
+  return self->ledger && piece < (double)most ? piece > 1 ? (int64_t)piece : 1 : most;
 }
 
 /* What chunks of level grid need. */
 static ness_status timeline_grid(timeline *self)
 {
   size_t chunks, cells;
-  const int64_t pieces = self->replicas < TIMELINE_FEW ? TIMELINE_PIECES : 2, rows = self->times - 1;
-  self->chunk_rows = dump_chunk_rows(self->net, DUMP_GRID);
-  if (self->ledger && rows / pieces < self->chunk_rows) self->chunk_rows = rows / pieces + (rows % pieces != 0);
-  if (self->chunk_rows < 1) self->chunk_rows = 1;
+  self->chunk_rows = timeline_rows_of(self, DUMP_GRID, (double)(self->times - 1));
   self->chunks = self->times > 1 ? (self->times - 2) / self->chunk_rows + 1 : 1;
   if (!size_mul((size_t)self->replicas, (size_t)self->chunks, &chunks) ||
       !size_mul(chunks, timeline_width(self), &cells))
@@ -50,34 +60,39 @@ ness_status timeline_create(timeline *self, const ness_simulate_options *o, cons
                             ness_diags *diags)
 {
   if (!o->path) return NESS_OK;
-  const bool grid = o->level && strcmp(o->level, "grid") == 0;
-  const bool logged = input && input->logged, events = logged && o->level && strcmp(o->level, "events") == 0;
-  if (!grid && !events) {
+  const bool counted = input && input->counted, grid = timeline_level(o, "grid");
+  const bool flux = counted && timeline_level(o, "flux"), events = counted && timeline_level(o, "events");
+  if (!grid && !flux && !events) {
     diag_add(diags, NESS_ERROR,
-             logged ? "a run by %s writes dumps at levels grid and events"
-                    : "a run by %s writes dumps at level grid alone",
+             counted ? "a run by %s writes dumps at levels flux, grid and events"
+                     : "a run by %s writes dumps at level grid alone",
              method);
-    diag_hint(diags, logged ? "add --level events, or --level grid, and --every for the distance of times"
-                            : "add --level grid, and --every for the distance of times");
+    diag_hint(diags, "add --level grid, and --every for the distance of times");
     return NESS_USAGE;
   }
   self->ledger = input ? DUMP_LEDGER_HEAD + network_sources(self->net) : 0;
   self->diags = diags;
-  if (events) self->track = mem_zero((size_t)self->replicas, sizeof *self->track);
+  if (flux) self->window = o->window > 0 ? o->window : (o->time - o->warmup) / 100;
+  if (!grid) self->track = mem_zero((size_t)self->replicas, sizeof *self->track);
   const ness_status status = grid ? timeline_grid(self) : self->track ? NESS_OK : NESS_NOMEM;
   if (status != NESS_OK) return status;
+  if (flux) self->chunk_rows = timeline_rows_of(self, DUMP_FLUX, (o->time - o->warmup) / self->window);
+  if (events) self->chunk_rows = dump_chunk_rows(self->net, DUMP_EVENTS);
   const dump_run run = {.model_text = model_text,
                         .overrides = settings ? settings : "",
                         .command = o->command ? o->command : "",
                         .version = ness_version_text(),
                         .machine = TIMELINE_COMPILER,
                         .method = method,
-                        .level = grid ? DUMP_GRID : DUMP_EVENTS,
+                        .level = grid   ? DUMP_GRID
+                                 : flux ? DUMP_FLUX
+                                        : DUMP_EVENTS,
                         .seed = o->seed,
                         .replicas = self->replicas,
                         .block = 1,
                         .time = o->time,
                         .warmup = o->warmup,
+                        .window = self->window,
                         .every = o->every,
                         .input = input ? input->name : NULL,
                         .input_kind = input ? input->kind : NULL,
