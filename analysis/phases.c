@@ -207,7 +207,9 @@ static void means_doc(const analysis *all, doc_node *list)
       const double spread = exact->spread ? exact->spread[p * all->net->nslot + i] : (double)NAN;
       if (isnan(phase_value(all, PHASE_MEAN, p, i, -1))) continue;
       const estimate mean = phase_estimate(all, PHASE_MEAN, p, i, known);
-      const estimate variance = phase_estimate(all, PHASE_VARIANCE, p, i, spread);
+      /* Of one copy next to 1/2 the variance stands at its top: what is left is the square of the mean's own error. */
+      estimate variance = phase_estimate(all, PHASE_VARIANCE, p, i, spread);
+      variance.error = hypot(variance.error, sqrt(2) * mean.error * mean.error);
       doc_node *const row = doc_object(list, NULL);
       doc_string(row, "of", "%s", network_text(all->net, all->net->slot_name[i]));
       doc_number(row, "phase", (double)p / MOVED_PHASES);

@@ -467,6 +467,23 @@ static void wolf(void)
   CHECK(basis <= 23 && loop <= 23 && entropy <= 23 && basis + loop + entropy > 0);
 }
 
+/* One copy that is in either state half of the time: its variance has no first-order error, and is at most 1/4. Its
+ * deviation over its error is (1 - t^2)/sqrt 2 then, t that of the mean. */
+static void half(void)
+{
+  ness_simulate_options o = options_of("events", 112, 12, 14);
+  ness_doc_free(run(NATURAL "param u = 0\nspecies A = 1, B = 0\nr: A <-> B @ exp(u), exp(u)\nprocess u sine(mean = 0, "
+                            "amplitude = 1, frequency = 0.25)\n",
+                    &o));
+  ness_doc *const doc = analyze(NULL);
+  for (int i = 0; i < 16; i++) {
+    const double z = number(doc, "phases.means[%d]", i, "variance_z");
+    check_row(doc, "phases.means[%d]", i, 0.5, 1e-9);
+    CHECK(z < 0.72 && z > (1 - SIGMA * SIGMA) / sqrt(2));
+  }
+  ness_doc_free(doc);
+}
+
 /* --- what is refused, and what failures do --- */
 
 static void *slurp(const char *from, size_t *bytes)
@@ -665,6 +682,7 @@ int main(void)
   drawn();
   ramp();
   several();
+  half();
   wolf();
   refused();
   threads();
