@@ -164,7 +164,7 @@ static bool is_known(const char *key)
                                       "model",          "question",     "method",       "counts",
                                       "work",           "cycle_count",  "states",       "independent_cycles",
                                       "conserved_sums", "tolerance_kt", "steady_state", "cost",
-                                      "look_at_next",   "points",       "table"};
+                                      "look_at_next",   "points",       "table",        "phases"};
   for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
     if (strcmp(known[i], key) == 0) return true;
   return false;

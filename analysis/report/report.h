@@ -211,6 +211,7 @@ void chapter_curves(report_page *self);
 void chapter_entropy(report_page *self);
 void chapter_sheet(report_page *self);
 void chapter_estimates(report_page *self);
+void chapter_phases(report_page *self);
 void chapter_spectra(report_page *self);
 void chapter_convergence(report_page *self);
 void chapter_further(report_page *self);
