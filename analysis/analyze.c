@@ -69,6 +69,14 @@ static ness_status solve(whole *self, const ness_analyze_options *options)
   return NESS_OK;
 }
 
+static const char *first_error(const ness_diags *diags)
+{
+  const int32_t count = ness_diags_count(diags, NULL);
+  for (int32_t i = 0; i < count; i++)
+    if (ness_diags_get(diags, i)->severity == NESS_ERROR) return ness_diags_get(diags, i)->message;
+  return NULL;
+}
+
 /* Under an input that moves: means over its period, of who knows the model. */
 static ness_status solve_moved(whole *self, const ness_analyze_options *options, moved_ask ask)
 {
@@ -78,11 +86,11 @@ static ness_status solve_moved(whole *self, const ness_analyze_options *options,
   if (!self->quiet) return NESS_NOMEM;
   const int64_t most = options->max_states > 0 ? options->max_states : ANALYZE_STATES;
   const ness_status status = ask(run, self->from.net, most, !options->no_exact, self->quiet, &self->beside);
-  const ness_diag *const first = ness_diags_get(self->quiet, 0);
+  const char *const error = first_error(self->quiet);
   self->unheld = "";
   self->unsolved = NULL;
   if (options->no_exact) self->unsolved = "not asked for";
-  else if (!self->beside.solved && first) self->unsolved = first->message;
+  else if (!self->beside.solved && error) self->unsolved = error;
   else if (moved_drawn(run) && !self->beside.solved)
     self->unsolved = "the input is drawn, and its path is not in the dump";
   else if (!self->beside.solved) self->unsolved = "the input does not come back";
