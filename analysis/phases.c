@@ -1,7 +1,7 @@
 /* Counts at the phases of a period, and what flowed between them.
  * Invariant: a phase is a time k period / MOVED_PHASES; the state at it is that after the last event at or before. A
  * dump of level events tells it for every phase that it covers, one of level grid or flux at those of its times that
- * are phases. Flows need events, or windows that lie within a part; the time that a part of the period was seen is
+ * are phases. Flows need events, or windows that tile the parts; the time that a part of the period was seen is
  * exact. Where a run has very many periods, states are looked at in every so manyth of them. Everything is added in the
  * order of the file. Cost: nslot a phase, some 10 ns an event. */
 #include "analysis/analysis.h"
@@ -16,6 +16,7 @@
 struct phases {
   const tally_plan *plan;
   double period, part; /* s */
+  bool tiled;          /* by windows */
   int64_t stride;      /* periods from one that is looked at to the next */
   int32_t nslot, nstep, width;
   int64_t *n; /* (nslot) */
@@ -36,6 +37,14 @@ static double *phase_row(const phases *self, int32_t batch, int32_t phase)
   return self->sum + ((int64_t)batch * MOVED_PHASES + phase) * self->width;
 }
 
+/* Windows count where whole numbers of them make up each part of the period, so that all of it is seen alike. */
+static bool phases_tiled(const dump_run *run, double part)
+{
+  const double fit = part / run->window, start = run->warmup / run->window;
+  return run->level == DUMP_FLUX && fit > 0.5 && fabs(fit - floor(fit + 0.5)) < PHASES_NEAR * fit &&
+         fabs(start - floor(start + 0.5)) < PHASES_NEAR * fit;
+}
+
 ness_status phases_create(const tally_plan *plan, phases **out, const char **why)
 {
   const dump_run *const run = plan->run;
@@ -53,6 +62,7 @@ ness_status phases_create(const tally_plan *plan, phases **out, const char **why
   self->plan = plan;
   self->period = run->input_period;
   self->part = self->period / MOVED_PHASES;
+  self->tiled = phases_tiled(run, self->part);
   self->nslot = net->nslot;
   self->nstep = net->nstep;
   self->width = phase_time(self) + 1 + 2 * net->nstep;
@@ -138,12 +148,10 @@ static ness_status follow_events(phases *self, const dump_chunk *chunk, int32_t 
   return NESS_OK;
 }
 
-/* A window counts where it lies within one part of the period. */
 static void phase_window(const phases *self, int32_t batch, double from, double to, const int64_t *fwd,
                          const int64_t *bwd)
 {
-  const double first = floor(from / self->part + PHASES_NEAR), last = ceil(to / self->part - PHASES_NEAR);
-  if (last - first != 1) return;
+  if (!(to - from > 0.999 * self->plan->run->window)) return; /* the last, cut by the end */
   double *const row = phase_row(self, batch, part_of(self, 0.5 * (from + to))) + phase_time(self);
   row[0] += to - from;
   for (int32_t s = 0; s < self->nstep; s++) {
@@ -156,7 +164,7 @@ ness_status phases_follow(phases *self, const dump_chunk *chunk)
 {
   const int32_t batch = tally_batch_at(self->plan, chunk->replica, 0.5 * (chunk->t0 + chunk->t1));
   if (self->plan->run->level == DUMP_EVENTS) return follow_events(self, chunk, batch);
-  for (int64_t r = 0; r < chunk->rows && chunk->row_fwd; r++)
+  for (int64_t r = 0; r < chunk->rows && chunk->row_fwd && self->tiled; r++)
     phase_window(self, batch, r > 0 ? chunk->row_time[r - 1] : chunk->t0, chunk->row_time[r],
                  chunk->row_fwd + r * self->nstep, chunk->row_bwd + r * self->nstep);
   for (int64_t r = 0; r < chunk->rows && chunk->row_count; r++) {
@@ -257,7 +265,7 @@ void phases_doc(const analysis *all, doc_node *root)
   }
   const bool flows = phases_any(all, phase_time(all->phased));
   doc_string(chapter, "available", "%s",
-             flows ? "yes" : "means alone: flows need events, or windows within an eighth of the period");
+             flows ? "yes" : "means alone: flows need events, or windows that make up an eighth of the period");
   doc_number(chapter, "period", all->run->input_period);
   doc_string(chapter, "method",
              "counts at phases, in periods from t = 0, over replicas and periods; net rates between "

@@ -424,6 +424,14 @@ static void ramp(void)
   CHECK(says(doc, "input.means_are", "over the counted course"));
   CHECK(ness_doc_number(doc, "entropy.thermodynamic.closure") < 1e-12);
   ness_doc_free(doc);
+  /* Windows that do not make up an eighth would see parts of it more than others: no flows by phase from them. */
+  o = options_of("flux", 24, 4, 6);
+  o.window = 0.1;
+  ness_doc_free(run(SQUARE, &o));
+  ness_doc *const off = analyze(NULL);
+  CHECK(says(off, "phases.available", "means alone: flows need events") && ness_doc_count(off, "phases.means") > 0);
+  CHECK(ness_doc_count(off, "phases.flows") <= 0);
+  ness_doc_free(off);
   /* A part of a period among few makes means that are not those over a period. */
   o = options_of("grid", 21, 10, 6);
   ness_doc_free(run(SQUARE, &o));
