@@ -34,7 +34,7 @@ ness_simulate_options timeline_options(const ness_simulate_options *given)
 }
 
 /* Rows of a chunk, of `rows` that a replica has: fewer than fit where a ledger is wanted of pieces of its time. */
-static int64_t timeline_rows_of(const timeline *self, dump_level level, double rows)
+static int64_t timeline_rows_of(const timeline *self, int32_t level, double rows)
 {
   const int64_t most = dump_chunk_rows(self->net, level);
   const double piece = ceil(rows / (self->replicas < TIMELINE_FEW ? TIMELINE_PIECES : 2));
