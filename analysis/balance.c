@@ -297,7 +297,7 @@ void balance_doc(const balance *self, const analysis *all, const basis *cycles, 
   text_clear(&text);
   doc_node *const row = doc_object(root, "balance");
   doc_string(row, "outcome", "%s",
-             all->moved                                        ? "driven in time"
+             all->moved && !all->moved->still                  ? "driven in time"
              : self->one_way >= 0 || self->rejected            ? "driven"
              : self->tested && !(self->smallest > TEST_STATED) ? "consistent with equilibrium"
              : self->tested                                    ? "not enough data"

@@ -53,7 +53,9 @@ double moved_runs_p(const analysis *all, const estimate *rate)
 
 void moved_balance(balance *self, const analysis *all, const basis *cycles)
 {
-  self->why = "rates moved with the input, and detailed balance is a matter of rates that stand still";
+  self->why = all->moved->still
+                  ? "the input moved no rate: without its process in the model, detailed balance is tested"
+                  : "rates moved with the input, and detailed balance is a matter of rates that stand still";
   for (int32_t c = 0; c < cycles->count; c++) {
     const estimate rate = estimate_rate(all, cycles->current + (int64_t)c * all->sums->batches, (double)NAN);
     self->affinity[c] = estimate_normal(all, (double)NAN, (double)NAN, (double)NAN);
@@ -98,7 +100,8 @@ void moved_verdict(const balance *self, const analysis *all, const basis *cycles
   const estimate medium = ledger_rate(all, DUMP_LEDGER_MEDIUM), work = ledger_rate(all, DUMP_LEDGER_INPUT);
   double p;
   const int32_t c = surest(self, cycles, &p);
-  text_add(out, "driven in time by %s (%s)", all->run->input, all->run->input_kind);
+  text_add(out, all->moved->still ? "not driven in time, for no rate moves with %s (%s)" : "driven in time by %s (%s)",
+           all->run->input, all->run->input_kind);
   if (self->one_way >= 0) {
     text_add(out, ", and by step %s, which has no way back: its entropy production is infinite",
              network_text(all->net, all->net->step_name[self->one_way]));

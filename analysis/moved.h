@@ -12,6 +12,7 @@
 /* What is known exactly, from whoever reads the text of the model. Owned: moved_exact_free. */
 typedef struct moved_exact {
   double *lnk;         /* (MOVED_PLACES x nstep) ln(k_fwd/k_bwd) at values over the range of the input; NULL unknown */
+  bool still;          /* no rate moves with the input, or it stands itself */
   bool solved;         /* what stands below */
   cme_solution mean;   /* over a period; no states and no variances */
   int32_t levels;      /* that stand for a drawn input in it; 0: none do */

@@ -498,6 +498,24 @@ static void wolf(void)
   CHECK(basis <= 23 && loop <= 23 && entropy <= 23 && basis + loop + entropy > 0);
 }
 
+/* A hand that moves nothing drives nothing. */
+static void idle(void)
+{
+  static const char *const hands[] = {"sine(mean = 1, amplitude = 0, frequency = 1)",
+                                      "sine(mean = 1, amplitude = 0.5, frequency = 1)"};
+  for (int i = 0; i < 2; i++) {
+    char text[400];
+    snprintf(text, sizeof text, "%sparam u = 1\nspecies A = 1, B = 0\nr: A <-> B @ %s, 2\nprocess u %s\n", NATURAL,
+             i ? "1" : "exp(u)", hands[i]);
+    ness_simulate_options o = options_of("events", 30, 10, 3);
+    ness_doc_free(run(text, &o));
+    ness_doc *const doc = analyze(NULL);
+    CHECK(says(doc, "verdict", "not driven in time, for no rate moves with u (sine)"));
+    CHECK(says(doc, "balance.outcome", "not tested") && says(doc, "balance.why", "the input moved no rate"));
+    ness_doc_free(doc);
+  }
+}
+
 /* Births at k(t) are Poisson: their count varies as much as it is, whatever the course of k. Of 16 runs of 64 replicas
  * the mean of 1008 degrees is 4 % off at one deviation, and 27 % at SIGMA's chance. */
 static void poisson(void)
@@ -743,6 +761,7 @@ int main(void)
   ramp();
   several();
   half();
+  idle();
   poisson();
   wolf();
   refused();

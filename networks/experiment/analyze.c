@@ -18,6 +18,15 @@ static bool same_names(const ness_network *a, const ness_network *b)
   return true;
 }
 
+/* An amplitude of 0, a ramp from a value to itself. */
+static bool stands(const lang_process *input)
+{
+  double low, high;
+  if (!lang_process_prescribed(input)) return false;
+  lang_process_range(input, &low, &high);
+  return low == high;
+}
+
 /* ln(k_fwd/k_bwd) of the steps from one end of the input's range to the other. */
 static ness_status beside_lnk(const driven *d, moved_exact *out)
 {
@@ -142,6 +151,7 @@ static ness_status beside(const dump_run *run, const ness_network *net, int64_t 
     status = NESS_MODEL;
   }
   if (status == NESS_OK) status = beside_lnk(&d, out);
+  if (status == NESS_OK) out->still = d.law.nmove == 0 || stands(input);
   if (status == NESS_OK && solve && d.period > 0) status = beside_rest(&d, max_states, quiet, out);
   if (status == NESS_OK && solve && moved_drawn(run))
     status = beside_levels(model->compiled, input, net, max_states, quiet, out);
