@@ -12,6 +12,7 @@
 #include "analysis/law.h"
 #include "analysis/loops.h"
 #include "analysis/memory.h"
+#include "analysis/moved.h"
 #include "analysis/samples.h"
 #include "analysis/statistics.h"
 #include "analysis/trace.h"
@@ -40,8 +41,8 @@ typedef struct tally_plan {
   double start, end; /* s: what pieces divide */
   /* the row of a unit: counted time, events, tape entropy, change of G, change of ln n! over mass-action events, that
    * of ln p at held inputs over all events but flips, then */
-  int32_t fwd, bwd, dwell, dwell2, area, width;
-  bool tapes;              /* some step's rates are a tape */
+  int32_t fwd, bwd, dwell, dwell2, area, ledger, width; /* ledger: of runs under an input that moves */
+  bool tapes;                                           /* some step's rates are a tape */
   bool mixed;              /* slots of more than one copy are changed by tapes and by mass action */
   bool unknown_mixed;      /* ... and the level does not tell what the tapes did to them */
   unsigned char *slot_law; /* (nslot) 1 changed by mass action, 2 by a tape */
@@ -50,6 +51,7 @@ typedef struct tally_plan {
   int32_t area_slot[ANALYSIS_AREA_SLOTS];
   trace *kept;            /* borrowed: where the first events go as they are, NULL nowhere */
   samples *sampled;       /* borrowed: where the first rows of a grid go, NULL nowhere */
+  phases *phased;         /* borrowed: sums by phase of an input's period, NULL none */
   const steady_law *held; /* borrowed: the law at held inputs, NULL none. With inputs that flip: of level events */
 } tally_plan;
 
@@ -136,11 +138,14 @@ typedef struct analysis { /* everything the chapters read */
   const waits *waited;         /* NULL: not one molecule that wanders */
   const counting *counted;     /* NULL: no windows, and why in `uncounted` */
   const char *uncounted;
-  const windows *entropy;  /* NULL: entropy was not followed window by window */
-  const held_laws *held;   /* at held inputs; plan->held is the law of counts that is made of them */
-  const steady_law *given; /* the law given the levels of inputs, while they flip; NULL: not known */
-  const char *unheld;      /* NULL, or why the entropy production is not split; "": nobody asks */
-  const char *visible;     /* steps that are seen, as asked for; NULL: all */
+  const windows *entropy;   /* NULL: entropy was not followed window by window */
+  const held_laws *held;    /* at held inputs; plan->held is the law of counts that is made of them */
+  const steady_law *given;  /* the law given the levels of inputs, while they flip; NULL: not known */
+  const char *unheld;       /* NULL, or why the entropy production is not split; "": nobody asks */
+  const char *visible;      /* steps that are seen, as asked for; NULL: all */
+  const moved_exact *moved; /* what is known beside a run whose input moves; NULL: none moves */
+  const phases *phased;     /* NULL: none, and why in `unphased` */
+  const char *unphased;
   ness_diags *diags;
   int32_t threads;
   double level;
@@ -215,6 +220,19 @@ double balance_exposure(const analysis *all, int32_t dir);
 ness_status balance_test(balance *self, const analysis *all, const basis *cycles);
 void balance_doc(const balance *self, const analysis *all, const basis *cycles, ness_doc *doc);
 void balance_free(balance *self);
+
+/* --- moved.c: of runs under an input that moves, for which `moved` is not NULL --- */
+
+/* The sum of lnk around a cycle, kT, where it is the same at every value of the input; else NaN. */
+double moved_affinity(const analysis *all, int32_t n, const int32_t *steps, const double *by);
+/* Two-sided p that a rate over batches is 0 on average; NaN untold. */
+double moved_runs_p(const analysis *all, const estimate *rate);
+void moved_balance(balance *self, const analysis *all, const basis *cycles); /* in place of balance_test's tests */
+void moved_verdict(const balance *self, const analysis *all, const basis *cycles, text_buffer *out);
+void moved_doc(const analysis *all, doc_node *root); /* the input */
+void moved_noise(const analysis *all, doc_node *root);
+void moved_left_out(const analysis *all, doc_node *root);
+void phases_doc(const analysis *all, doc_node *root); /* phases.c */
 
 /* --- holm.c: cycles one by one --- */
 

@@ -1,7 +1,8 @@
-/* ness_analyze: opens a dump or a measured record, streams it, solves what can be solved exactly beside it, and writes
- * the chapters. Invariant: every number of the result that is an estimate stands next to its error, and next to its
- * exact value where there is one. The exact solution comes first: what a window of time tells of entropy needs it, and
- * so the file is read once. Cost: the stream, plus the exact solution, which `no_exact` leaves out. */
+/* analysis_run, which ness_analyze is: opens a dump or a measured record, streams it, solves what can be solved exactly
+ * beside it, and writes the chapters. Invariant: every number of the result that is an estimate stands next to its
+ * error, and next to its exact value where there is one. The exact solution comes first: what a window of time tells of
+ * entropy needs it, and so the file is read once. Cost: the stream, plus the exact solution, which `no_exact` leaves
+ * out. */
 #include "analysis/source.h"
 
 #include <math.h>
@@ -10,6 +11,8 @@
 
 #define ANALYZE_LEVEL 0.95
 #define ANALYZE_CYCLES 50
+#define ANALYZE_STATES 5000
+#define ANALYZE_PERIODS 1000 /* from so many on the part of one weighs nothing beside noise */
 
 typedef struct whole { /* everything that has to be freed */
   source from;
@@ -23,6 +26,9 @@ typedef struct whole { /* everything that has to be freed */
   samples *sampled;
   loops *loop;
   cme_solution solution;
+  moved_exact beside; /* where an input moves */
+  phases *phased;
+  const char *unphased;
   held_laws held;
   steady_law *held_law, *given_law;
   cme_cycles solution_cycles;
@@ -55,12 +61,43 @@ static ness_status solve(whole *self, const ness_analyze_options *options)
   if (options->no_exact || self->from.is_record) return NESS_OK;
   self->quiet = ness_diags_create();
   if (!self->quiet) return NESS_NOMEM;
-  const cme_options limits = {.max_states = options->max_states > 0 ? options->max_states : 5000};
+  const cme_options limits = {.max_states = options->max_states > 0 ? options->max_states : ANALYZE_STATES};
   const ness_status status = cme_steady(self->from.net, &limits, self->quiet, &self->solution);
   if (status == NESS_NOMEM || status == NESS_STOPPED) return status;
   const ness_diag *const first = ness_diags_get(self->quiet, 0);
   self->unsolved = !status ? NULL : first ? first->message : ness_status_text(status);
   return NESS_OK;
+}
+
+static const char *first_error(const ness_diags *diags)
+{
+  const int32_t count = ness_diags_count(diags, NULL);
+  for (int32_t i = 0; i < count; i++)
+    if (ness_diags_get(diags, i)->severity == NESS_ERROR) return ness_diags_get(diags, i)->message;
+  return NULL;
+}
+
+/* Under an input that moves: means over its period, of who knows the model. */
+static ness_status solve_moved(whole *self, const ness_analyze_options *options, moved_ask ask)
+{
+  const dump_run *const run = self->from.run;
+  const double periods = run->input_period > 0 ? (run->time - run->warmup) / run->input_period : 0;
+  self->quiet = ness_diags_create();
+  if (!self->quiet) return NESS_NOMEM;
+  const int64_t most = options->max_states > 0 ? options->max_states : ANALYZE_STATES;
+  const ness_status status = ask(run, self->from.net, most, !options->no_exact, self->quiet, &self->beside);
+  const char *const error = first_error(self->quiet);
+  self->unheld = "";
+  self->unsolved = NULL;
+  if (options->no_exact) self->unsolved = "not asked for";
+  else if (!self->beside.solved && error) self->unsolved = error;
+  else if (moved_drawn(run) && !self->beside.solved)
+    self->unsolved = "the input is drawn, and its path is not in the dump";
+  else if (!self->beside.solved) self->unsolved = "the input does not come back";
+  else if (run->input_period > 0 && periods < ANALYZE_PERIODS &&
+           fabs(periods - floor(periods + 0.5)) > 1e-6 * (1 + periods))
+    self->unsolved = "the counted time is no whole number of periods, and its means are not those over a period";
+  return status == NESS_NOMEM || status == NESS_STOPPED ? status : NESS_OK;
 }
 
 /* The laws at held inputs, of runs whose inputs flip or that count from their start. */
@@ -88,7 +125,7 @@ static ness_status solve_held(whole *self)
 /* The cycles of the solution, where the trajectory has some. */
 static ness_status solve_cycles(whole *self)
 {
-  if (self->unsolved || !self->loop || loops_cycles(self->loop) == 0) return NESS_OK;
+  if (self->all.moved || self->unsolved || !self->loop || loops_cycles(self->loop) == 0) return NESS_OK;
   const ness_status status =
       cme_cycles_find(self->all.net, &self->solution, 10000, self->quiet, &self->solution_cycles);
   if (status == NESS_NOMEM) return status;
@@ -124,7 +161,12 @@ static void run_doc(const whole *self, doc_node *root)
   doc_number(row, "confidence", self->all.level);
   doc_bool(row, "complete", sums->complete && sums->damage == 0 && sums->unread == 0);
   if (sums->damage > 0) doc_int(row, "bytes_damaged", sums->damage);
-  doc_string(row, "exact", "%s", self->unsolved ? self->unsolved : "the steady state of the master equation");
+  const char *const means = self->all.moved ? "the periodic steady state of the master equation, means over a period"
+                                            : "the steady state of the master equation";
+  if (!self->unsolved && self->beside.levels > 0)
+    doc_string(row, "exact", "the steady state on %d levels of %s, off by about the square of their distance",
+               (int)self->beside.levels, run->input);
+  else doc_string(row, "exact", "%s", self->unsolved ? self->unsolved : means);
 }
 
 static void conventions_doc(doc_node *root)
@@ -145,17 +187,22 @@ static ness_status write_doc(whole *self, ness_doc **out)
   if (!doc) return NESS_NOMEM;
   doc_node *const root = doc_root(doc);
   balance_doc(&self->test, &self->all, &self->cycles, doc);
+  const bool moved = self->all.moved, prescribed = moved && !moved_drawn(self->all.run);
   run_doc(self, root);
+  moved_doc(&self->all, root);
   markov_doc(&self->all, root);
   ness_status status = cycles_doc(&self->all, &self->cycles, &self->test, root);
-  if (!status) status = bayes_doc(&self->all, &self->cycles, root);
+  if (!status && !moved) status = bayes_doc(&self->all, &self->cycles, root);
   fluxes_doc(&self->all, root);
+  if (moved) phases_doc(&self->all, root);
   waits_doc(&self->all, root);
-  if (!status) status = noise_doc(&self->all, root);
+  if (prescribed) moved_noise(&self->all, root);
+  else if (!status) status = noise_doc(&self->all, root);
   if (!status) status = spectra_doc(&self->all, root);
   if (!status) status = entropy_doc(&self->all, &self->cycles, &self->test, root);
-  if (!status) status = hidden_doc(&self->all, root);
-  if (!status) status = transduction_doc(&self->all, &self->cycles, root);
+  if (!status && !moved) status = hidden_doc(&self->all, root);
+  if (!status && !moved) status = transduction_doc(&self->all, &self->cycles, root);
+  if (moved) moved_left_out(&self->all, root);
   conventions_doc(root);
   const ness_status finished = doc_finish(doc);
   status = status ? status : finished;
@@ -166,7 +213,8 @@ static ness_status write_doc(whole *self, ness_doc **out)
 
 /* --- the whole --- */
 
-static ness_status analyze_stream(whole *self, const char *path, const ness_analyze_options *options, ness_diags *diags)
+static ness_status analyze_stream(whole *self, const char *path, const ness_analyze_options *options, moved_ask ask,
+                                  ness_diags *diags)
 {
   source *const from = &self->from;
   ness_status status = source_open(from, path, options, diags);
@@ -174,20 +222,23 @@ static ness_status analyze_stream(whole *self, const char *path, const ness_anal
   const ness_network *const net = from->net;
   const dump_run *const run = from->run;
   const char *unwatched = NULL;
+  const bool moved = run->input, course = moved && !moved_drawn(run); /* course: nothing is stationary */
   if (run->level == DUMP_EVENTS) {
     if (!(self->loop = loops_create(net, from->plan.batches))) return NESS_NOMEM;
     const double step = from->measured.sampled ? from->measured.step : from->measured.tick;
-    status = memory_create(net, run->replicas, step, &self->past);
-    if (!status) status = trace_create(net, run, &self->kept);
+    if (!moved) status = memory_create(net, run->replicas, step, &self->past);
+    if (!status && !course) status = trace_create(net, run, &self->kept);
     from->plan.kept = self->kept;
   }
-  if (run->level == DUMP_GRID && !from->is_record) status = samples_create(net, run, &self->sampled);
+  if (run->level == DUMP_GRID && !from->is_record && !course) status = samples_create(net, run, &self->sampled);
   from->plan.sampled = self->sampled;
-  if (!status) status = counting_create(&from->plan, &self->counted, &unwatched);
+  if (!status && !course) status = counting_create(&from->plan, &self->counted, &unwatched);
   if (!status && self->past) status = waits_create(net, run->replicas, &self->waited);
-  if (!status) status = solve(self, options);
-  if (!status) status = solve_held(self);
-  if (!status && run->level == DUMP_FLUX)
+  if (!status && moved) status = phases_create(&from->plan, &self->phased, &self->unphased);
+  from->plan.phased = self->phased;
+  if (!status) status = moved ? solve_moved(self, options, ask) : solve(self, options);
+  if (!status && !moved) status = solve_held(self);
+  if (!status && run->level == DUMP_FLUX && !moved)
     status = windows_begin(&from->plan, self->unsolved ? NULL : &self->solution, &self->entropy, &self->pass);
   if (!status)
     status = source_read(from, path, options, self->loop, self->past, self->waited, self->counted, self->pass, diags);
@@ -206,8 +257,13 @@ static ness_status analyze_stream(whole *self, const char *path, const ness_anal
                          .waited = self->waited,
                          .counted = self->counted,
                          .uncounted = unwatched,
-                         .exact = self->unsolved ? NULL : &self->solution,
-                         .entropy = run->level == DUMP_FLUX ? &self->entropy : NULL,
+                         .exact = self->unsolved ? NULL
+                                  : moved        ? &self->beside.mean
+                                                 : &self->solution,
+                         .moved = moved ? &self->beside : NULL,
+                         .phased = self->phased,
+                         .unphased = self->unphased,
+                         .entropy = run->level == DUMP_FLUX && !moved ? &self->entropy : NULL,
                          .held = &self->held,
                          .given = self->given_law,
                          .unheld = self->unheld,
@@ -230,7 +286,8 @@ static ness_status analyze_stream(whole *self, const char *path, const ness_anal
   return self->loop ? loops_finish(self->loop) : NESS_OK;
 }
 
-ness_status ness_analyze(const char *path, const ness_analyze_options *given, ness_diags *diags, ness_doc **out)
+ness_status analysis_run(const char *path, const ness_analyze_options *given, moved_ask ask, ness_diags *diags,
+                         ness_doc **out)
 {
   if (!path || !out) return NESS_USAGE;
   *out = NULL;
@@ -241,7 +298,7 @@ ness_status ness_analyze(const char *path, const ness_analyze_options *given, ne
   }
   whole self;
   memset(&self, 0, sizeof self);
-  ness_status status = analyze_stream(&self, path, &options, diags);
+  ness_status status = analyze_stream(&self, path, &options, ask, diags);
   if (!status) status = solve_cycles(&self);
   if (!status) status = basis_init(&self.cycles, &self.all);
   if (!status) status = balance_test(&self.test, &self.all, &self.cycles);
@@ -254,6 +311,8 @@ ness_status ness_analyze(const char *path, const ness_analyze_options *given, ne
   law_free(self.held_law);
   held_free(&self.held);
   cme_solution_free(&self.solution);
+  moved_exact_free(&self.beside);
+  phases_free(self.phased);
   loops_free(self.loop);
   memory_free(self.past);
   waits_free(self.waited);

@@ -184,7 +184,11 @@ out:
 ness_status balance_test(balance *self, const analysis *all, const basis *cycles)
 {
   const size_t n = (size_t)cycles->count + 1;
-  *self = (balance){.p = (double)NAN, .statistic = (double)NAN, .smallest = (double)NAN, .bound = (double)NAN};
+  *self = (balance){.p = (double)NAN,
+                    .statistic = (double)NAN,
+                    .smallest = (double)NAN,
+                    .bound = (double)NAN,
+                    .drift_p = (double)NAN};
   self->strongest = self->one_way = -1;
   self->strength.value = self->strength.error = (double)NAN;
   self->seen = mem_zero(n, sizeof *self->seen);
@@ -198,7 +202,11 @@ ness_status balance_test(balance *self, const analysis *all, const basis *cycles
     const double fired = analysis_total(all, all->plan->fwd + s) + analysis_total(all, all->plan->bwd + s);
     self->one_way = fired > 0 ? s : -1;
   }
-  drift_test(self, all);
+  if (!all->moved || moved_drawn(all->run)) drift_test(self, all);
+  if (all->moved) {
+    moved_balance(self, all, cycles);
+    return NESS_OK;
+  }
   ness_status status = wald_test(self, all, cycles);
   if (!status && !self->tested) {
     status = currents_test(self, all, cycles);
@@ -241,6 +249,10 @@ static void verdict(const balance *self, const analysis *all, const basis *cycle
   char a[32], b[32];
   const ness_network *net = all->net;
   const bool hidden = all->plan->tapes && all->run->level == DUMP_SUMMARY;
+  if (all->moved) {
+    moved_verdict(self, all, cycles, out);
+    return;
+  }
   if (self->one_way >= 0) {
     text_add(out, "driven, by step %s, which has no way back: its entropy production is infinite",
              network_text(net, net->step_name[self->one_way]));
@@ -285,7 +297,8 @@ void balance_doc(const balance *self, const analysis *all, const basis *cycles, 
   text_clear(&text);
   doc_node *const row = doc_object(root, "balance");
   doc_string(row, "outcome", "%s",
-             self->one_way >= 0 || self->rejected              ? "driven"
+             all->moved && !all->moved->still                  ? "driven in time"
+             : self->one_way >= 0 || self->rejected            ? "driven"
              : self->tested && !(self->smallest > TEST_STATED) ? "consistent with equilibrium"
              : self->tested                                    ? "not enough data"
                                                                : "not tested");
@@ -301,7 +314,7 @@ void balance_doc(const balance *self, const analysis *all, const basis *cycles, 
   if (self->one_way >= 0)
     doc_string(row, "one_way_step", "%s", network_text(all->net, all->net->step_name[self->one_way]));
   number_or_null(row, "drift_p", self->drift_p);
-  if (all->run->warmup <= 0 && !self->wald && !all->measured)
+  if (all->run->warmup <= 0 && !self->wald && !all->measured && !all->moved)
     doc_string(row, "note", "the run had no warmup: if it does not begin in the steady state, the test is biased");
 }
 

@@ -262,6 +262,9 @@ ness_status basis_init(basis *self, const analysis *all)
   if (status) return status;
   if (!basis_chords(self, net->nstep) || !basis_names(self, net) || !basis_currents(self, all)) return NESS_NOMEM;
   basis_affinities(self, net, !all->measured);
+  for (int32_t c = 0; c < self->count && all->moved; c++)
+    self->affinity[c] =
+        moved_affinity(all, self->start[c + 1] - self->start[c], self->id + self->start[c], self->by + self->start[c]);
   return NESS_OK;
 }
 

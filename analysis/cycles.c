@@ -111,8 +111,9 @@ static double loop_completions(const analysis *all, const loop_cycle *cycle)
   return sum;
 }
 
-/* Directions of all listed cycles as coins, and Holm's correction over them. */
-static bool loops_test(const analysis *all, int64_t n, double *p, double *holm)
+/* Directions of all listed cycles as coins, and Holm's correction over them. Where rates move, turns are no coins, and
+ * batches have to tell. */
+static bool loops_test(const analysis *all, int64_t n, double *scratch, double *p, double *holm)
 {
   for (int64_t k = 0; k < n; k++) {
     const loop_cycle cycle = loops_cycle(all->loop, k);
@@ -120,8 +121,10 @@ static bool loops_test(const analysis *all, int64_t n, double *p, double *holm)
     for (int32_t b = 0; b < all->sums->batches; b++) {
       up += cycle.forward[all->sums->index[b]];
       down += cycle.backward[all->sums->index[b]];
+      scratch[b] = cycle.forward[all->sums->index[b]] - cycle.backward[all->sums->index[b]];
     }
-    p[k] = holm_coin(up, down);
+    const estimate rate = estimate_rate(all, scratch, (double)NAN);
+    p[k] = all->moved ? moved_runs_p(all, &rate) : holm_coin(up, down);
   }
   return holm_adjust(p, n, holm);
 }
@@ -142,7 +145,7 @@ static doc_node *loop_row(const analysis *all, const loop_cycle *cycle, doc_node
   const estimate plus = estimate_rate(all, up, cycle->exact_forward);
   const estimate minus = estimate_rate(all, down, cycle->exact_backward);
   estimate ratio = log_ratio(all, cycle->forward, cycle->backward, x);
-  ratio.exact = all->measured ? (double)NAN : loop_affinity(all->net, cycle);
+  ratio.exact = all->measured || all->moved ? (double)NAN : loop_affinity(all->net, cycle);
   estimate_doc(row, &rate);
   doc_int(row, "completions", (int64_t)loop_completions(all, cycle));
   doc_int(row, "paths", cycle->paths);
@@ -159,12 +162,12 @@ static ness_status loops_doc(const analysis *all, doc_node *list, double *scratc
 {
   const int64_t known = all->loop ? loops_cycles(all->loop) : 0, n = known < all->max_cycles ? known : all->max_cycles;
   double *const p = mem_zero((size_t)n + 1, sizeof *p), *const holm = mem_zero((size_t)n + 1, sizeof *holm);
-  const bool good = p && holm && loops_test(all, n, p, holm);
+  const bool good = p && holm && loops_test(all, n, scratch, p, holm);
   const int64_t tests = good ? tested(p, n) : 0;
   for (int64_t k = 0; good && k < n; k++) {
     const loop_cycle cycle = loops_cycle(all->loop, k);
     doc_node *const row = loop_row(all, &cycle, list, scratch);
-    const double error = 2 / sqrt(loop_completions(all, &cycle));
+    const double error = all->moved ? (double)NAN : 2 / sqrt(loop_completions(all, &cycle));
     single_doc(all, row, p[k], holm[k], holm_more_data(error, TEST_STATED, 1 - all->level, tests));
   }
   mem_free(p);

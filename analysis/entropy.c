@@ -32,11 +32,22 @@ static bool is_tape(const ness_network *net, int32_t step)
   return net->dir_law[2 * step] == LAW_TAPE || net->dir_law[2 * step + 1] == LAW_TAPE;
 }
 
+/* What a run under an input that moves kept itself; its work of the input stands behind those of the sources. */
+static double ledger_entropy(const analysis *all, const double *row, double *work)
+{
+  const double *const ledger = row + all->plan->ledger;
+  const int32_t sources = network_sources(all->net);
+  memcpy(work, ledger + DUMP_LEDGER_HEAD, (size_t)sources * sizeof *work);
+  work[sources] = ledger[DUMP_LEDGER_INPUT];
+  return ledger[DUMP_LEDGER_MEDIUM];
+}
+
 /* Entropy of a row of sums, k_B, over reversible steps; and its work by source, kT, the last what is left. */
 static double row_entropy(const analysis *all, const double *row, double *work)
 {
   const ness_network *net = all->net;
   const int32_t undeclared = network_sources(net) - 1;
+  if (all->moved) return ledger_entropy(all, row, work);
   double entropy = row[TALLY_TAPE] - row[TALLY_FACTORIAL], listed = 0;
   for (int32_t w = 0; w <= undeclared; w++) work[w] = 0;
   for (int32_t s = 0; s < net->nstep; s++) {
@@ -56,7 +67,7 @@ static double row_entropy(const analysis *all, const double *row, double *work)
 static void thermodynamic(const analysis *all, doc_node *parent, double *x, double *work, double *by_source)
 {
   const ness_network *net = all->net;
-  const int32_t batches = all->sums->batches, sources = network_sources(net);
+  const int32_t batches = all->sums->batches, own = network_sources(net), sources = own + (all->moved != NULL);
   double total = 0, energy = 0, spent = 0;
   bool one_way = false;
   doc_node *const row = doc_object(parent, "thermodynamic");
@@ -70,7 +81,7 @@ static void thermodynamic(const analysis *all, doc_node *parent, double *x, doub
     const double *const sums = all->sums->batch + (int64_t)b * all->plan->width;
     x[b] = row_entropy(all, sums, work);
     total += x[b];
-    energy += sums[TALLY_ENERGY];
+    energy += all->moved ? sums[all->plan->ledger + DUMP_LEDGER_ENERGY] : sums[TALLY_ENERGY];
     for (int32_t w = 0; w < sources; w++) {
       by_source[(int64_t)w * batches + b] = work[w];
       spent += work[w];
@@ -90,14 +101,17 @@ static void thermodynamic(const analysis *all, doc_node *parent, double *x, doub
   estimate_doc(row, &rate);
   doc_number(row, "free_energy_change", energy / all->time);
   doc_number(row, "closure", fabs(total - spent + energy) / all->time);
-  doc_string(row, "method", "rates along the trajectory, %s", all->plan->by_time ? "time batches" : "replica batches");
+  doc_string(row, "method", "%s, %s",
+             all->moved ? "what the run kept of ln(k_fwd/k_bwd) of every event at its time"
+                        : "rates along the trajectory",
+             all->plan->by_time ? "time batches" : "replica batches");
   doc_node *const list = doc_array(row, "sources");
   for (int32_t w = 0; w < sources; w++) {
-    const estimate share =
-        estimate_rate(all, by_source + (int64_t)w * batches, all->exact ? all->exact->source_work[w] : (double)NAN);
-    if (w == sources - 1 && fabs(share.value) * all->time < 1e-9 * (1 + fabs(total))) continue;
+    const double exact = !all->exact ? (double)NAN : w < own ? all->exact->source_work[w] : all->moved->input_work;
+    const estimate share = estimate_rate(all, by_source + (int64_t)w * batches, exact);
+    if (w == own - 1 && fabs(share.value) * all->time < 1e-9 * (1 + fabs(total))) continue;
     doc_node *const line = doc_object(list, NULL);
-    doc_string(line, "source", "%s", network_source_name(net, w));
+    doc_string(line, "source", "%s", w < own ? network_source_name(net, w) : all->run->input);
     estimate_doc(line, &share);
   }
 }
@@ -179,7 +193,7 @@ static void plugin_interval(const analysis *all, doc_node *row, estimate *out, d
                             bool test_silent)
 {
   const double x = raw * all->time, tail = 0.5 * (1 - all->level);
-  const bool near = rank > 0 && (test_silent || x < PLUGIN_NEAR * 2 * rank) && rank <= 10000;
+  const bool near = rank > 0 && !all->moved && (test_silent || x < PLUGIN_NEAR * 2 * rank) && rank <= 10000;
   if (near) {
     out->error = (double)NAN;
     out->low = stat_f_lambda(x / 2 / rank, 1 - tail, rank, INFINITY) * 2 / all->time;
@@ -198,7 +212,7 @@ static ness_status plugin_doc(const analysis *all, const basis *cycles, const ba
     self.edges = loops_states(all->loop, p) >= 0;
     if (!self.edges) break;
   }
-  self.edges = self.edges && loops_edges(all->loop) > 0;
+  self.edges = self.edges && loops_edges(all->loop) > 0 && !all->moved; /* rates move: no edge has a ratio of its own */
   double *const forward = mem_zero((size_t)batches + 1, sizeof *forward);
   double *const backward = mem_zero((size_t)batches + 1, sizeof *backward);
   double *const without = mem_zero((size_t)batches + 1, sizeof *without);
@@ -225,8 +239,9 @@ static ness_status plugin_doc(const analysis *all, const basis *cycles, const ba
   const bool bound = markov_fails(all) || (all->measured && (all->measured->hidden || all->measured->sampled));
   doc_string(row, "is", "%s", bound || !self.edges || self.one_sided > 0 ? "a lower bound" : "an estimate");
   doc_string(row, "method", "%s",
-             self.edges ? "counts on edges between states, jackknife-corrected"
-                        : "counts of steps, jackknife-corrected; a lower bound where rates depend on the state");
+             all->moved   ? "counts of steps over the whole course, jackknife-corrected; a lower bound where rates move"
+             : self.edges ? "counts on edges between states, jackknife-corrected"
+                          : "counts of steps, jackknife-corrected; a lower bound where rates depend on the state");
   if (self.one_sided > 0) doc_string(row, "note", "pairs seen one way only count half an event the other way: a bound");
 out:
   mem_free(forward);
@@ -238,7 +253,7 @@ out:
 
 ness_status entropy_doc(const analysis *all, const basis *cycles, const balance *test, doc_node *root)
 {
-  const size_t batches = (size_t)all->sums->batches + 1, sources = (size_t)network_sources(all->net) + 1;
+  const size_t batches = (size_t)all->sums->batches + 1, sources = (size_t)network_sources(all->net) + 2;
   double *const x = mem_zero(batches, sizeof *x), *const work = mem_zero(sources, sizeof *work);
   double *const by_source = mem_zero(sources * batches, sizeof *by_source);
   ness_status status = NESS_NOMEM;
@@ -248,7 +263,7 @@ ness_status entropy_doc(const analysis *all, const basis *cycles, const balance 
     status = all->measured ? NESS_OK : adiabatic_doc(all, x, section);
     if (!status) status = plugin_doc(all, cycles, test, section);
     if (!status) sequences_doc(all, section);
-    if (!status) status = uncertainty_doc(all, section);
+    if (!status && !all->moved) status = uncertainty_doc(all, section);
     fluctuation_doc(all, section);
   }
   mem_free(x);

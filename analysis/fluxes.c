@@ -55,6 +55,7 @@ static void means_doc(const analysis *all, doc_node *root)
   const ness_network *net = all->net;
   doc_node *const list = doc_array(root, "means");
   for (int32_t i = 0; i < net->nslot; i++) {
+    if (net->slot_var[i] >= 0) continue; /* an input among several, on a scale of its own */
     doc_node *const row = doc_object(list, NULL);
     doc_string(row, "of", "%s", network_text(net, net->slot_name[i]));
     const estimate mean =

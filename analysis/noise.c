@@ -174,7 +174,7 @@ static ness_status exact_noise(const analysis *all, double *mean, double *varian
   const int64_t ndir = 2 * (int64_t)all->net->nstep;
   noise found = {0};
   for (int32_t c = 0; c < counted->currents; c++) mean[c] = variance[c] = (double)NAN;
-  if (!all->exact) return NESS_OK;
+  if (!all->exact || all->moved) return NESS_OK;
   double *const weight = mem_zero((size_t)(counted->currents * ndir) + 1, sizeof *weight);
   ness_diags *const quiet = ness_diags_create();
   ness_status status = weight && quiet ? NESS_OK : NESS_NOMEM;

@@ -324,7 +324,7 @@ static ness_status exact_lines(const spectra *self, double *out)
   const ness_network *const net = all->net;
   const int32_t nf = self->octaves * SPECTRA_LINES;
   for (int64_t k = 0; k < (int64_t)self->watched * nf; k++) out[k] = (double)NAN;
-  if (!all->exact) return NESS_OK;
+  if (!all->exact || all->moved) return NESS_OK;
   const size_t ndir = 2 * (size_t)net->nstep, nslot = (size_t)net->nslot;
   double *const f = mem_zero((size_t)nf + 1, sizeof *f);
   double *const weight = mem_zero(SPECTRA_CURRENTS * ndir + 1, sizeof *weight);

@@ -113,9 +113,10 @@ static void job_count(const stream *self, job *at)
   const unsigned timed = at->remember || at->keep ? DUMP_ROW_TIME : 0;
   const unsigned sampled = at->sample ? DUMP_ROW_TIME | DUMP_ROW_COUNT : 0;
   const unsigned watched = at->watch ? counting_wanted(self->counted) : 0;
+  const unsigned phased = self->plan->phased ? phases_wanted(self->plan->phased) : 0;
   const unsigned priced = self->entropy ? windows_wanted(self->entropy) : 0;
   const unsigned wanted =
-      followed | timed | sampled | watched | priced | tally_wanted(self->plan, &at->from->scalars, at->done);
+      followed | timed | sampled | watched | phased | priced | tally_wanted(self->plan, &at->from->scalars, at->done);
   at->status = dump_decode(self->reader, &at->from->frame, &at->buffer, wanted, &at->chunk);
   if (!at->status) at->status = tally_chunk(self->plan, &at->chunk, at->done, &at->sums);
   if (!at->status && at->watch) at->status = counting_chunk(self->counted, &at->chunk, &at->windows);
@@ -229,6 +230,7 @@ static ness_status job_fold(stream *self, job *at)
   ness_status status = at->watch ? counting_fold(self->counted, &at->chunk, &at->windows) : NESS_OK;
   if (!status && at->keep) status = trace_follow(self->plan->kept, &at->chunk);
   if (!status && at->sample) status = samples_follow(self->plan->sampled, &at->chunk);
+  if (!status && self->plan->phased) status = phases_follow(self->plan->phased, &at->chunk);
   if (self->entropy) windows_fold(self->entropy, &at->chunk, &at->entropy);
   if (status || !at->walker) return status;
   status = loops_fold(self->loop, &at->loops);

@@ -40,8 +40,8 @@ static void plan_laws(tally_plan *self)
     self->mixed |= self->slot_law[i] == 3 && slot_many(net, i);
     if ((self->slot_law[i] & 2) && self->nareaslot < ANALYSIS_AREA_SLOTS) self->area_slot[self->nareaslot++] = i;
   }
-  self->unknown_mixed = self->mixed && self->run->level != DUMP_EVENTS;
-  if (self->run->level == DUMP_SUMMARY) self->nareaslot = 0;
+  self->unknown_mixed = self->mixed && self->run->level != DUMP_EVENTS && !self->run->input;
+  if (self->run->level == DUMP_SUMMARY || self->run->input) self->nareaslot = 0; /* a ledger tells the entropy itself */
   self->narea = self->nareaslot * (self->nareaslot - 1) / 2;
 }
 
@@ -49,7 +49,8 @@ static bool plan_units(tally_plan *self)
 {
   const ness_network *net = self->net;
   const int64_t replicas = self->run->replicas;
-  const int64_t width = TALLY_HEAD + 2 * (int64_t)net->nstep + 2 * (int64_t)net->nslot + self->narea;
+  const int64_t ledger = self->run->input ? DUMP_LEDGER_HEAD + (int64_t)network_sources(net) : 0;
+  const int64_t width = TALLY_HEAD + 2 * (int64_t)net->nstep + 2 * (int64_t)net->nslot + self->narea + ledger;
   size_t bytes;
   if (width > INT32_MAX / 2) return false;
   self->width = (int32_t)width;
@@ -58,6 +59,7 @@ static bool plan_units(tally_plan *self)
   self->dwell = self->bwd + net->nstep;
   self->dwell2 = self->dwell + net->nslot;
   self->area = self->dwell2 + net->nslot;
+  self->ledger = self->area + self->narea;
   self->by_time = replicas < ANALYSIS_REPLICAS;
   self->by_events = !isfinite(self->run->time);
   self->start = self->run->warmup;
@@ -212,6 +214,9 @@ static bool counts_legal(const ness_network *net, const int64_t *n)
 static ness_status tally_whole(const tally_plan *plan, const dump_chunk *chunk, int64_t unit, tally *out)
 {
   const ness_network *net = plan->net;
+  const int32_t ledger = plan->run->input ? plan->width - plan->ledger : 0;
+  for (int32_t i = 0; i < ledger; i++)
+    if (!chunk->ledger) return NESS_FORMAT;
   double *const sum = segment_add(out, plan, unit, 0, chunk->rows);
   if (!sum) return NESS_NOMEM;
   int64_t *const n = out->n;
@@ -229,6 +234,7 @@ static ness_status tally_whole(const tally_plan *plan, const dump_chunk *chunk, 
     sum[plan->dwell + i] = chunk->dwell[i];
     sum[plan->dwell2 + i] = chunk->dwell2[i];
   }
+  for (int32_t i = 0; i < ledger; i++) sum[plan->ledger + i] = chunk->ledger[i];
   const int64_t *before = chunk->n0;
   for (int64_t r = 0; plan->narea && chunk->row_count && r < chunk->rows; r++) {
     add_areas(plan, before, chunk->row_count + r * net->nslot, sum);
@@ -503,6 +509,7 @@ static tally_way way_of(const tally_plan *plan, const dump_chunk *chunk, int64_t
     last = piece_of_time(plan, nextafter(chunk->t1, -INFINITY));
     *middle = piece_of_time(plan, 0.5 * (chunk->t0 + chunk->t1));
   }
+  if (plan->run->input) return TALLY_BY_TOTALS; /* a ledger is that of a whole chunk */
   if (plan->run->level == DUMP_EVENTS && chunk->rows == chunk->events && (first < last || must_follow(plan)))
     return TALLY_BY_EVENTS;
   return plan->run->level == DUMP_FLUX && first < last && chunk->rows > 0 ? TALLY_BY_WINDOWS : TALLY_BY_TOTALS;
@@ -510,7 +517,8 @@ static tally_way way_of(const tally_plan *plan, const dump_chunk *chunk, int64_t
 
 unsigned tally_wanted(const tally_plan *plan, const dump_chunk *chunk, int64_t done)
 {
-  const unsigned totals = DUMP_N0 | DUMP_FWD | DUMP_BWD | DUMP_DWELL | DUMP_DWELL2;
+  const unsigned ledger = plan->run->input ? DUMP_LEDGER : 0;
+  const unsigned totals = DUMP_N0 | DUMP_FWD | DUMP_BWD | DUMP_DWELL | DUMP_DWELL2 | ledger;
   int64_t middle;
   switch (way_of(plan, chunk, done, &middle)) {
   case TALLY_BY_EVENTS: return totals | DUMP_ROW_TIME | DUMP_ROW_DIR;

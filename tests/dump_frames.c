@@ -118,6 +118,72 @@ static void test_round_trip(void)
   network_free(net);
 }
 
+/* --- inputs that move --- */
+
+/* A word of the run frame becomes another of its length, with a hash that holds. */
+static void edit(bytes *file, const char *word, const char *by)
+{
+  frame_head head;
+  CHECK(frame_head_read(file->data, &head));
+  const size_t frame = FRAME_HEADER + head.length, n = strlen(word);
+  size_t at = 0;
+  while (at + n < frame && memcmp(file->data + at, word, n) != 0) at++;
+  CHECK(at + n < frame);
+  memcpy(file->data + at, by, n);
+  const uint64_t hash = frame_hash(file->data, frame);
+  for (int i = 0; i < 8; i++) file->data[23 + i] = (unsigned char)(hash >> 8 * (7 - i));
+}
+
+/* What a run frame says of an input, and ledgers at every level; what is told of an input is told whole. */
+static void test_input(void)
+{
+  for (int32_t level = 0; level < 4; level++) {
+    ness_network *net = sample_network(3);
+    const char *path = in_folder("input.msgpack");
+    dump_run run = sample_run(level);
+    run.input = "V, W";
+    run.input_kind = "sine, ramp";
+    run.input_period = 0.25;
+    const int64_t width = DUMP_LEDGER_HEAD + network_sources(net);
+    sample_chunk want = sample_fill(net, level, 0, 0, level ? 9 : 0, 1);
+    double *const ledger = malloc((size_t)width * sizeof *ledger);
+    for (int64_t i = 0; i < width; i++) ledger[i] = 0.1 - (double)i * 1e-3;
+    want.chunk.ledger = ledger;
+    dump_writer *writer = NULL;
+    void *frame = NULL;
+    size_t n;
+    CHECK(dump_create(path, true, net, &run, NULL, &writer) == NESS_OK);
+    CHECK(dump_pack(net, level, &want.chunk, &frame, &n) == NESS_OK);
+    CHECK(dump_append(writer, frame, n, NULL) == NESS_OK && dump_close(writer, 1, NULL) == NESS_OK);
+    mem_free(frame);
+    dump_reader *reader = NULL;
+    dump_frame next = {0};
+    dump_buffer buffer = {0};
+    dump_chunk got;
+    CHECK(dump_open(path, NULL, &reader) == NESS_OK && dump_next(reader, &next, NULL) == NESS_OK);
+    const dump_run *const of = dump_run_of(reader);
+    CHECK_STR(of->input, "V, W");
+    CHECK_STR(of->input_kind, "sine, ramp");
+    CHECK(of->input_period == 0.25);
+    CHECK(dump_decode(reader, &next, &buffer, DUMP_EVERYTHING, &got) == NESS_OK);
+    check_chunk(&got, &want.chunk, net);
+    CHECK(SAME(got.ledger, ledger, width, double));
+    dump_reader_free(reader);
+    dump_frame_free(&next);
+    dump_buffer_free(&buffer);
+    bytes file = slurp(path);
+    edit(&file, "input_kind", "input_kine");
+    CHECK(dump_open_memory(file.data, file.size, NULL, &reader) == NESS_FORMAT && !reader);
+    edit(&file, "input_kine", "input_kind");
+    CHECK(dump_open_memory(file.data, file.size, NULL, &reader) == NESS_OK);
+    dump_reader_free(reader);
+    free(file.data);
+    free(ledger);
+    sample_free(&want);
+    network_free(net);
+  }
+}
+
 /* --- columns by themselves --- */
 
 /* The chunk's pointer where column k of dump_column goes. */
@@ -379,6 +445,7 @@ int main(void)
 {
   if (!folder_make()) return 2;
   test_round_trip();
+  test_input();
   test_wanted();
   test_in_place();
   test_refusals();

@@ -183,7 +183,7 @@ COMMANDS = [
      "this was with Na.o at -0.11114 [mM]"),
     ("below zero in a run", SALT + "process Na.o ou(mean = 1 [mM], sd = 0.5 [mM], tau = 1 [s], reach = 1.5)\n", RUN, 3, "cannot be"),
     ("range without end", PROCESS + "process V sine(mean = 1e308, amplitude = 1e308, frequency = 1)\n", ["solve", "bad.ness"], 3, "has no end"),
-    ("a dump", SINE, RUN + ["-o", "x.msgpack"], 2, "writes dumps at level grid alone"),
+    ("a dump", SINE, RUN + ["-o", "x.msgpack", "--level", "summary"], 2, "writes dumps at levels flux, grid and events"),
     ("events", SINE, ["run", "bad.ness", "--events", "9"], 2, "stop after a number of events (--events)"),
     ("times", SINE, RUN + ["--every", "0.1"], 0, ""),
     ("a method", SINE, RUN + ["--method", "tau"], 2, "cannot choose a method (--method)"),

@@ -65,6 +65,12 @@ static ness_status fits(const fit *self, ness_diags *diags)
 {
   const ness_network *const net = self->from.net;
   int32_t from, to;
+  if (self->from.run->input) {
+    diag_add(diags, NESS_ERROR, "rates of this run moved with %s, and only rates that stand still are fitted",
+             self->from.run->input);
+    diag_hint(diags, "`ness analyze` tells what flowed; fit a run in which %s stands or flips", self->from.run->input);
+    return NESS_USAGE;
+  }
   for (int32_t d = 0; d < 2 * net->nstep; d++) {
     const int32_t first = net->react_start[d], n = net->react_start[d + 1] - first;
     const bool none = net->dir_law[d] == LAW_NONE;

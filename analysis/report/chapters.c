@@ -45,6 +45,14 @@ static void put_facts(text_buffer *out, const report_sources *in)
   text_add(out, "</dl>\n");
 }
 
+void put_standing(text_buffer *out, const report_sources *in, const char *with)
+{
+  if (!in->standing) return;
+  text_add(out, "%s", with);
+  html_text(out, in->standing);
+  text_add(out, " standing at its value in the file");
+}
+
 void chapter_verdict(report_page *self)
 {
   const report_sources *const in = self->in;
@@ -56,9 +64,15 @@ void chapter_verdict(report_page *self)
   html_text(out, verdict ? verdict : "There is no verdict");
   text_add(out, "</p>\n");
   if (data && model) {
-    text_add(out, "<p class=\"second\">What the model itself says: ");
+    text_add(out, "<p class=\"second\">What the model itself says");
+    put_standing(out, in, ", with ");
+    text_add(out, ": ");
     html_text(out, model);
     text_add(out, "</p>\n");
+  } else if (model && in->standing) {
+    text_add(out, "<p class=\"second\">This is the model ");
+    put_standing(out, in, "with ");
+    text_add(out, ".</p>\n");
   } else if (!model && in->no_check) {
     text_add(out, "<p class=\"second\">The model could not be asked: ");
     html_text(out, in->no_check);
@@ -150,7 +164,7 @@ static bool is_known(const char *key)
                                       "model",          "question",     "method",       "counts",
                                       "work",           "cycle_count",  "states",       "independent_cycles",
                                       "conserved_sums", "tolerance_kt", "steady_state", "cost",
-                                      "look_at_next",   "points",       "table"};
+                                      "look_at_next",   "points",       "table",        "phases"};
   for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
     if (strcmp(known[i], key) == 0) return true;
   return false;

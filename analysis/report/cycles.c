@@ -161,7 +161,11 @@ void chapter_cycles(report_page *self)
   put_sampled_cycles(out, in);
   if (in->analyze && in->solve) text_add(out, "<h3>Exactly, from the model</h3>\n");
   put_exact_cycles(self);
-  if (declared && declared->first) html_table(out, declared, "What drives the cycles of steps", columns, CYCLE_ROWS);
+  if (declared && declared->first)
+    html_table(out, declared,
+               in->standing ? "What drives the cycles of steps while the input stands at its value in the file"
+                            : "What drives the cycles of steps",
+               columns, CYCLE_ROWS);
   const bool any =
       (declared && declared->first) || in->analyze || (in->solve && ness_doc_count(in->solve, "cycles") > 0);
   if (!any) {

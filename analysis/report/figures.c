@@ -330,7 +330,7 @@ void chapter_convergence(report_page *self)
     put_running(self, w, ness_doc_number(in->analyze, "entropy.thermodynamic.exact"));
   } else if (in->analyze) {
     text_add(out, "<p>No running estimate is drawn: ");
-    html_text(out, w && w->why ? w->why : "there are too few windows of time");
+    html_text(out, w && w->why ? w->why : in->no_windows ? in->no_windows : "there are too few windows of time");
     text_add(out, ".</p>\n");
   }
   const doc_node *const run = in->analyze ? doc_at(in->analyze, "run") : NULL;

@@ -58,6 +58,7 @@ ness_status report_write(const report_sources *in, text_buffer *out, report_summ
   chapter_entropy(&self);
   chapter_sheet(&self);
   chapter_estimates(&self);
+  chapter_phases(&self);
   chapter_spectra(&self);
   chapter_convergence(&self);
   chapter_further(&self);

@@ -21,8 +21,13 @@ typedef struct report_sources { /* all borrowed; NULL: not there, and the `no_` 
   const char *command;    /* that made the page; and of the run, for a dump */
   const char *run_command, *run_version, *seed, *hash, *settings, *machine, *level;
   const char *model_text;
-  bool dot; /* lay the network out with Graphviz where it is installed */
+  const char
+      *standing; /* an input that moves continuously, and stands at its value in the file in `check`; NULL none */
+  bool dot;      /* lay the network out with Graphviz where it is installed */
 } report_sources;
+
+/* `with`, and that an input stands where it moves; nothing where none does. */
+void put_standing(text_buffer *out, const report_sources *in, const char *with);
 
 /* Whether what was solved are the rate equations: means, not the exact answer. */
 static inline bool report_rates(const report_sources *self)
@@ -206,6 +211,7 @@ void chapter_curves(report_page *self);
 void chapter_entropy(report_page *self);
 void chapter_sheet(report_page *self);
 void chapter_estimates(report_page *self);
+void chapter_phases(report_page *self);
 void chapter_spectra(report_page *self);
 void chapter_convergence(report_page *self);
 void chapter_further(report_page *self);

@@ -96,6 +96,11 @@ void chapter_spectra(report_page *self)
   const doc_node *const points = doc_at(in->analyze, "spectra.points");
   const doc_node *const watched = doc_at(in->analyze, "spectra.watched");
   page_section(self, "spectra", "Power spectra");
+  const char *const course = ness_doc_string(in->analyze, "input.path");
+  if (!points && course && strncmp(course, "prescribed", 10) == 0) {
+    text_add(out, "<p>No spectrum is drawn: lines of the input would stand in it.</p>\n");
+    return;
+  }
   if (!points) {
     text_add(out, "<p>No spectrum is drawn: it takes a dump of level <code>events</code> or <code>grid</code>, or a "
                   "record, with enough of them to fill a few segments of time.</p>\n");

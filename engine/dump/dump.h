@@ -35,6 +35,9 @@ typedef struct dump_run {
   double window;  /* flux level: length of a window, s */
   double every;   /* grid level: distance of grid times, s */
   double epsilon; /* of an approximate method: relative change of rates within a leap; 0 for exact ones */
+  /* of a run under an input that moves continuously, whose chunks have a ledger; NULL none */
+  const char *input, *input_kind; /* its name; "sine", "ramp", "ou", ... */
+  double input_period;            /* s; 0: it does not come back */
 } dump_run;
 
 /* A replica's stretch. Arrays are borrowed by the writer for the call, by the reader's user from frame and buffer both,
@@ -54,6 +57,7 @@ typedef struct dump_chunk {
   const double *dwell2;     /* (nslot) integral of n_i^2 dt, s */
   double counted;           /* counted time in the stretch (after warmup), s */
   double tape_entropy;      /* sum over events of steps with a tape of ln(a_fwd/a_bwd), k_B */
+  const double *ledger;     /* (DUMP_LEDGER_HEAD + sources) under an input that moves: what it says below; else NULL */
   /* rows: windows (flux), grid times (grid), events (events); none at summary level */
   int64_t rows;
   const double *row_time;           /* (rows) end of the window, grid time, or time of the event */
@@ -65,6 +69,10 @@ typedef struct dump_chunk {
   const void *row_dir_stored;       /* (rows) reading only: row_dir as uint8_t, uint16_t or int32_t */
   int32_t row_dir_bytes;            /* which of them: 1, 2 or 4 */
 } dump_chunk;
+
+/* A ledger: entropy given to the medium, without steps of one way, k_B; work of the input and change of energy, kT;
+ * then the work of each source of the network, kT. Medium = works - change of energy. */
+enum { DUMP_LEDGER_MEDIUM, DUMP_LEDGER_INPUT, DUMP_LEDGER_ENERGY, DUMP_LEDGER_HEAD };
 
 /* The direction at a place of row_dir_stored; where `bytes` is a constant, a loop over rows has no branch for it. */
 static inline int32_t dump_stored_dir(const void *stored, int32_t bytes, int64_t row)
@@ -93,8 +101,9 @@ typedef enum dump_column {
   DUMP_ROW_BWD = 1 << 9,
   DUMP_ROW_DWELL = 1 << 10,
   DUMP_ROW_TAPE_ENTROPY = 1 << 11,
-  DUMP_EVERYTHING = (1 << 12) - 1,
-  DUMP_ROW_DIR_STORED = 1 << 12 /* the directions without widening them */
+  DUMP_LEDGER = 1 << 12,
+  DUMP_EVERYTHING = (1 << 13) - 1,
+  DUMP_ROW_DIR_STORED = 1 << 13 /* the directions without widening them */
 } dump_column;
 
 /* --- writing --- */

@@ -281,16 +281,22 @@ static const struct {
                {"rows", "<i8"},    {"t0", "<f8"},    {"t1", "<f8"},   {"counted", "<f8"}, {"tape_entropy", "<f8"}};
 enum { SCALARS = sizeof scalars / sizeof scalars[0] };
 
+/* Whether chunks of the run may have it. */
+static bool has_column(const chunk_column *of, const dump_run *run)
+{
+  return of->levels & 1u << run->level && (!(of->levels & CHUNK_UNDER_INPUT) || run->input);
+}
+
 /* Members in the order: scalars, row_replica, columns of the level, names. Returns the number before the names. */
 static void plan(npz *self, const dump_reader *reader, const export_sums *sums)
 {
   const ness_network *net = dump_network(reader);
-  const int32_t level = dump_run_of(reader)->level;
+  const dump_run *run = dump_run_of(reader);
   for (int k = 0; k < SCALARS; k++) add(self, scalars[k].name, scalars[k].descr, 8, sums->chunks, -1);
   add(self, "row_replica", "<i8", 8, sums->rows, -1);
   for (int k = 0; k < CHUNK_COLUMNS; k++) {
     const chunk_column *c = &chunk_columns[k];
-    if (!(c->levels & 1u << level)) continue;
+    if (!has_column(c, run)) continue;
     const char *descr = c->type == COLUMN_F64 ? "<f8" : c->type == COLUMN_I64 ? "<i8" : "<i4";
     add(self, c->name, descr, payload_item_bytes(c->type), c->rows ? sums->rows : sums->chunks,
         c->width == WIDTH_ONE ? -1 : chunk_width_of(c, net));
@@ -300,7 +306,7 @@ static void plan(npz *self, const dump_reader *reader, const export_sums *sums)
   add_names(self, "conventions", 120, dump_conventions_count);
 }
 
-static void put_chunk(npz *self, const ness_network *net, int32_t level, const dump_chunk *chunk)
+static void put_chunk(npz *self, const ness_network *net, const dump_run *run, const dump_chunk *chunk)
 {
   const int64_t counts[] = {chunk->replica, chunk->index, chunk->last, chunk->stop, chunk->events, chunk->rows};
   const double reals[] = {chunk->t0, chunk->t1, chunk->counted, chunk->tape_entropy};
@@ -312,7 +318,7 @@ static void put_chunk(npz *self, const ness_network *net, int32_t level, const d
   m++;
   for (int k = 0; k < CHUNK_COLUMNS; k++) {
     const chunk_column *c = &chunk_columns[k];
-    if (!(c->levels & 1u << level)) continue;
+    if (!has_column(c, run)) continue;
     const int64_t n = (c->rows ? chunk->rows : 1) * chunk_width_of(c, net);
     const void *data = chunk_data(c, chunk);
     if (data) put(self, m, data, (size_t)n * payload_item_bytes(c->type));
@@ -366,7 +372,7 @@ ness_status dump_export_npz(dump_reader *reader, const export_sums *sums, int fd
     if (status) self->status = status;
     if (status || frame.bytes == 0) break;
     if ((rows += chunk.rows) > sums->rows) break; /* another file by now: finish says so */
-    put_chunk(self, net, dump_run_of(reader)->level, &chunk);
+    put_chunk(self, net, dump_run_of(reader), &chunk);
   }
   if (!self->status) put_all_names(self, net);
   if (!self->status) finish(self);

@@ -122,7 +122,7 @@ const column *payload_find(const payload *self, const char *name);
 ness_status chunk_scalars(const frame_body *body, dump_chunk *out);
 
 /* What a chunk holds, one row a column: pack.c writes it, decode.c reads it, cat and export show it. */
-typedef enum chunk_width { WIDTH_ONE, WIDTH_SLOT, WIDTH_STEP } chunk_width;
+typedef enum chunk_width { WIDTH_ONE, WIDTH_SLOT, WIDTH_STEP, WIDTH_LEDGER } chunk_width;
 typedef struct chunk_column {
   const char *name;
   size_t member; /* offset of its pointer in dump_chunk */
@@ -132,7 +132,8 @@ typedef struct chunk_column {
   bool optional;
   unsigned levels; /* bit l: present at level l */
 } chunk_column;
-#define CHUNK_COLUMNS 12
+#define CHUNK_COLUMNS 13
+#define CHUNK_UNDER_INPUT (1u << 31) /* of levels: in runs under an input that moves alone */
 extern const chunk_column chunk_columns[CHUNK_COLUMNS];
 int64_t chunk_width_of(const chunk_column *self, const ness_network *net);
 const void *chunk_data(const chunk_column *self, const dump_chunk *chunk);

@@ -19,17 +19,29 @@
 
 /* In the order of dump_column. */
 const chunk_column chunk_columns[CHUNK_COLUMNS] = {
-    ENTRY(n0, I64, SLOT, false, false, ANY),        ENTRY(fwd, I64, STEP, false, false, ANY),
-    ENTRY(bwd, I64, STEP, false, false, ANY),       ENTRY(dwell, F64, SLOT, false, false, ANY),
-    ENTRY(dwell2, F64, SLOT, false, false, ANY),    ENTRY(row_time, F64, ONE, true, false, FLUX | GRID | EVENTS),
-    ENTRY(row_dir, I32, ONE, true, false, EVENTS),  ENTRY(row_count, I64, SLOT, true, false, FLUX | GRID),
-    ENTRY(row_fwd, I64, STEP, true, false, FLUX),   ENTRY(row_bwd, I64, STEP, true, false, FLUX),
-    ENTRY(row_dwell, F64, SLOT, true, false, FLUX), ENTRY(row_tape_entropy, F64, ONE, true, true, FLUX),
+    ENTRY(n0, I64, SLOT, false, false, ANY),
+    ENTRY(fwd, I64, STEP, false, false, ANY),
+    ENTRY(bwd, I64, STEP, false, false, ANY),
+    ENTRY(dwell, F64, SLOT, false, false, ANY),
+    ENTRY(dwell2, F64, SLOT, false, false, ANY),
+    ENTRY(row_time, F64, ONE, true, false, FLUX | GRID | EVENTS),
+    ENTRY(row_dir, I32, ONE, true, false, EVENTS),
+    ENTRY(row_count, I64, SLOT, true, false, FLUX | GRID),
+    ENTRY(row_fwd, I64, STEP, true, false, FLUX),
+    ENTRY(row_bwd, I64, STEP, true, false, FLUX),
+    ENTRY(row_dwell, F64, SLOT, true, false, FLUX),
+    ENTRY(row_tape_entropy, F64, ONE, true, true, FLUX),
+    ENTRY(ledger, F64, LEDGER, false, true, ANY | CHUNK_UNDER_INPUT),
 };
 
 int64_t chunk_width_of(const chunk_column *self, const ness_network *net)
 {
-  return self->width == WIDTH_ONE ? 1 : self->width == WIDTH_SLOT ? net->nslot : net->nstep;
+  switch (self->width) {
+  case WIDTH_SLOT: return net->nslot;
+  case WIDTH_STEP: return net->nstep;
+  case WIDTH_LEDGER: return DUMP_LEDGER_HEAD + (int64_t)network_sources(net);
+  default: return 1;
+  }
 }
 
 const void *chunk_data(const chunk_column *self, const dump_chunk *chunk)
@@ -69,7 +81,7 @@ int64_t dump_chunk_rows(const ness_network *net, int32_t level)
     const chunk_column *c = &chunk_columns[k];
     const bool direction = c->type == COLUMN_I32;
     const int64_t value = !direction ? 8 : net->nstep <= 128 ? 1 : net->nstep <= 32768 ? 2 : 4;
-    if (!(c->levels & 1u << level)) continue;
+    if (!(c->levels & 1u << level) || c->levels & CHUNK_UNDER_INPUT) continue; /* a ledger finds room beside them */
     *(c->rows ? &row : &fixed) += value * chunk_width_of(c, net);
   }
   /* Half the target is for rows, however much stands there once. */

@@ -19,10 +19,11 @@ static char *copy_text(cursor *at, arena *strings)
 static ness_status read_run(const frame_body *body, arena *strings, dump_run *run, uint64_t *model_hash,
                             cursor *network)
 {
-  static const char *const keys[] = {"version", "command",  "machine",    "method",     "overrides", "level",
-                                     "seed",    "replicas", "block",      "time",       "events",    "warmup",
-                                     "window",  "every",    "model_text", "model_hash", "network",   "epsilon"};
-  enum { KEYS = sizeof keys / sizeof keys[0], EPSILON = KEYS - 1 };
+  static const char *const keys[] = {"version", "command",    "machine",     "method",     "overrides", "level",
+                                     "seed",    "replicas",   "block",       "time",       "events",    "warmup",
+                                     "window",  "every",      "model_text",  "model_hash", "network",   "epsilon",
+                                     "input",   "input_kind", "input_period"};
+  enum { KEYS = sizeof keys / sizeof keys[0], EPSILON = KEYS - 4, INPUT, KIND, PERIOD };
   cursor at = body->map;
   size_t length;
   unsigned seen = 0;
@@ -57,11 +58,18 @@ static ness_status read_run(const frame_body *body, arena *strings, dump_run *ru
       network->end = at.at;
       break;
     case EPSILON: run->epsilon = cursor_real(&at); break;
+    case INPUT: run->input = copy_text(&at, strings); break;
+    case KIND: run->input_kind = copy_text(&at, strings); break;
+    case PERIOD: run->input_period = cursor_real(&at); break;
     default: cursor_skip(&at);
     }
   }
   if (strings->failed) return NESS_NOMEM;
-  if (at.bad || (seen | 1u << EPSILON) != (1u << KEYS) - 1) return NESS_FORMAT; /* exact methods have no epsilon */
+  /* Exact methods have no epsilon, and most runs no input: what is told of one is told whole. */
+  const unsigned of_input = 1u << INPUT | 1u << KIND | 1u << PERIOD;
+  if (at.bad || ((seen & ~of_input) | 1u << EPSILON) != (1u << INPUT) - 1) return NESS_FORMAT;
+  if (seen & of_input && ((seen & of_input) != of_input || !*run->input || !(run->input_period >= 0)))
+    return NESS_FORMAT;
   if (level < DUMP_SUMMARY || level > DUMP_EVENTS || run->replicas < 0) return NESS_FORMAT;
   run->level = (int32_t)level;
   return NESS_OK;

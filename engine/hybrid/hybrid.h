@@ -45,6 +45,9 @@ typedef struct hybrid_now {
   int64_t events;
   const double *fired;          /* (2 nstep) events, or integrals of rates where the step flows */
   const double *dwell, *dwell2; /* (nslot) */
+  double medium, energy;        /* k_B; change of energies, kT */
+  double input_work;            /* of all inputs, kT */
+  const double *work;           /* (sources) kT */
 } hybrid_now;
 typedef ness_status (*hybrid_count)(void *context, int64_t replica, int64_t row, const hybrid_now *now);
 

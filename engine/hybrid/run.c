@@ -129,8 +129,17 @@ static bool lane_count(run *self, run_lane *lane, int64_t row)
   const hybrid_options *const o = &self->options;
   if (!o->count) return true;
   hybrid_replica *const r = &lane->replica;
-  book_settle(r, &self->shared, lane->work, lane->work + network_sources(self->shared.net));
-  const hybrid_now now = {r->t - r->begin, r->events, r->fired, r->dwell, r->dwell2};
+  double *const input_work = lane->work + network_sources(self->shared.net);
+  const hybrid_totals totals = book_settle(r, &self->shared, lane->work, input_work);
+  hybrid_now now = {.counted = r->t - r->begin,
+                    .events = r->events,
+                    .fired = r->fired,
+                    .dwell = r->dwell,
+                    .dwell2 = r->dwell2,
+                    .medium = totals.medium,
+                    .energy = totals.energy,
+                    .work = lane->work};
+  for (int32_t k = 0; k < self->shared.ninput; k++) now.input_work += input_work[k];
   lane->status = o->count(o->row_context, lane->index, row, &now);
   return lane->status == NESS_OK;
 }

@@ -222,6 +222,10 @@ motion_pause few_advance(motion_replica *self, const motion_net *shared, double 
       p.t = next;
       state = row->to[way];
       self->events++;
+      if (self->log) {
+        self->log->time[self->log->count] = next;
+        self->log->dir[self->log->count++] = shared->dir[row->way[way]];
+      }
       if (shared->phases > 0) {
         motion_phase(self, shared, next, shared->dir[row->way[way]]);
       }

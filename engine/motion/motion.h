@@ -52,9 +52,26 @@ ness_status motion_law_check(const ness_network *net, const motion_law *law, nes
  * anything but NESS_OK ends the run with that status. */
 typedef ness_status (*motion_row)(void *context, int64_t replica, int64_t row, double time, const int64_t *n);
 
-/* What a replica has counted until now, brought to the present: before each row, and with row -1 at its end. */
+/* What a replica has counted until now, brought to the present: at the time of each row, before it, and with row -1 at
+ * its end. */
 typedef struct motion_replica motion_replica;
-typedef ness_status (*motion_count)(void *context, int64_t replica, int64_t row, const motion_replica *now);
+typedef struct motion_totals motion_totals;
+typedef struct motion_now {
+  const motion_replica *replica;
+  const motion_totals *totals;
+  const double *work; /* (sources) */
+} motion_now;
+typedef ness_status (*motion_count)(void *context, int64_t replica, int64_t row, const motion_now *now);
+
+/* The events since the last call: at the start of counting with none, each time that `log_events` have come or a part
+ * of the counted time is over, and at the end. From the thread of the replica, whose log is empty behind it. */
+typedef struct motion_log {
+  double *time; /* s */
+  int32_t *dir;
+  int64_t count, capacity;
+} motion_log;
+typedef ness_status (*motion_events)(void *context, int64_t replica, const motion_log *log, bool end,
+                                     const motion_now *now);
 
 typedef struct motion_options {
   int64_t replicas;    /* 0: 64 */
@@ -63,10 +80,15 @@ typedef struct motion_options {
   int32_t threads; /* 0: all that OpenMP gives; results do not depend on it */
   double period;   /* s; with phases > 0: flows are kept by phase of this period */
   int32_t phases;
-  int32_t samples;    /* times a replica at which u is looked at, one in each equal part; 0: 16 */
-  double every;       /* s; > 0: rows at warmup, warmup + every, ... up to time */
-  motion_row row;     /* NULL: none */
-  motion_count count; /* NULL: not asked for; of the same context */
+  int32_t samples;      /* times a replica at which u is looked at, one in each equal part; 0: 16 */
+  double every;         /* s; > 0: rows at warmup, warmup + every, ... up to time */
+  motion_row row;       /* NULL: none */
+  motion_count count;   /* NULL: not asked for; of the same context */
+  motion_events events; /* NULL: no event is kept; of the same context */
+  int64_t log_events;   /* about so many at once; at least 1 */
+  int32_t log_marks;    /* the counted time falls into so many parts of equal length; at least 1 */
+  /* After a replica, in their order, one at a time; NULL: nobody asks. Of the same context. */
+  ness_status (*done)(void *context, int64_t replica);
   void *row_context;
   bool keep_work;         /* work of the input of every replica */
   bool keep_end;          /* counts of every replica at the end */
@@ -180,6 +202,7 @@ struct motion_replica {
   double start, settled; /* s */
   int64_t events, candidates, windows;
   int64_t *fired;             /* (2 nstep) */
+  motion_log *log;            /* where events go, with room for those of an advance; NULL: nowhere */
   int64_t *phase;             /* (phases x 2 nstep) */
   motion_slot *slot;          /* (nslot) */
   double *basis;              /* (max terms) T_k at the present u */
@@ -194,10 +217,10 @@ struct motion_replica {
 };
 
 /* What a replica's counts amount to. */
-typedef struct motion_totals {
+struct motion_totals {
   double medium, input_work, energy;
   int64_t one_way;
-} motion_totals;
+};
 
 typedef enum motion_pause {
   MOTION_AT_TIME, /* right-continuous state of t_stop */
@@ -215,7 +238,8 @@ void motion_replica_free(motion_replica *self);
 void motion_replica_start(motion_replica *self, const motion_net *net, uint64_t seed, int64_t index);
 /* Begins to count anew at the present. */
 void motion_clear(motion_replica *self, const motion_net *net);
-/* Goes on until t_stop, or for so many windows and candidates. A pause at a time changes the bits, not the law. */
+/* Goes on until t_stop, or for so many windows and candidates, of which each is one event at most. A pause at a time
+ * changes the bits, not the law. */
 motion_pause motion_advance(motion_replica *self, const motion_net *net, double t_stop, int64_t looks);
 /* Brings all integrals to the present; `work` (sources) is set. */
 motion_totals motion_settle(motion_replica *self, const motion_net *net, double *work);

@@ -13,6 +13,8 @@
 #define RUN_BLOCK_LEAST 64
 #define RUN_BLOCK_BYTES ((int64_t)64 << 20)
 #define RUN_BURST (INT64_C(1) << 14)        /* windows and candidates between two looks at the stop flag */
+#define RUN_LOG_BURST 256                   /* ... where events are kept: so finely are marks in time met */
+#define RUN_LOG_LANES 16                    /* replicas between two folds then: what waits for them is large */
 #define RUN_REPLICAS_MAX (INT64_C(1) << 32) /* the stream's replica number has 32 bits */
 #define RUN_REPLICAS 64
 #define RUN_SAMPLES 16
@@ -25,6 +27,8 @@ typedef struct run_lane {
   ness_status status; /* of the caller's rows, or NESS_STOPPED */
   double *work;       /* (nsource) */
   motion_totals totals;
+  motion_log log;
+  int32_t mark; /* parts of the counted time that are over */
   double u_sum, u_sum2;
 } run_lane;
 
@@ -153,15 +157,70 @@ static void fold(const run *self, const run_lane *lane)
 
 /* --- a replica --- */
 
+static motion_now lane_now(run *self, run_lane *lane)
+{
+  lane->totals = motion_settle(&lane->replica, &self->shared, lane->work);
+  return (motion_now){&lane->replica, &lane->totals, lane->work};
+}
+
+/* The events of the log to who wants them. */
+static bool lane_flush(run *self, run_lane *lane, bool end)
+{
+  const motion_options *const o = &self->options;
+  if (o->events) {
+    const motion_now now = lane_now(self, lane);
+    lane->status = o->events(o->row_context, lane->index, &lane->log, end, &now);
+    lane->log.count = 0;
+  }
+  return lane->status == NESS_OK;
+}
+
+/* Room in the log for what an advance may bring. */
+static bool lane_log(run_lane *lane)
+{
+  motion_log *const log = &lane->log;
+  int64_t times = log->capacity, dirs = log->capacity;
+  if (!mem_grow(&log->time, &times, log->count + RUN_LOG_BURST, sizeof *log->time) ||
+      !mem_grow(&log->dir, &dirs, log->count + RUN_LOG_BURST, sizeof *log->dir)) {
+    lane->status = NESS_NOMEM;
+    return false;
+  }
+  log->capacity = times < dirs ? times : dirs;
+  return true;
+}
+
+/* Whether the log is full, or a part of the counted time is over. */
+static bool lane_marked(const run *self, run_lane *lane)
+{
+  const motion_options *const o = &self->options;
+  const double share = (lane->replica.path.t - o->warmup) / (o->time - o->warmup);
+  const int32_t mark = (int32_t)(share * o->log_marks);
+  const bool over = mark > lane->mark && mark < o->log_marks; /* the end is flushed anyway */
+  lane->mark = mark;
+  return over || lane->log.count >= o->log_events;
+}
+
 static bool lane_advance(run *self, run_lane *lane, double t_stop)
 {
-  while ((lane->pause = motion_advance(&lane->replica, &self->shared, t_stop, RUN_BURST)) == MOTION_BUSY) {
-    if (replicas_stop(&self->over)) {
+  const bool logged = lane->replica.log != NULL;
+  for (;;) {
+    if (logged && !lane_log(lane)) {
+      return false;
+    }
+    lane->pause = motion_advance(&lane->replica, &self->shared, t_stop, logged ? RUN_LOG_BURST : RUN_BURST);
+    const bool busy = lane->pause == MOTION_BUSY;
+    if (busy && replicas_stop(&self->over)) {
       lane->status = NESS_STOPPED;
       return false;
     }
+    if (logged && (busy || lane->pause == MOTION_AT_TIME) && lane_marked(self, lane) &&
+        !lane_flush(self, lane, false)) {
+      return false;
+    }
+    if (!busy) {
+      return lane->pause == MOTION_AT_TIME;
+    }
   }
-  return lane->pause == MOTION_AT_TIME;
 }
 
 /* What was counted so far, to who wants it; `row` -1 at the end. */
@@ -169,8 +228,8 @@ static bool lane_count(run *self, run_lane *lane, int64_t row)
 {
   const motion_options *const o = &self->options;
   if (o->count) {
-    motion_settle(&lane->replica, &self->shared, lane->work);
-    lane->status = o->count(o->row_context, lane->index, row, &lane->replica);
+    const motion_now now = lane_now(self, lane);
+    lane->status = o->count(o->row_context, lane->index, row, &now);
   }
   return lane->status == NESS_OK;
 }
@@ -179,7 +238,7 @@ static bool lane_count(run *self, run_lane *lane, int64_t row)
 static bool lane_rows(run *self, run_lane *lane, double until, int64_t *row)
 {
   const motion_options *const o = &self->options;
-  for (bool grid = o->row && o->every > 0; grid; ++*row) {
+  for (bool grid = (o->row || o->count) && o->every > 0; grid; ++*row) {
     const double t = o->warmup + (double)*row * o->every;
     if (t > (until < o->time ? until : until * (1 + RUN_ROUNDING))) {
       break;
@@ -187,7 +246,9 @@ static bool lane_rows(run *self, run_lane *lane, double until, int64_t *row)
     if (!lane_advance(self, lane, fmin(t, o->time)) || !lane_count(self, lane, *row)) {
       return false;
     }
-    lane->status = o->row(o->row_context, lane->index, *row, t, lane->replica.n);
+    if (o->row) {
+      lane->status = o->row(o->row_context, lane->index, *row, t, lane->replica.n);
+    }
     if (lane->status) {
       return false;
     }
@@ -210,6 +271,12 @@ static void lane_run(run *self, run_lane *lane)
     return;
   }
   motion_clear(&lane->replica, &self->shared);
+  lane->mark = 0;
+  lane->log.count = 0;
+  if (!lane_flush(self, lane, false)) {
+    return;
+  }
+  lane->replica.log = options->events ? &lane->log : NULL;
   for (int32_t i = 0; i < options->samples; i++) {
     const double t = options->warmup + part * (i + rng_double(&looks));
     if (!lane_rows(self, lane, fmin(t, options->time), &row)) {
@@ -219,7 +286,7 @@ static void lane_run(run *self, run_lane *lane)
     lane->u_sum += u;
     lane->u_sum2 += u * u;
   }
-  if (lane_rows(self, lane, options->time, &row) && lane_count(self, lane, -1)) {
+  if (lane_rows(self, lane, options->time, &row) && lane_count(self, lane, -1) && lane_flush(self, lane, true)) {
     lane->totals = motion_settle(&lane->replica, &self->shared, lane->work);
   }
 }
@@ -267,7 +334,7 @@ static ness_status lane_end(void *context, int64_t at)
   }
   fold(self, lane);
   self->over.events = self->result->events;
-  return NESS_OK;
+  return self->options.done ? self->options.done(self->options.row_context, lane->index) : NESS_OK;
 }
 
 /* The sums do not depend on it. Flows by phase are what makes a replica large. */
@@ -275,7 +342,7 @@ static int64_t run_lanes(const ness_network *net, const motion_options *options)
 {
   const int64_t row = 2 * (int64_t)net->nstep * (int64_t)sizeof(int64_t), fit = RUN_BLOCK_BYTES / (row + 1);
   const int64_t room = fit / (options->phases + 1), most = room < RUN_BLOCK ? room : RUN_BLOCK;
-  const int64_t lanes = most > RUN_BLOCK_LEAST ? most : RUN_BLOCK_LEAST;
+  const int64_t lanes = options->done ? RUN_LOG_LANES : most > RUN_BLOCK_LEAST ? most : RUN_BLOCK_LEAST;
   return options->replicas < lanes ? options->replicas : lanes;
 }
 
@@ -305,6 +372,8 @@ static void run_free(run *self)
 {
   for (int64_t i = 0; self->lane && i < self->over.lanes; i++) {
     motion_replica_free(&self->lane[i].replica);
+    mem_free(self->lane[i].log.time);
+    mem_free(self->lane[i].log.dir);
   }
   mem_free(self->lane);
   mem_free(self->work);
@@ -324,6 +393,8 @@ static ness_status options_check(const motion_options *options, ness_diags *diag
     wrong = "the number of times at which the input is looked at is negative";
   } else if (options->phases < 0 || (options->phases > 0 && !(options->period > 0))) {
     wrong = "flows by phase need a positive period and number of phases";
+  } else if (options->events && (options->log_events < 1 || options->log_marks < 1)) {
+    wrong = "a log of events needs a length and a number of marks";
   }
   if (wrong) {
     diag_add(diags, NESS_ERROR, "%s", wrong);

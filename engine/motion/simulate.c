@@ -391,6 +391,10 @@ static void event_fire(motion_replica *self, const motion_net *shared, int32_t d
   }
   self->fired[dir]++;
   self->events++;
+  if (self->log) {
+    self->log->time[self->log->count] = self->path.t;
+    self->log->dir[self->log->count++] = dir;
+  }
   if (shared->phases > 0) {
     motion_phase(self, shared, self->path.t, dir);
   }
@@ -451,6 +455,7 @@ void motion_replica_start(motion_replica *self, const motion_net *shared, uint64
   self->rung = shared->rungs > MOTION_RUNG_FIRST ? MOTION_RUNG_FIRST : 0;
   self->total = 0;
   self->state = 0;
+  self->log = NULL;
   memset(self->rate, 0, (size_t)shared->ndir * sizeof *self->rate);
   for (int32_t d = 0; d < shared->ndir; d++) {
     self->many[d] = many_of(self, shared, d);

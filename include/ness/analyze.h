@@ -35,7 +35,8 @@ typedef struct ness_analyze_options {
 /* Reads a dump, or a measured sequence: a table of text or a .npy with rows (time, state), (dwell, state) or (state)
  * and perhaps a replica. A dump of any level is read once, front to back, a sequence twice, in memory that does not
  * grow with it. NESS_FORMAT when nothing could be read; a damaged dump is analysed as far as it is intact, with a
- * warning in diags. */
+ * warning in diags. A run under an input that moves is told from what it kept of every event, beside what the model in
+ * the dump says of its period; NESS_USAGE where something flowed or answered back. */
 NESS_API ness_status ness_analyze(const char *path, const ness_analyze_options *options, ness_diags *diags,
                                   ness_doc **out);
 

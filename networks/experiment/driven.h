@@ -47,12 +47,17 @@ typedef struct driven_steady { /* means over a period */
   cme_solution mean;           /* rates, counts, work, entropy; without states and variances */
   double input_work;           /* kT/s */
   double *cosine, *sine;       /* (nobs x DRIVEN_HARMONICS) of the network's observables */
-  double error;                /* relative, estimated */
+  /* with phases: counts at times k period / phases, mean and variance, (phases x nslot), NaN unknown; net rates, means
+   * of the parts behind them, (phases x nstep), NULL where rates jump or bend */
+  double *at, *spread, *flow;
+  double error; /* relative, estimated */
   int64_t states;
 } driven_steady;
 
 /* NESS_MODEL where the input is not periodic. Free in any case. */
 ness_status driven_rest(const driven *self, const cme_options *options, ness_diags *diags, driven_steady *out);
+ness_status driven_rest_phases(const driven *self, const cme_options *options, int32_t phases, ness_diags *diags,
+                               driven_steady *out);
 void driven_steady_free(driven_steady *self);
 
 #endif

@@ -183,28 +183,49 @@ typedef struct timeline { /* states at grid times */
   /* of a dump: what was counted from the start to the end of every chunk */
   dump_writer *writer; /* NULL: none is written */
   const ness_network *net;
-  double end;
-  int64_t chunk_rows, chunks; /* of a replica */
-  double *total;              /* (replicas x chunks x timeline_width) */
-  int64_t *done;              /* (replicas) chunks that are whole */
+  double end, window;            /* s; window: of level flux, else 0 */
+  int64_t chunk_rows, chunks;    /* of a replica; with tracks the replicas that are written */
+  double *total;                 /* (replicas x chunks x timeline_width) */
+  int64_t *done;                 /* (replicas) chunks that are whole */
+  int32_t ledger;                /* numbers of a chunk's ledger, 0 none */
+  struct timeline_track **track; /* (replicas) of levels flux and events: chunks that wait for their turn; else NULL */
+  ness_diags *diags;             /* of the file, for them; borrowed */
 } timeline;
 
-/* The options with the times that a dump has unless they say: a hundredth of the counted time. */
+#define TIMELINE_FEW 16    /* replicas: fewer are estimated from pieces of their time, so that chunks must be short */
+#define TIMELINE_PIECES 64 /* of a replica then; else its halves */
+
+/* What stands in the first frame of a dump about an input, or several. */
+typedef struct timeline_input {
+  const char *name, *kind;
+  double period; /* s, of all; 0 none */
+  bool counted;  /* windows and events can be told */
+} timeline_input;
+
+/* The options with the times that a dump of level grid has unless they say: a hundredth of the counted time. Other
+ * levels keep no states. */
 ness_simulate_options timeline_options(const ness_simulate_options *given);
 /* Room for the grid of the options, none where they have no `every`. Free with timeline_free in any case. */
 ness_status timeline_room(timeline *self, const ness_network *net, const ness_simulate_options *options,
                           int64_t replicas, ness_diags *diags);
 void timeline_free(timeline *self);
-/* With a path in the options: creates the dump, at level grid, before the run. `model_text` and `settings` make it
- * repeatable. NESS_USAGE for other levels. */
+void timeline_tracks_free(timeline *self);
+/* With a path in the options: creates the dump, at level grid or, under an input that is counted, flux or events,
+ * before the run. `model_text` and `settings` make it repeatable. NESS_USAGE for other levels. `input` is NULL where
+ * nothing keeps a ledger. */
 ness_status timeline_create(timeline *self, const ness_simulate_options *options, const char *method,
-                            const char *model_text, const char *settings, ness_diags *diags);
+                            const timeline_input *input, const char *model_text, const char *settings,
+                            ness_diags *diags);
 /* Behind a run that ended with `status`: writes every chunk that is whole, in the order of replicas, and closes.
  * NESS_STOPPED becomes NESS_INTERRUPTED where a dump is written: there is no going on with it. */
 ness_status timeline_close(timeline *self, ness_status status, ness_diags *diags);
 /* What replicas have counted at their rows: hybrid_count, motion_count. */
 ness_status timeline_flown(void *context, int64_t replica, int64_t row, const hybrid_now *now);
-ness_status timeline_moved(void *context, int64_t replica, int64_t row, const motion_replica *now);
+ness_status timeline_moved(void *context, int64_t replica, int64_t row, const motion_now *now);
+/* Windows and events of a run, and the end of a replica: motion_count, motion_events, and `done` of its options. */
+ness_status timeline_window(void *context, int64_t replica, int64_t row, const motion_now *now);
+ness_status timeline_events(void *context, int64_t replica, const motion_log *log, bool end, const motion_now *now);
+ness_status timeline_done(void *context, int64_t replica);
 /* Rows of a run, with a timeline as their context: hybrid_row, motion_row. */
 ness_status timeline_row(void *context, int64_t replica, int64_t row, double time, const double *x);
 ness_status timeline_counts(void *context, int64_t replica, int64_t row, double time, const int64_t *n);
@@ -227,6 +248,8 @@ void sample_view(const sampled *self, values *v);
 
 /* --- shared between answers --- */
 const char *setting_name(lang_file *file, const char *setting);
+/* "V=-60[mV]; KS=2[mM]" taken apart; how many. */
+int32_t settings_split(const char *joined, arena *memory, const char ***out);
 ness_status settings_evaluate(lang_file *file, const char *const *settings, int32_t n, ness_diags *diags,
                               lang_override **out);
 void answer_conventions(ness_doc *doc);

@@ -14,6 +14,23 @@ const char *setting_name(lang_file *file, const char *setting)
   return arena_text(&file->memory, setting, (size_t)(end - setting));
 }
 
+int32_t settings_split(const char *joined, arena *memory, const char ***out)
+{
+  int32_t count = 1;
+  *out = NULL;
+  if (!*joined) return 0;
+  for (const char *at = joined; (at = strstr(at, "; ")); at += 2) count++;
+  const char **const list = arena_alloc(memory, (size_t)count * sizeof *list);
+  for (int32_t i = 0; list && i < count; i++) {
+    const char *const end = strstr(joined, "; ");
+    const size_t length = end ? (size_t)(end - joined) : strlen(joined);
+    list[i] = arena_text(memory, joined, length);
+    joined += end ? length + 2 : length;
+  }
+  *out = list;
+  return list ? count : 0;
+}
+
 /* Settings are evaluated in a model compiled without them, so that "V=-2*V0" finds V0. */
 ness_status settings_evaluate(lang_file *file, const char *const *settings, int32_t n, ness_diags *diags,
                               lang_override **out)

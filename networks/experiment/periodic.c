@@ -7,13 +7,15 @@
 #include "networks/experiment/driven.h"
 #include <math.h>
 
+#define PHASE_FINE 16 /* pieces of a part of the period, for flows */
+
 typedef struct wheel { /* a part of the network under the input */
   const driven *self;
   const cme_part *part;
   int32_t *move;          /* (2 nstep) place among the directions that move, -1 */
   double *factor;         /* (nmove) */
   double *lnk, *g, *work; /* (nstep), (nslot), (works) at the moment */
-  int32_t nsource;
+  int32_t nsource, phases;
 } wheel;
 
 static double wheel_input(const driven *self, double t)
@@ -157,6 +159,58 @@ static void rest_add(const wheel *w, const periodic_answer *a, int64_t *n, drive
   }
 }
 
+/* Mean and variance of a slot of this part in a distribution, copies scaled in. */
+static void phase_counts(const wheel *w, const double *p, int32_t slot, int64_t *n, double *mean, double *variance)
+{
+  const cme_part *const part = w->part;
+  const double scale = cme_slot_scale(w->self->net, part, slot);
+  double sum = 0, square = 0;
+  for (int32_t s = 0; s < part->q.n; s++) {
+    const double count = p[s] > 0 ? count_of(part, s, slot, n) : 0;
+    sum += p[s] * count;
+    square += p[s] * count * count;
+  }
+  *mean = scale * sum;
+  *variance = part->driven ? (double)NAN : scale * (square - sum * sum);
+}
+
+/* Net rates of the steps at a time, added with a weight. */
+static ness_status phase_flows(wheel *w, const double *p, double t, double weight, double *rate, double *flow)
+{
+  const cme_part *const part = w->part;
+  const ness_status status = wheel_rates(w, t, rate, NULL);
+  for (int32_t s = 0; s < part->q.n && status == NESS_OK; s++) {
+    for (int64_t e = part->q.start[s]; e < part->q.start[s + 1]; e++)
+      flow[part->dir[e] / 2] +=
+          (part->dir[e] % 2 ? -weight : weight) * cme_dir_scale(w->self->net, part, part->dir[e]) * p[s] * rate[e];
+  }
+  return status;
+}
+
+/* What stands at phases, and flows behind them by Simpson's rule over PHASE_FINE pieces. */
+static ness_status rest_phases(wheel *w, const periodic_answer *a, int64_t *n, driven_steady *out)
+{
+  const ness_network *const net = w->self->net;
+  const cme_part *const part = w->part;
+  const int32_t fine = w->phases * PHASE_FINE;
+  double *const rate = mem_zero((size_t)part->q.start[part->q.n] + 1, sizeof *rate);
+  ness_status status = rate ? NESS_OK : NESS_NOMEM;
+  for (int32_t k = 0; k < w->phases && status == NESS_OK; k++) {
+    for (int32_t i = 0; i < part->nslot; i++) {
+      const int64_t to = (int64_t)k * net->nslot + part->slot[i];
+      phase_counts(w, a->phase + (int64_t)k * PHASE_FINE * part->q.n, part->slot[i], n, &out->at[to], &out->spread[to]);
+    }
+    for (int32_t j = 0; j <= PHASE_FINE && out->flow && status == NESS_OK; j++) {
+      const int32_t at = k * PHASE_FINE + j;
+      const double weight = (j == 0 || j == PHASE_FINE ? 1 : j % 2 ? 4 : 2) / (3.0 * PHASE_FINE);
+      status = phase_flows(w, a->phase + (int64_t)(at % fine) * part->q.n, w->self->period * at / fine, weight, rate,
+                           out->flow + (int64_t)k * net->nstep);
+    }
+  }
+  mem_free(rate);
+  return status;
+}
+
 static ness_status rest_part(wheel *w, int64_t *n, ness_diags *diags, driven_steady *out)
 {
   const driven *const self = w->self;
@@ -165,7 +219,8 @@ static ness_status rest_part(wheel *w, int64_t *n, ness_diags *diags, driven_ste
   periodic_report report = {0};
   double *const p = mem_zero((size_t)w->part->q.n + 1, sizeof *p);
   ness_status status = p && terms_find(w, n, &list) ? NESS_OK : NESS_NOMEM;
-  const periodic_options options = {.harmonics = DRIVEN_HARMONICS,
+  const periodic_options options = {.phases = w->phases * PHASE_FINE,
+                                    .harmonics = DRIVEN_HARMONICS,
                                     .nobs = self->net->nobs,
                                     .obs_start = list.start,
                                     .obs_term = list.term,
@@ -178,7 +233,8 @@ static ness_status rest_part(wheel *w, int64_t *n, ness_diags *diags, driven_ste
     status = periodic_steady(&w->part->q, wheel_rates, w, self->period, points ? self->path.time + 1 : NULL,
                              points ? self->path.points - 1 : 0, &options, p, &answer, &report);
   if (status == NESS_OK) rest_add(w, &answer, n, out);
-  else if (status == NESS_USAGE || status == NESS_NUMERIC) {
+  if (status == NESS_OK && w->phases > 0) status = rest_phases(w, &answer, n, out);
+  if (status == NESS_USAGE || status == NESS_NUMERIC) {
     diag_add(diags, NESS_ERROR, "%s: no periodic steady state could be found (%s)", self->net->model_name,
              status == NESS_USAGE ? "its states do not all lead to each other" : "rates out of range");
     if (status == NESS_USAGE) diag_hint(diags, "leave out steps that end for good, or simulate: ness run");
@@ -196,6 +252,23 @@ static ness_status rest_part(wheel *w, int64_t *n, ness_diags *diags, driven_ste
 
 ness_status driven_rest(const driven *self, const cme_options *options, ness_diags *diags, driven_steady *out)
 {
+  return driven_rest_phases(self, options, 0, diags, out);
+}
+
+/* Room for what stands at phases. */
+static bool rest_room(const driven *self, int32_t phases, driven_steady *out)
+{
+  const size_t rows = (size_t)phases + 1;
+  out->at = mem_zero(rows * ((size_t)self->net->nslot + 1), sizeof *out->at);
+  out->spread = mem_zero(rows * ((size_t)self->net->nslot + 1), sizeof *out->spread);
+  if (self->path.kind != PATH_SINE) return out->at && out->spread;
+  out->flow = mem_zero(rows * ((size_t)self->net->nstep + 1), sizeof *out->flow);
+  return out->at && out->spread && out->flow;
+}
+
+ness_status driven_rest_phases(const driven *self, const cme_options *options, int32_t phases, ness_diags *diags,
+                               driven_steady *out)
+{
   const ness_network *const net = self->net;
   const size_t nobs = (size_t)net->nobs * DRIVEN_HARMONICS;
   *out = (driven_steady){.mean = {.one_way_running = -1}};
@@ -205,7 +278,7 @@ ness_status driven_rest(const driven *self, const cme_options *options, ness_dia
     return NESS_MODEL;
   }
   cme_solution space = {.one_way_running = -1};
-  wheel w = {.self = self, .nsource = network_sources(net)};
+  wheel w = {.self = self, .nsource = network_sources(net), .phases = phases};
   int64_t *const n = mem_zero((size_t)net->nslot + 1, sizeof *n);
   w.move = mem_zero(2 * (size_t)net->nstep + 1, sizeof *w.move);
   w.factor = mem_zero((size_t)self->law.nmove + 1, sizeof *w.factor);
@@ -216,6 +289,7 @@ ness_status driven_rest(const driven *self, const cme_options *options, ness_dia
   out->sine = mem_zero(nobs + 1, sizeof *out->sine);
   ness_status status =
       n && w.move && w.factor && w.lnk && w.g && w.work && out->cosine && out->sine ? NESS_OK : NESS_NOMEM;
+  if (status == NESS_OK && phases > 0 && !rest_room(self, phases, out)) status = NESS_NOMEM;
   if (status == NESS_OK) status = cme_empty(net, &out->mean);
   if (status == NESS_OK) status = cme_generator(net, options, diags, &space);
   for (int32_t d = 0; d < 2 * net->nstep && status == NESS_OK; d++) w.move[d] = -1;
@@ -257,5 +331,8 @@ void driven_steady_free(driven_steady *self)
   cme_solution_free(&self->mean);
   mem_free(self->cosine);
   mem_free(self->sine);
+  mem_free(self->at);
+  mem_free(self->spread);
+  mem_free(self->flow);
   *self = (driven_steady){0};
 }

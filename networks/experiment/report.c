@@ -7,7 +7,7 @@
 #include "analysis/report/write.h"
 #include "engine/dump/dump.h"
 #include "networks/experiment/curve.h"
-#include "networks/experiment/experiment.h"
+#include "networks/experiment/driven.h"
 #include "networks/import/import.h"
 #include <math.h>
 #include <ness/analyze.h>
@@ -99,6 +99,13 @@ static ness_status ask_scan(report_job *self, ness_diags *diags, ness_doc **out)
 
 /* --- the three kinds of source --- */
 
+/* What moves in the model and stands in its check. */
+static const char *standing_input(const report_job *self)
+{
+  const lang_process *const input = self->model->imported ? NULL : driven_input(self->model->compiled, false);
+  return input ? input->name : NULL;
+}
+
 static ness_status open_model(report_job *self, const char *const *settings, int32_t nsettings)
 {
   self->settings = settings;
@@ -109,30 +116,13 @@ static ness_status open_model(report_job *self, const char *const *settings, int
   self->page.net = lang_network(self->model->compiled);
   self->page.settings = self->model->settings;
   self->page.model_path = self->path;
+  self->page.standing = standing_input(self);
   self->page.no_windows = "a model alone has no trajectories; ness run writes a dump of them, and ness report draws it";
   if (!text) return self->model->imported ? NESS_OK : NESS_NOMEM;
   self->page.model_text = arena_text(&self->texts, text, strlen(text));
   self->page.hash = arena_format(&self->texts, "%016llx", (unsigned long long)dump_text_hash(text));
   mem_free(text);
   return self->texts.failed ? NESS_NOMEM : NESS_OK;
-}
-
-/* "V=-60[mV]; KS=2[mM]" taken apart. */
-static int32_t split_settings(report_job *self, const char *joined, const char ***out)
-{
-  int32_t count = 1;
-  *out = NULL;
-  if (!*joined) return 0;
-  for (const char *at = joined; (at = strstr(at, "; ")); at += 2) count++;
-  const char **const list = arena_alloc(&self->texts, (size_t)count * sizeof *list);
-  for (int32_t i = 0; list && i < count; i++) {
-    const char *const end = strstr(joined, "; ");
-    const size_t length = end ? (size_t)(end - joined) : strlen(joined);
-    list[i] = arena_text(&self->texts, joined, length);
-    joined += end ? length + 2 : length;
-  }
-  *out = list;
-  return list ? count : 0;
 }
 
 /* The model that a dump carries; without one the page does with the network. */
@@ -143,10 +133,11 @@ static ness_status model_of_dump(report_job *self, const dump_run *run)
   if (!quiet) return NESS_NOMEM;
   ness_status status = NESS_OK;
   if (*run->model_text) {
-    self->nsettings = split_settings(self, run->overrides, &settings);
+    self->nsettings = settings_split(run->overrides, &self->texts, &settings);
     self->settings = settings;
     status = ness_model_load("model.ness", run->model_text, settings, self->nsettings, quiet, &self->model);
     if (status) self->page.no_check = reason_of(self, quiet, status);
+    else self->page.standing = standing_input(self);
   } else {
     self->page.no_check = "the dump does not hold the text of its model";
   }
@@ -207,6 +198,10 @@ static ness_status open_dump(report_job *self)
 
 static ness_status read_windows(report_job *self)
 {
+  if (dump_run_of(self->reader)->input) {
+    self->page.no_windows = "a run under an input that moves keeps its entropy for long stretches, not for windows";
+    return NESS_OK;
+  }
   cme_solution exact = {0};
   ness_diags *const quiet = ness_diags_create();
   if (!quiet) return NESS_NOMEM;

@@ -54,9 +54,19 @@ static ness_status sample_moved(const lang_model *model, const lang_process *inp
   }
   if (status == NESS_OK && d.period > 0) sample_periods(&d, o->time - o->warmup, diags);
   if (status == NESS_OK) status = timeline_room(&grid, d.net, o, options.replicas, diags);
-  if (status == NESS_OK) status = timeline_create(&grid, o, SAMPLE_MOVED, text, settings, diags);
+  const timeline_input about = {input->name, lang_process_word(input->kind), d.period, true};
+  if (status == NESS_OK) status = timeline_create(&grid, o, SAMPLE_MOVED, &about, text, settings, diags);
   options.row = grid.x ? timeline_counts : NULL;
-  options.count = grid.writer ? timeline_moved : NULL;
+  options.count = grid.total ? timeline_moved : NULL;
+  if (grid.track) {
+    const bool flux = grid.window > 0;
+    options.every = grid.window;
+    options.count = flux ? timeline_window : NULL;
+    options.events = flux ? NULL : timeline_events;
+    options.done = timeline_done;
+    options.log_events = 1 + grid.chunk_rows / 2;
+    options.log_marks = options.replicas < TIMELINE_FEW ? TIMELINE_PIECES : 2;
+  }
   if (status == NESS_OK) status = motion_run(d.net, &d.law, &d.path, &options, diags, &out->moved);
   status = timeline_close(&grid, status, diags);
   out->still = d.still;

@@ -12,13 +12,9 @@ ness_status timeline_room(timeline *self, const ness_network *net, const ness_si
                           ness_diags *diags)
 {
   size_t rows, cells, bytes;
-  *self = (timeline){0};
+  *self = (timeline){.net = net, .end = o->time, .nslot = net->nslot, .replicas = replicas};
   if (!(o->every > 0)) return NESS_OK;
   const double times = floor((o->time - o->warmup) / o->every * (1 + 1e-12)) + 1;
-  self->net = net;
-  self->end = o->time;
-  self->nslot = net->nslot;
-  self->replicas = replicas;
   if (!(times <= INT32_MAX) || !size_mul((size_t)replicas, (size_t)times, &rows) ||
       !size_mul(rows, (size_t)net->nslot, &cells) || !size_mul(cells, sizeof(double), &bytes) ||
       bytes > TIMELINE_BYTES) {
@@ -36,6 +32,7 @@ ness_status timeline_room(timeline *self, const ness_network *net, const ness_si
 
 void timeline_free(timeline *self)
 {
+  timeline_tracks_free(self);
   mem_free(self->x);
   mem_free(self->time);
   mem_free(self->total);

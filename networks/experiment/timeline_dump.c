@@ -1,9 +1,10 @@
 /* The course of a simulation as a dump at level grid: rows of whole counts, for engines that write none of their own.
  * Real slots are rounded; so are the integrals of steps that flow, as differences of rounded totals, so that chunks add
  * up to the whole. A chunk is written when all that it covers was counted; chunks stand in the order of replicas, all
- * of one behind another. There is no state of a generator in it, and no way to go on. Memory: that of the timeline, and
- * a total a chunk. Cost: O(steps, slots) a row while it runs. */
-#include "networks/experiment/experiment.h"
+ * of one behind another. There is no state of a generator in it, and no way to go on. Levels flux and events, for runs
+ * that keep a ledger, stand in timeline_chunks.c. Memory: that of the timeline, and a total a chunk. Cost: O(steps,
+ * slots) a row while it runs. */
+#include "networks/experiment/timeline.h"
 #include <math.h>
 #include <string.h>
 
@@ -13,50 +14,89 @@
 #define TIMELINE_COMPILER "gcc " __VERSION__
 #endif
 
-/* fired (2 nstep), dwell, dwell2 (nslot each), counted time, events. */
-static size_t timeline_width(const ness_network *net)
+size_t timeline_width(const timeline *self)
 {
-  return 2 * (size_t)net->nstep + 2 * (size_t)net->nslot + 2;
+  return 2 * (size_t)self->net->nstep + 2 * (size_t)self->net->nslot + 2 + (size_t)self->ledger;
+}
+
+static bool timeline_level(const ness_simulate_options *o, const char *level)
+{
+  return strcmp(o->level ? o->level : "flux", level) == 0;
 }
 
 ness_simulate_options timeline_options(const ness_simulate_options *given)
 {
   ness_simulate_options out = *given;
-  if (out.path && !(out.every > 0)) out.every = (out.time - out.warmup) / 100;
+  if (!out.path) return out;
+  if (!timeline_level(&out, "grid")) out.every = 0;
+  else if (!(out.every > 0)) out.every = (out.time - out.warmup) / 100;
   return out;
 }
 
-ness_status timeline_create(timeline *self, const ness_simulate_options *o, const char *method, const char *model_text,
-                            const char *settings, ness_diags *diags)
+/* Rows of a chunk, of `rows` that a replica has: fewer than fit where a ledger is wanted of pieces of its time. */
+static int64_t timeline_rows_of(const timeline *self, int32_t level, double rows)
+{
+  const int64_t most = dump_chunk_rows(self->net, level);
+  const double piece = ceil(rows / (self->replicas < TIMELINE_FEW ? TIMELINE_PIECES : 2));
+  return self->ledger && piece < (double)most ? piece > 1 ? (int64_t)piece : 1 : most;
+}
+
+/* What chunks of level grid need. */
+static ness_status timeline_grid(timeline *self)
+{
+  size_t chunks, cells;
+  self->chunk_rows = timeline_rows_of(self, DUMP_GRID, (double)(self->times - 1));
+  self->chunks = self->times > 1 ? (self->times - 2) / self->chunk_rows + 1 : 1;
+  if (!size_mul((size_t)self->replicas, (size_t)self->chunks, &chunks) ||
+      !size_mul(chunks, timeline_width(self), &cells))
+    return NESS_LIMIT;
+  self->total = mem_zero(cells, sizeof *self->total);
+  self->done = mem_zero((size_t)self->replicas, sizeof *self->done);
+  return self->total && self->done ? NESS_OK : NESS_NOMEM;
+}
+
+ness_status timeline_create(timeline *self, const ness_simulate_options *o, const char *method,
+                            const timeline_input *input, const char *model_text, const char *settings,
+                            ness_diags *diags)
 {
   if (!o->path) return NESS_OK;
-  if (!o->level || strcmp(o->level, "grid") != 0) {
-    diag_add(diags, NESS_ERROR, "a run by %s writes dumps at level grid alone", method);
+  const bool counted = input && input->counted, grid = timeline_level(o, "grid");
+  const bool flux = counted && timeline_level(o, "flux"), events = counted && timeline_level(o, "events");
+  if (!grid && !flux && !events) {
+    diag_add(diags, NESS_ERROR,
+             counted ? "a run by %s writes dumps at levels flux, grid and events"
+                     : "a run by %s writes dumps at level grid alone",
+             method);
     diag_hint(diags, "add --level grid, and --every for the distance of times");
     return NESS_USAGE;
   }
-  size_t chunks, cells;
-  const size_t replicas = (size_t)self->replicas;
-  self->chunk_rows = dump_chunk_rows(self->net, DUMP_GRID);
-  self->chunks = self->times > 1 ? (self->times - 2) / self->chunk_rows + 1 : 1;
-  if (!size_mul(replicas, (size_t)self->chunks, &chunks) || !size_mul(chunks, timeline_width(self->net), &cells))
-    return NESS_LIMIT;
-  self->total = mem_zero(cells, sizeof *self->total);
-  self->done = mem_zero(replicas, sizeof *self->done);
-  if (!self->total || !self->done) return NESS_NOMEM;
+  self->ledger = input ? DUMP_LEDGER_HEAD + network_sources(self->net) : 0;
+  self->diags = diags;
+  if (flux) self->window = o->window > 0 ? o->window : (o->time - o->warmup) / 100;
+  if (!grid) self->track = mem_zero((size_t)self->replicas, sizeof *self->track);
+  const ness_status status = grid ? timeline_grid(self) : self->track ? NESS_OK : NESS_NOMEM;
+  if (status != NESS_OK) return status;
+  if (flux) self->chunk_rows = timeline_rows_of(self, DUMP_FLUX, (o->time - o->warmup) / self->window);
+  if (events) self->chunk_rows = dump_chunk_rows(self->net, DUMP_EVENTS);
   const dump_run run = {.model_text = model_text,
                         .overrides = settings ? settings : "",
                         .command = o->command ? o->command : "",
                         .version = ness_version_text(),
                         .machine = TIMELINE_COMPILER,
                         .method = method,
-                        .level = DUMP_GRID,
+                        .level = grid   ? DUMP_GRID
+                                 : flux ? DUMP_FLUX
+                                        : DUMP_EVENTS,
                         .seed = o->seed,
                         .replicas = self->replicas,
                         .block = 1,
                         .time = o->time,
                         .warmup = o->warmup,
-                        .every = o->every};
+                        .window = self->window,
+                        .every = o->every,
+                        .input = input ? input->name : NULL,
+                        .input_kind = input ? input->kind : NULL,
+                        .input_period = input ? input->period : 0};
   return dump_create(o->path, o->overwrite != 0, self->net, &run, diags, &self->writer);
 }
 
@@ -70,7 +110,7 @@ static double *timeline_total(timeline *self, int64_t replica, int64_t row)
   const int64_t chunk = end ? self->chunks - 1 : row / self->chunk_rows - 1;
   if (chunk >= self->chunks - 1 && !end) return NULL;
   self->done[replica] = chunk + 1;
-  return self->total + (size_t)(replica * self->chunks + chunk) * timeline_width(self->net);
+  return self->total + (size_t)(replica * self->chunks + chunk) * timeline_width(self);
 }
 
 ness_status timeline_flown(void *context, int64_t replica, int64_t row, const hybrid_now *now)
@@ -84,31 +124,39 @@ ness_status timeline_flown(void *context, int64_t replica, int64_t row, const hy
   memcpy(to + steps + slots, now->dwell2, slots * sizeof *to);
   to[steps + 2 * slots] = now->counted;
   to[steps + 2 * slots + 1] = (double)now->events;
+  if (!self->ledger) return NESS_OK;
+  double *const ledger = to + steps + 2 * slots + 2;
+  ledger[DUMP_LEDGER_MEDIUM] = now->medium;
+  ledger[DUMP_LEDGER_INPUT] = now->input_work;
+  ledger[DUMP_LEDGER_ENERGY] = now->energy;
+  memcpy(ledger + DUMP_LEDGER_HEAD, now->work, (size_t)(self->ledger - DUMP_LEDGER_HEAD) * sizeof *now->work);
   return NESS_OK;
 }
 
-ness_status timeline_moved(void *context, int64_t replica, int64_t row, const motion_replica *now)
+void timeline_totals(const timeline *self, const motion_now *now, double *to)
+{
+  const motion_replica *const at = now->replica;
+  for (int32_t i = 0; i < 2 * self->net->nstep; i++) *to++ = (double)at->fired[i];
+  for (int32_t i = 0; i < self->nslot; i++) *to++ = at->slot[i].dwell;
+  for (int32_t i = 0; i < self->nslot; i++) *to++ = at->slot[i].dwell2;
+  *to++ = at->settled - at->start;
+  *to++ = (double)at->events;
+  double *const ledger = to;
+  ledger[DUMP_LEDGER_MEDIUM] = now->totals->medium;
+  ledger[DUMP_LEDGER_INPUT] = now->totals->input_work;
+  ledger[DUMP_LEDGER_ENERGY] = now->totals->energy;
+  memcpy(ledger + DUMP_LEDGER_HEAD, now->work, (size_t)(self->ledger - DUMP_LEDGER_HEAD) * sizeof *now->work);
+}
+
+ness_status timeline_moved(void *context, int64_t replica, int64_t row, const motion_now *now)
 {
   timeline *const self = context;
-  const int32_t steps = 2 * self->net->nstep, slots = self->nslot;
   double *const to = timeline_total(self, replica, row);
-  if (!to) return NESS_OK;
-  for (int32_t i = 0; i < steps; i++) to[i] = (double)now->fired[i];
-  for (int32_t i = 0; i < slots; i++) {
-    to[steps + i] = now->slot[i].dwell;
-    to[steps + slots + i] = now->slot[i].dwell2;
-  }
-  to[steps + 2 * slots] = now->settled - now->start;
-  to[steps + 2 * slots + 1] = (double)now->events;
+  if (to) timeline_totals(self, now, to);
   return NESS_OK;
 }
 
 /* --- at the end --- */
-
-typedef struct timeline_frame { /* columns of a chunk */
-  int64_t *n0, *fwd, *bwd, *count;
-  double *dwell, *dwell2, *time;
-} timeline_frame;
 
 static void timeline_round(const timeline *self, int64_t replica, int64_t row, int64_t *out)
 {
@@ -116,28 +164,55 @@ static void timeline_round(const timeline *self, int64_t replica, int64_t row, i
   for (int32_t i = 0; i < self->nslot; i++) out[i] = llround(fmax(x[i], 0));
 }
 
-/* What was counted in a chunk. A direction that noise drives below nothing counts for the other way. */
-static void timeline_counted(const timeline *self, const double *before, const double *now, timeline_frame *out)
+/* A direction that noise drives below nothing counts for the other way. */
+void timeline_counted(const timeline *self, const double *before, const double *now, const timeline_frame *f,
+                      dump_chunk *out)
 {
-  const int32_t nstep = self->net->nstep, nslot = self->nslot;
+  const int32_t nstep = self->net->nstep, nslot = self->nslot, ledger = 2 * nstep + 2 * nslot + 2;
   for (int32_t s = 0; s < nstep; s++) {
     const int64_t fwd = llround(now[2 * s]) - (before ? llround(before[2 * s]) : 0);
     const int64_t bwd = llround(now[2 * s + 1]) - (before ? llround(before[2 * s + 1]) : 0);
-    out->fwd[s] = (fwd > 0 ? fwd : 0) + (bwd < 0 ? -bwd : 0);
-    out->bwd[s] = (bwd > 0 ? bwd : 0) + (fwd < 0 ? -fwd : 0);
+    f->fwd[s] = (fwd > 0 ? fwd : 0) + (bwd < 0 ? -bwd : 0);
+    f->bwd[s] = (bwd > 0 ? bwd : 0) + (fwd < 0 ? -fwd : 0);
   }
   for (int32_t i = 0; i < nslot; i++) {
     const int32_t at = 2 * nstep + i;
-    out->dwell[i] = now[at] - (before ? before[at] : 0);
-    out->dwell2[i] = now[at + nslot] - (before ? before[at + nslot] : 0);
+    f->dwell[i] = now[at] - (before ? before[at] : 0);
+    f->dwell2[i] = now[at + nslot] - (before ? before[at + nslot] : 0);
   }
+  for (int32_t i = 0; i < self->ledger; i++) f->ledger[i] = now[ledger + i] - (before ? before[ledger + i] : 0);
+  out->n0 = f->n0;
+  out->fwd = f->fwd;
+  out->bwd = f->bwd;
+  out->dwell = f->dwell;
+  out->dwell2 = f->dwell2;
+  out->ledger = self->ledger ? f->ledger : NULL;
+  out->counted = now[ledger - 2] - (before ? before[ledger - 2] : 0);
+  out->events = (int64_t)(now[ledger - 1] - (before ? before[ledger - 1] : 0));
 }
 
-static ness_status timeline_chunk(timeline *self, int64_t replica, int64_t index, timeline_frame *f, ness_diags *diags)
+bool timeline_frame_init(timeline_frame *self, const timeline *of, arena *memory)
 {
-  const size_t width = timeline_width(self->net);
+  const size_t slots = (size_t)of->nslot + 1, steps = (size_t)of->net->nstep + 1;
+  *self = (timeline_frame){.n0 = arena_alloc(memory, slots * sizeof(int64_t)),
+                           .fwd = arena_alloc(memory, steps * sizeof(int64_t)),
+                           .bwd = arena_alloc(memory, steps * sizeof(int64_t)),
+                           .dwell = arena_alloc(memory, slots * sizeof(double)),
+                           .dwell2 = arena_alloc(memory, slots * sizeof(double)),
+                           .ledger = arena_alloc(memory, ((size_t)of->ledger + 1) * sizeof(double))};
+  return !memory->failed;
+}
+
+typedef struct timeline_rows { /* of a chunk of level grid */
+  double *time;
+  int64_t *count;
+} timeline_rows;
+
+static ness_status timeline_chunk(timeline *self, int64_t replica, int64_t index, const timeline_frame *f,
+                                  const timeline_rows *rows, ness_diags *diags)
+{
+  const size_t width = timeline_width(self);
   const double *const now = self->total + (size_t)(replica * self->chunks + index) * width;
-  const double *const before = index > 0 ? now - width : NULL;
   const int64_t first = index * self->chunk_rows, left = self->times - 1 - first;
   const bool last = index == self->chunks - 1;
   dump_chunk chunk = {.replica = replica,
@@ -145,22 +220,15 @@ static ness_status timeline_chunk(timeline *self, int64_t replica, int64_t index
                       .last = last,
                       .stop = last ? NESS_STOP_TIME : 0,
                       .t0 = fmin(self->time[first], self->end),
-                      .n0 = f->n0,
-                      .fwd = f->fwd,
-                      .bwd = f->bwd,
-                      .dwell = f->dwell,
-                      .dwell2 = f->dwell2,
                       .rows = left < self->chunk_rows ? left : self->chunk_rows,
-                      .row_time = f->time,
-                      .row_count = f->count};
+                      .row_time = rows->time,
+                      .row_count = rows->count};
   chunk.t1 = last ? self->end : self->time[first + chunk.rows];
-  chunk.counted = now[width - 2] - (before ? before[width - 2] : 0);
-  chunk.events = (int64_t)(now[width - 1] - (before ? before[width - 1] : 0));
   timeline_round(self, replica, first, f->n0);
-  timeline_counted(self, before, now, f);
+  timeline_counted(self, index > 0 ? now - width : NULL, now, f, &chunk);
   for (int64_t r = 0; r < chunk.rows; r++) {
-    f->time[r] = fmin(self->time[first + 1 + r], self->end);
-    timeline_round(self, replica, first + 1 + r, f->count + r * self->nslot);
+    rows->time[r] = fmin(self->time[first + 1 + r], self->end);
+    timeline_round(self, replica, first + 1 + r, rows->count + r * self->nslot);
   }
   void *frame = NULL;
   size_t bytes;
@@ -172,19 +240,16 @@ static ness_status timeline_chunk(timeline *self, int64_t replica, int64_t index
 
 static ness_status timeline_write(timeline *self, ness_diags *diags)
 {
-  const size_t slots = (size_t)self->nslot + 1, steps = (size_t)self->net->nstep + 1;
-  const size_t rows = (size_t)(self->times < self->chunk_rows ? self->times : self->chunk_rows) + 1;
+  const size_t most = (size_t)(self->times < self->chunk_rows ? self->times : self->chunk_rows) + 1;
   arena memory = {0};
-  timeline_frame f = {.n0 = arena_alloc(&memory, slots * sizeof(int64_t)),
-                      .fwd = arena_alloc(&memory, steps * sizeof(int64_t)),
-                      .bwd = arena_alloc(&memory, steps * sizeof(int64_t)),
-                      .count = arena_alloc(&memory, rows * slots * sizeof(int64_t)),
-                      .dwell = arena_alloc(&memory, slots * sizeof(double)),
-                      .dwell2 = arena_alloc(&memory, slots * sizeof(double)),
-                      .time = arena_alloc(&memory, rows * sizeof(double))};
-  ness_status status = memory.failed ? NESS_NOMEM : NESS_OK;
+  timeline_frame f;
+  const bool room = timeline_frame_init(&f, self, &memory);
+  const timeline_rows rows = {arena_alloc(&memory, most * sizeof(double)),
+                              arena_alloc(&memory, most * ((size_t)self->nslot + 1) * sizeof(int64_t))};
+  ness_status status = room && !memory.failed ? NESS_OK : NESS_NOMEM;
   for (int64_t r = 0; r < self->replicas && status == NESS_OK; r++) {
-    for (int64_t i = 0; i < self->done[r] && status == NESS_OK; i++) status = timeline_chunk(self, r, i, &f, diags);
+    for (int64_t i = 0; i < self->done[r] && status == NESS_OK; i++)
+      status = timeline_chunk(self, r, i, &f, &rows, diags);
   }
   arena_free(&memory);
   return status;
@@ -193,12 +258,12 @@ static ness_status timeline_write(timeline *self, ness_diags *diags)
 ness_status timeline_close(timeline *self, ness_status status, ness_diags *diags)
 {
   if (!self->writer) return status;
-  const ness_status written = timeline_write(self, diags);
+  const ness_status written = self->track ? NESS_OK : timeline_write(self, diags);
   const ness_status closed = dump_close(self->writer, status == NESS_OK && written == NESS_OK, diags);
   self->writer = NULL;
   if (status == NESS_STOPPED) {
-    int64_t whole = 0;
-    for (int64_t r = 0; r < self->replicas; r++) whole += self->done[r] == self->chunks;
+    int64_t whole = self->track ? self->chunks : 0;
+    for (int64_t r = 0; r < self->replicas && self->done; r++) whole += self->done[r] == self->chunks;
     diag_add(diags, NESS_WARNING, "stopped: the dump holds the %lld replicas of %lld that had ended", (long long)whole,
              (long long)self->replicas);
     diag_hint(diags, "it cannot be gone on with: run it again");

@@ -269,6 +269,7 @@ static inline bool lang_process_prescribed(const lang_process *self)
 {
   return self->kind >= PROCESS_SINE;
 }
+const char *lang_process_word(process_kind of); /* "telegraph", "sine", ... */
 /* The least and the largest value that a prescribed one takes, SI. */
 void lang_process_range(const lang_process *self, double *low, double *high);
 

@@ -59,6 +59,13 @@ static const kind kinds[] = {
 };
 #define KINDS ((int32_t)(sizeof kinds / sizeof *kinds))
 
+const char *lang_process_word(process_kind of)
+{
+  for (int32_t i = 0; i < KINDS; i++)
+    if (kinds[i].kind == of) return kinds[i].name;
+  return "";
+}
+
 bool process_any(const lang_file *file)
 {
   for (const stmt *s = file->statements; s; s = s->next) {
