@@ -5,9 +5,8 @@
  * within the epsilon that it states, and shrinks with it. */
 #include "check.h"
 #include "engine/ssa/ssa.h"
+#include "ssa_bytes.h"
 #include "ssa_oracle.h"
-
-#include <unistd.h>
 
 #define ALARM 1e-8
 #define ALARM_SIGMA 5.8 /* two-sided 1e-8 of the normal law */
@@ -347,49 +346,16 @@ static void dimers(void)
 
 /* --- ensembles --- */
 
-static long file_bytes(const char *path, char **data)
-{
-  FILE *const file = fopen(path, "rb");
-  CHECK(file);
-  fseek(file, 0, SEEK_END);
-  const long size = ftell(file);
-  rewind(file);
-  *data = malloc((size_t)size);
-  CHECK(*data && fread(*data, 1, (size_t)size, file) == (size_t)size);
-  fclose(file);
-  return size;
-}
-
-/* The bytes of a run do not depend on threads, nor on a stop anywhere. */
 static void resume(const char *method, const char *level)
 {
-  char path[] = "/tmp/ssa_batch_XXXXXX";
   ness_network *net = net_dimer(40000, 2e-4);
-  const int made = mkstemp(path);
-  char *whole, *part;
-  ness_simulate_options options = {.struct_size = sizeof options, .replicas = 5, .time = 40, .warmup = 1, .seed = 2};
-  options.method = method;
-  options.level = level;
-  options.path = path;
-  options.overwrite = 1;
-  options.threads = 1;
-  options.window = strcmp(level, "flux") == 0 ? 1e-3 : 0;
-  CHECK(made >= 0 && close(made) == 0);
-  CHECK(ssa_ensemble(net, &options, "text", "", NULL, NULL) == NESS_OK);
-  const long size = file_bytes(path, &whole);
-  options.threads = 3;
-  CHECK(ssa_ensemble(net, &options, "text", "", NULL, NULL) == NESS_OK);
-  CHECK(file_bytes(path, &part) == size && memcmp(whole, part, (size_t)size) == 0);
-  free(part);
-  for (int i = 1; i < 8; i++) {
-    FILE *const file = fopen(path, "wb");
-    CHECK(file && fwrite(whole, 1, (size_t)(size - size * i / 40), file) > 0 && fclose(file) == 0);
-    CHECK(ssa_resume(path, &options, NULL, NULL) == NESS_OK);
-    CHECK(file_bytes(path, &part) == size && memcmp(whole, part, (size_t)size) == 0);
-    free(part);
-  }
-  free(whole);
-  unlink(path);
+  bytes_repeat(net, (ness_simulate_options){.replicas = 5,
+                                            .time = 40,
+                                            .warmup = 1,
+                                            .seed = 2,
+                                            .method = method,
+                                            .level = level,
+                                            .window = strcmp(level, "flux") == 0 ? 1e-3 : 0});
   network_free(net);
 }
 

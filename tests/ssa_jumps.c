@@ -6,11 +6,10 @@
  * against its closed form. Every comparison has a fixed seed and would raise a false alarm with a probability of 1e-8
  * under a random one, all together less than 1e-5. */
 #include "check.h"
+#include "ssa_bytes.h"
 #include "ssa_master.h"
 
 #include "engine/ssa/kernel.h"
-
-#include <unistd.h>
 
 #define ALARM 1e-8
 #define ALARM_SIGMA 5.8 /* two-sided 1e-8 of the normal law */
@@ -268,53 +267,13 @@ static void strange_counts(void)
 
 /* --- ensembles --- */
 
-static long file_bytes(const char *path, char **data)
-{
-  FILE *const file = fopen(path, "rb");
-  CHECK(file);
-  fseek(file, 0, SEEK_END);
-  const long size = ftell(file);
-  rewind(file);
-  *data = malloc((size_t)size);
-  CHECK(*data && fread(*data, 1, (size_t)size, file) == (size_t)size);
-  fclose(file);
-  return size;
-}
-
-/* The bytes of a run do not depend on threads, nor on a stop anywhere. */
 static void resume(const char *level, double window)
 {
-  char path[] = "/tmp/ssa_jumps_XXXXXX";
   ness_network *net = net_driven();
-  const int made = mkstemp(path);
-  char *whole, *part;
-  ness_simulate_options options = {.struct_size = sizeof options,
-                                   .replicas = 5,
-                                   .time = 40000,
-                                   .warmup = 1,
-                                   .seed = 2,
-                                   .method = "jumps",
-                                   .level = level,
-                                   .window = window,
-                                   .path = path,
-                                   .overwrite = 1,
-                                   .threads = 1};
-  CHECK(made >= 0 && close(made) == 0);
-  CHECK(ssa_ensemble(net, &options, "text", "", NULL, NULL) == NESS_OK);
-  const long size = file_bytes(path, &whole);
-  options.threads = 3;
-  CHECK(ssa_ensemble(net, &options, "text", "", NULL, NULL) == NESS_OK);
-  CHECK(file_bytes(path, &part) == size && memcmp(whole, part, (size_t)size) == 0);
-  free(part);
-  for (int i = 1; i < 8; i++) {
-    FILE *const file = fopen(path, "wb");
-    CHECK(file && fwrite(whole, 1, (size_t)(size - size * i / 40), file) > 0 && fclose(file) == 0);
-    CHECK(ssa_resume(path, &options, NULL, NULL) == NESS_OK);
-    CHECK(file_bytes(path, &part) == size && memcmp(whole, part, (size_t)size) == 0);
-    free(part);
-  }
-  free(whole);
-  unlink(path);
+  bytes_repeat(
+      net,
+      (ness_simulate_options){
+          .replicas = 5, .time = 40000, .warmup = 1, .seed = 2, .method = "jumps", .level = level, .window = window});
   network_free(net);
 }
 
