@@ -20,7 +20,8 @@ enum {
   CELLS = 8192,    /* of all tables together, at most */
   FEW = 32,        /* jumps that go one by one */
   BURST = 1 << 19, /* draws between two pauses */
-  GUESS = 1024,    /* jumps by which the pace is guessed before any has been seen */
+  GUESS = 256,     /* jumps by which the pace is guessed before any has been seen, and */
+  WORTH = 1024,    /* ... what this is worth in jumps that were seen */
   PAYS = 100,      /* events between two cuts where leaps begin to pay, and */
   PAYS_STATE = 4,  /* ... for each state (bench_ssa) */
   SEEN = 4         /* leaps that the guess of their spread is worth */
@@ -175,15 +176,20 @@ static double pace_guess(const jumps_work *w)
   return jumps > 0 ? time / jumps : w->states.row[0].mean;
 }
 
-static void jumps_start(void *work, const ness_network *net)
+static void chain_make(jumps_work *w, const ness_network *net)
 {
-  jumps_work *const w = work;
   small_compile(net, &w->net);
   states_build(&w->states, &w->net, net->slot_start);
   shares_make(w);
+  w->guess = pace_guess(w);
+}
+
+static void jumps_start(void *work, const ness_network *net)
+{
+  jumps_work *const w = work;
+  chain_make(w, net);
   depth_choose(w);
   for (int32_t i = 0; i < w->states.rows; i++) table_build(w, i);
-  w->guess = pace_guess(w);
 }
 
 double jumps_span(const ness_network *net)
@@ -191,7 +197,7 @@ double jumps_span(const ness_network *net)
   if (!small_fits(net)) return 0;
   jumps_work *const w = mem_zero(1, sizeof *w);
   if (!w) return -1;
-  jumps_start(w, net);
+  chain_make(w, net);
   const double span = w->states.rows > 0 ? w->guess * (PAYS + PAYS_STATE * w->states.rows) : 0;
   mem_free(w);
   return span;
@@ -380,7 +386,7 @@ static void leap_cut(ssa_replica *self, jumps_work *w, double t_stop)
 /* Seconds a jump, by guess and sight. */
 static double pace_seen(const jumps_work *w)
 {
-  return (w->guess * GUESS + w->time) / (GUESS + w->jumps);
+  return (w->guess * WORTH + w->time) / (WORTH + w->jumps);
 }
 
 static void leap_make(ssa_replica *self, jumps_work *w, double t_stop, int64_t draws)
@@ -413,7 +419,7 @@ static int64_t leap_choose(const jumps_work *w, double longest, double left)
 {
   const double spread = (SPREAD * SEEN + w->spread) / (SEEN + w->leaps), all = longest / pace_seen(w);
   const double fit = all < INFINITY ? all - SIGMAS * sqrt(spread * all) : INFINITY;
-  const double most = fmin(GROWTH * (GUESS + w->jumps), (double)BURST * w->depth);
+  const double most = fmin(GROWTH * (WORTH + w->jumps), (double)BURST * w->depth);
   const double jumps = fmin(fmin(fit, left), most);
   return jumps >= FEW ? (int64_t)jumps / w->depth : 0;
 }
