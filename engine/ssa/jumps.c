@@ -30,10 +30,10 @@ enum {
 #define GROWTH 4   /* a leap is at most so many times what has been seen: the network may come to its end */
 #define SIGMAS 2.5 /* a leap is to end so far before t_stop */
 
-/* A column of an alias table: `below` of 2^32 are its own path, the rest another's. */
+/* A column of an alias table: `below` of 2^16 and a little more are its own path, the rest that of another cell. */
 typedef struct jumps_cell {
-  uint32_t below, other;         /* share; the cell of the other path */
-  uint32_t own_next, other_next; /* the first cell of the state behind either */
+  uint16_t below, other;
+  uint16_t own_next, other_next; /* the first cell of the state behind either */
 } jumps_cell;
 
 /* Jumps by their numbers: row times STATES_OPEN, and which of the row's open leaves it is. */
@@ -63,9 +63,9 @@ typedef struct jumps_work {
   double spread, leaps;                   /* sum of (time - expected)^2 / (jumps pace^2) over leaps */
   jumps_sum whole, half;                  /* of the leap */
   jumps_cell cell[CELLS];
-  uint64_t exact[CELLS]; /* `below` of 2^64 */
-  jumps_path path[CELLS];
-  uint32_t made[NO_JUMP + 1]; /* jumps of a stretch, by their numbers */
+  uint64_t exact[CELLS];             /* the share of 2^64, of which `below` is the beginning */
+  uint16_t path[CELLS * DEPTH_MOST]; /* (cells x depth) the jumps of each cell's own path */
+  uint32_t made[NO_JUMP + 1];        /* jumps of a stretch, by their numbers */
 } jumps_work;
 
 /* --- setting up --- */
@@ -144,7 +144,7 @@ static void table_build(jumps_work *w, int32_t row)
   const int32_t columns = 1 << w->bits, first = row << w->bits;
   double weight[COLUMNS] = {0}, prob[COLUMNS];
   int32_t alias[COLUMNS], scratch[COLUMNS];
-  jumps_path *const path = w->path + first;
+  jumps_path path[COLUMNS] = {0};
   jumps_path none = {.row = (uint8_t)row};
   for (int32_t i = 0; i < DEPTH_MOST; i++) none.jump[i] = NO_JUMP;
   paths_list(w, none, 1, path, weight, 0);
@@ -153,8 +153,9 @@ static void table_build(jumps_work *w, int32_t row)
     const bool whole = prob[i] >= 1;
     const int32_t other = whole ? i : alias[i];
     w->exact[first + i] = whole ? UINT64_MAX : (uint64_t)(prob[i] * 0x1p64);
-    w->cell[first + i] = (jumps_cell){(uint32_t)(w->exact[first + i] >> 32), (uint32_t)(first + other),
-                                      (uint32_t)path[i].row << w->bits, (uint32_t)path[other].row << w->bits};
+    w->cell[first + i] = (jumps_cell){(uint16_t)(w->exact[first + i] >> 48), (uint16_t)(first + other),
+                                      (uint16_t)(path[i].row << w->bits), (uint16_t)(path[other].row << w->bits)};
+    memcpy(w->path + (ptrdiff_t)(first + i) * w->depth, path[i].jump, (size_t)w->depth * sizeof *w->path);
   }
 }
 
@@ -266,29 +267,30 @@ static inline bool sum_jump(ssa_replica *self, jumps_work *w, jumps_sum *sum, do
 static inline __attribute__((always_inline)) int32_t paths_take(jumps_work *w, rng_stream *stream, int64_t draws,
                                                                 int32_t depth)
 {
-  const int32_t bits = w->bits;
+  const uint32_t columns = (1U << w->bits) - 1;
   rng_stream rng = *stream;
-  uint32_t at = (uint32_t)w->row << bits;
+  uint32_t at = (uint32_t)w->row << w->bits;
   for (int64_t i = 0; i < draws; i++) {
-    const uint64_t draw = rng_next(&rng), part = draw << bits;
-    const uint32_t column = at + (uint32_t)(draw >> (64 - bits)), upper = (uint32_t)(part >> 32);
+    const uint64_t draw = rng_next(&rng);
+    const uint32_t column = at + ((uint32_t)draw & columns), upper = (uint32_t)(draw >> 48);
     const jumps_cell cell = w->cell[column];
     bool own = upper < cell.below;
-    if (upper == cell.below) own = part < w->exact[column];
+    if (upper == cell.below) own = draw < w->exact[column];
     const uint32_t mask = 0U - (uint32_t)own;
-    at = cell.other_next ^ ((cell.own_next ^ cell.other_next) & mask);
-    const jumps_path *const path = &w->path[cell.other ^ ((column ^ cell.other) & mask)];
-    _Pragma("GCC unroll 7") for (int32_t j = 0; j < depth; j++) w->made[path->jump[j]]++;
+    at = cell.other_next ^ ((uint32_t)(cell.own_next ^ cell.other_next) & mask);
+    const uint16_t *const path = w->path + (size_t)(cell.other ^ ((column ^ cell.other) & mask)) * (size_t)depth;
+    _Pragma("GCC unroll 7") for (int32_t j = 0; j < depth; j++) w->made[path[j]]++;
   }
   *stream = rng;
-  return (int32_t)(at >> bits);
+  return (int32_t)(at >> w->bits);
 }
 
 /* The path that a draw takes from a row. */
-static const jumps_path *path_find(const jumps_work *w, int32_t row, uint64_t draw)
+static const uint16_t *path_find(const jumps_work *w, int32_t row, uint64_t draw)
 {
-  const uint32_t column = ((uint32_t)row << w->bits) + (uint32_t)(draw >> (64 - w->bits));
-  return &w->path[draw << w->bits < w->exact[column] ? column : w->cell[column].other];
+  const uint32_t column = ((uint32_t)row << w->bits) + ((uint32_t)draw & ((1U << w->bits) - 1));
+  const uint32_t cell = draw < w->exact[column] ? column : w->cell[column].other;
+  return w->path + (size_t)cell * (size_t)w->depth;
 }
 
 /* Draws paths, and sums up what they come to. */
@@ -343,14 +345,14 @@ static void leap_walk(ssa_replica *self, jumps_work *w, double t_stop)
   bool on = true;
   sum_clear(w, sum);
   for (int64_t i = 0; i < whole->count && on; i++) {
-    const jumps_path *const path = path_find(w, w->row, rng_next(&draws));
-    for (int32_t j = 0; j < path->jumps && on; j++) {
+    const uint16_t *const path = path_find(w, w->row, rng_next(&draws));
+    for (int32_t j = 0; j < w->depth && path[j] != NO_JUMP && on; j++) {
       const int32_t row = w->row;
       const int64_t others = --whole->stays[row];
       const double left = whole->clock[row],
                    stay = others > 0 ? left * (1 - rng_e(-rng_exp(&rng) / (double)others)) : left;
       whole->clock[row] = left - stay;
-      on = sum_jump(self, w, sum, stay, t_stop, w->states.row[row].after[path->jump[j] % STATES_OPEN]);
+      on = sum_jump(self, w, sum, stay, t_stop, w->states.row[row].after[path[j] % STATES_OPEN]);
     }
   }
   self->rng = rng;
