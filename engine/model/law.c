@@ -97,28 +97,29 @@ double tape_exprel_slope(double x)
   return x == -(double)INFINITY ? 0 : x == (double)INFINITY ? x : (rng_e(x) * (x - 1) + 1) / (x * x);
 }
 
-double network_tape(const tape_op *tape, int32_t length, const double *constant, const int64_t *n, double *reg)
+/* Slots at the counts n, or, without them, all at one count. */
+static inline double tape_walk(const tape_op *tape, int32_t length, const double *constant, const int64_t *n,
+                               double count, double *reg)
 {
   const tape_op *op = tape;
   for (int32_t i = 0; i < length; i++, op++) {
     const tape_code code = (tape_code)op->code;
     const int32_t registers = tape_registers(op->code);
-    const double a = code == TAPE_CONST ? constant[op->a] : code == TAPE_SLOT ? (double)n[op->a] : reg[op->a];
+    const double slot = code != TAPE_SLOT ? 0 : n ? (double)n[op->a] : count;
+    const double a = code == TAPE_CONST ? constant[op->a] : code == TAPE_SLOT ? slot : reg[op->a];
     reg[i] = tape_apply(code, a, registers > 1 ? reg[op->b] : 0, registers > 2 ? reg[op->c] : 0);
   }
   return reg[length - 1];
 }
 
+double network_tape(const tape_op *tape, int32_t length, const double *constant, const int64_t *n, double *reg)
+{
+  return tape_walk(tape, length, constant, n, 0, reg);
+}
+
 double network_part_value(const network_part *self, double count, double *reg)
 {
-  const tape_op *op = self->tape;
-  for (int32_t i = 0; i < self->nop; i++, op++) {
-    const tape_code code = (tape_code)op->code;
-    const int32_t registers = tape_registers(op->code);
-    const double a = code == TAPE_CONST ? self->constant[op->a] : code == TAPE_SLOT ? count : reg[op->a];
-    reg[i] = tape_apply(code, a, registers > 1 ? reg[op->b] : 0, registers > 2 ? reg[op->c] : 0);
-  }
-  return reg[self->nop - 1];
+  return tape_walk(self->tape, self->nop, self->constant, NULL, count, reg);
 }
 
 /* --- slopes of tapes: forward mode --- */

@@ -1,7 +1,8 @@
 /* Few states under an input that goes in steps: what the rates of a state are at a level is looked up, and what happens
- * there is counted by level, state and way. Owns the table and how the counts become those of simulate.c. Invariant: a
- * row holds the numbers that motion_rates gives, so events have the same bits with and without the table. Cost: 112
- * bytes a row; to take the counts over, a pass over all rows. */
+ * there is counted by level, state and way. Owns the table, the events by it, and how the counts become the sums of
+ * simulate.c. Invariant: a row holds the numbers that motion_rates gives, so events have the same bits with and without
+ * the table. Cost: 10 to 15 ns an event and as much a step of the input; 232 bytes a row with its counts; a pass over
+ * all rows whenever it comes back. */
 #include "engine/motion/few.h"
 #include "engine/motion/path_kinds.h"
 
@@ -177,22 +178,6 @@ static inline int32_t way_pick(const few_row *row, double point)
   return way;
 }
 
-/* Whole periods in which nothing happens, up to t_stop; the time that they take. */
-static inline double periods_pass(path_state *p, const few_row *row, double *left, double t_stop)
-{
-  const double period = p->spec->period, most = (t_stop - p->t) / period - 1;
-  const double fit = row->hazard > 0 ? *left / row->hazard : most, whole = floor(fit < most ? fit : most);
-  if (fit < 1 || most < 1 || !(whole < (double)INFINITY)) {
-    return 0;
-  }
-  const double rest = *left - whole * row->hazard, before = p->t;
-  *left = rest > 0 ? rest : 0;
-  path_skip(p, whole);
-  steps_window(p);
-  p->open = true;
-  return p->t - before;
-}
-
 motion_pause few_advance(motion_replica *self, const motion_net *shared, double t_stop, int64_t looks)
 {
   const motion_few *const few = shared->few;
@@ -210,7 +195,7 @@ motion_pause few_advance(motion_replica *self, const motion_net *shared, double 
       steps_window(&p);
       self->windows++;
       if (period > 0 && left >= row->hazard && row->total * period < MOTION_FAST) {
-        count->clock += periods_pass(&p, row, &left, t_stop);
+        count->clock += periods_skip(&p, row->hazard, &left, t_stop);
       }
     }
     const double wait = row->total > 0 ? left / row->total : (double)INFINITY, next = p.t + wait;

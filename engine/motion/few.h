@@ -4,6 +4,8 @@
 
 #include "engine/motion/motion.h"
 
+#include <math.h>
+
 enum { FEW_WAYS = 8 }; /* out of a state, at most */
 
 typedef struct few_row { /* a state at a level */
@@ -32,6 +34,22 @@ motion_few *few_build(motion_net *shared);
 motion_pause few_advance(motion_replica *self, const motion_net *shared, double t_stop, int64_t looks);
 
 #define MOTION_FAST 0.25 /* hazard of a period below which whole periods pass at once */
+
+/* Whole periods of steps in which no candidate falls, up to t_stop. A period's hazard is the same from any phase. Takes
+ * it off what is left of the exponential; returns the time that they take. */
+static inline double periods_skip(path_state *path, double hazard, double *left, double t_stop)
+{
+  const double period = path->spec->period, most = (t_stop - path->t) / period - 1;
+  const double fit = hazard > 0 ? *left / hazard : most, whole = floor(fit < most ? fit : most), before = path->t;
+  if (fit < 1 || most < 1 || !(whole < (double)INFINITY)) {
+    return 0;
+  }
+  const double rest = *left - whole * hazard;
+  *left = rest > 0 ? rest : 0;
+  path_skip(path, whole);
+  path_window(path, 0);
+  return path->t - before;
+}
 
 /* Of simulate.c: an event at t counts in its phase; all rates at the counts and the level of path.at; the hazard of a
  * whole period; T_1 ... at x. */

@@ -332,23 +332,6 @@ double motion_hazard(const motion_replica *self, const motion_net *shared)
   return hazard * shared->path->period;
 }
 
-/* Whole periods of steps in which no candidate falls, up to t_stop. A period's hazard is the same from any phase. */
-static void periods_skip(motion_replica *self, const motion_net *shared, double hazard, double t_stop)
-{
-  const path_spec *const spec = shared->path;
-  const double most = (t_stop - self->path.t) / spec->period - 1, fit = hazard > 0 ? self->left / hazard : most;
-  if (fit < 1 || most < 1) {
-    return;
-  }
-  const double whole = floor(fit < most ? fit : most);
-  if (whole < (double)INFINITY) {
-    const double left = self->left - whole * hazard;
-    self->left = left > 0 ? left : 0;
-    path_skip(&self->path, whole);
-    path_window(&self->path, 0);
-  }
-}
-
 static void window_open(motion_replica *self, const motion_net *shared, double t_stop)
 {
   if (shared->rungs > 0) {
@@ -359,7 +342,7 @@ static void window_open(motion_replica *self, const motion_net *shared, double t
   self->tries = 0;
   bounds_set(self, shared);
   if (shared->level && shared->path->period > 0 && self->total * shared->path->period < MOTION_FAST) {
-    periods_skip(self, shared, motion_hazard(self, shared), t_stop);
+    periods_skip(&self->path, motion_hazard(self, shared), &self->left, t_stop);
   }
 }
 
