@@ -582,20 +582,30 @@ static void test_events(path_kind kind)
   network_free(r.net);
 }
 
-/* Looked up or not, steps have the same events at the same times; sums are added up in another order. */
-static void test_few(double period)
+/* Looked up or not, steps have the same events in the same order, from the same draws; times and sums differ by
+ * rounding. With `dead`, rates are 1 at the end of the range alone: next to nothing in its middle, and 0 at its
+ * beginning. */
+static void test_few(int32_t points, const double *value, double unit, bool turns, bool dead)
 {
   ring r;
   motion_net shared[2];
   motion_replica replica[2];
+  double time[8];
   ring_make(&r);
-  path_spec spec = path_of(PATH_STEPS);
-  const double time[] = {0, 0.3 * period, 0.9 * period};
-  spec.time = time;
-  spec.period = 1.25 * period;
+  for (int32_t i = 0; i < points; i++) {
+    time[i] = unit * i * (1 + 0.2 * i);
+  }
+  for (int32_t i = 0; dead && i < 2 * RING * TERMS; i++) {
+    r.move[i] = i % TERMS == 0 ? -400 + 0.1 * i : i % TERMS == 1 ? 400 : 0;
+  }
+  const path_spec spec = {.kind = PATH_STEPS,
+                          .points = points,
+                          .time = time,
+                          .value = value,
+                          .period = turns ? unit * points * (1 + 0.2 * points) : 0};
   int64_t events = 0;
   for (int k = 0; k < 2; k++) {
-    CHECK(motion_net_init(&shared[k], r.net, &r.law, &spec, spec.period, 4) == NESS_OK);
+    CHECK(motion_net_init(&shared[k], r.net, &r.law, &spec, spec.period, turns ? 4 : 0) == NESS_OK);
     CHECK(motion_replica_init(&replica[k], &shared[k]) == NESS_OK);
     CHECK(shared[k].few != NULL);
   }
@@ -605,27 +615,29 @@ static void test_few(double period)
     double work[2][2];
     for (int k = 0; k < 2; k++) {
       motion_replica_start(&replica[k], &shared[k], 9, index);
-      CHECK(motion_advance(&replica[k], &shared[k], 2, -1) == MOTION_AT_TIME);
+      CHECK(motion_advance(&replica[k], &shared[k], 2.00417, -1) == MOTION_AT_TIME);
       motion_clear(&replica[k], &shared[k]);
-      CHECK(motion_advance(&replica[k], &shared[k], 40, -1) == MOTION_AT_TIME);
+      while (k == 0 && index % 2 && motion_advance(&replica[k], &shared[k], 39.77137, 3) == MOTION_BUSY) {
+      }
+      CHECK(motion_advance(&replica[k], &shared[k], 39.77137, -1) == MOTION_AT_TIME);
       totals[k] = motion_settle(&replica[k], &shared[k], work[k]);
     }
     const motion_replica *const a = &replica[0], *const b = &replica[1];
-    CHECK(a->path.t == b->path.t && a->path.u == b->path.u && a->left == b->left && a->windows == b->windows);
+    CHECK(a->path.t == b->path.t && a->path.u == b->path.u && fabs(a->left - b->left) < 1e-9);
     CHECK(memcmp(&a->rng, &b->rng, sizeof a->rng) == 0 && memcmp(a->n, b->n, RING * sizeof *a->n) == 0);
     CHECK(memcmp(a->fired, b->fired, 2 * RING * sizeof *a->fired) == 0);
-    CHECK(memcmp(a->phase, b->phase, 4 * 2 * RING * sizeof *a->phase) == 0);
+    CHECK(!turns || memcmp(a->phase, b->phase, 4 * 2 * RING * sizeof *a->phase) == 0);
     CHECK(a->events == b->events && a->candidates == b->candidates);
-    CHECK_NEAR(totals[0].medium, totals[1].medium, 1e-10);
-    CHECK_NEAR(totals[0].input_work, totals[1].input_work, 1e-10);
-    CHECK_NEAR(totals[0].energy, totals[1].energy, 1e-10);
+    CHECK_NEAR(totals[0].medium, totals[1].medium, 1e-9);
+    CHECK_NEAR(totals[0].input_work, totals[1].input_work, 1e-9);
+    CHECK_NEAR(totals[0].energy, totals[1].energy, 1e-9);
     for (int i = 0; i < RING; i++) {
-      CHECK_REL(a->slot[i].dwell, b->slot[i].dwell, 1e-11);
-      CHECK_REL(a->slot[i].dwell2, b->slot[i].dwell2, 1e-11);
+      CHECK_REL(a->slot[i].dwell, b->slot[i].dwell, 1e-10);
+      CHECK_REL(a->slot[i].dwell2, b->slot[i].dwell2, 1e-10);
     }
     events += a->events;
   }
-  CHECK(events > 2000);
+  CHECK(events > (dead ? turns && unit < 20 ? 500 : -1 : 2000)); /* a long dead level may hold all */
   for (int k = 0; k < 2; k++) {
     motion_replica_free(&replica[k]);
     motion_net_free(&shared[k]);
@@ -799,9 +811,19 @@ int main(void)
     test_events(kinds[i]);
     test_threads(kinds[i]);
   }
-  test_few(1);
-  test_few(20);
-  test_few(1e-3); /* whole periods pass */
+  static const double courses[][6] = {
+      {3, 0, -3}, {-3, 3, 0}, {0, -3, 3}, {2, -1, 0.5, 3, -2.5, 1}, {3, -3, -3, -3, -3, 3}};
+  static const double units[] = {20, 1, 0.05, 1e-3}; /* level by level, at once, and many periods an event */
+  for (size_t i = 0; i < 5 * 4; i++) {
+    const double *const course = courses[i / 4], unit = units[i % 4];
+    bool high = false;
+    for (int32_t points = 1; points <= (i / 4 < 3 ? 3 : 6); points++) {
+      test_few(points, course, unit, true, false);
+      high |= course[points - 1] == 3;
+      if (high) test_few(points, course, unit, true, true);
+    }
+    test_few(i / 4 < 3 ? 3 : 6, course, unit, false, i % 2);
+  }
   test_tape();
   test_refused();
   return check_done();

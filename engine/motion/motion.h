@@ -142,9 +142,7 @@ typedef struct motion_event {
   int32_t change_start, change_end, touch_start, touch_end;
 } motion_event;
 
-/* Few states under steps in time (few.h), and what happened in them. */
-typedef struct motion_few motion_few;
-typedef struct few_count few_count;
+typedef struct motion_few motion_few; /* few states under steps in time (few.h) */
 
 #define MOTION_LANES 4 /* partial sums of rates: arrays of them end in zeros to a multiple of it */
 
@@ -210,9 +208,10 @@ struct motion_replica {
   double *slot_basis, *shift; /* (nslot x slot_terms) T_k when the count last changed; sums of n [T_k(u2) - T_k(u1)] */
   double tape_medium;         /* of events of steps with a tape */
   double energy_start;
-  int32_t state;     /* few: where it is */
-  few_count *count;  /* few: by row */
-  double *few_basis; /* few: T_k at two levels */
+  int32_t state;       /* few: where it is */
+  int64_t *few_made;   /* few: (cells x FEW_WAYS) events since they were taken over */
+  int64_t *few_visits; /* few: (cells) ends of visits less beginnings */
+  double *few_clock;   /* few: (states) s since they were taken over */
   arena memory;
 };
 

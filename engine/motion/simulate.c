@@ -16,6 +16,7 @@
 
 #define MOTION_TRIES 64 /* candidates after which a window without an end is looked at anew */
 #define MOTION_RUNG_FIRST 8
+#define MOTION_FAST 0.25 /* hazard of a period below which whole periods pass at once */
 
 /* --- memory --- */
 
@@ -47,9 +48,10 @@ ness_status motion_replica_init(motion_replica *self, const motion_net *shared)
   self->slot_basis = arena_alloc(memory, (slots * slot_terms + 1) * sizeof *self->slot_basis);
   self->shift = arena_alloc(memory, (slots * slot_terms + 1) * sizeof *self->shift);
   if (shared->few) {
-    const size_t rows = (size_t)shared->few->levels * (size_t)shared->few->stride;
-    self->count = arena_alloc(memory, rows * sizeof *self->count);
-    self->few_basis = arena_alloc(memory, 2 * (step_terms + slot_terms + 1) * sizeof *self->few_basis);
+    const size_t states = (size_t)shared->few->states, cells = states << shared->few->bits;
+    self->few_made = arena_alloc(memory, cells * FEW_WAYS * sizeof *self->few_made);
+    self->few_visits = arena_alloc(memory, cells * sizeof *self->few_visits);
+    self->few_clock = arena_alloc(memory, states * sizeof *self->few_clock);
   }
   return memory->failed ? NESS_NOMEM : NESS_OK;
 }
@@ -322,7 +324,8 @@ static void rung_choose(motion_replica *self, const motion_net *shared)
   }
 }
 
-double motion_hazard(const motion_replica *self, const motion_net *shared)
+/* Of a whole period. */
+static double motion_hazard(const motion_replica *self, const motion_net *shared)
 {
   const double *const mean = shared->level + (ptrdiff_t)shared->path->points * shared->nmove;
   double hazard = 0;
@@ -330,6 +333,22 @@ double motion_hazard(const motion_replica *self, const motion_net *shared)
     hazard += (d < shared->nmove ? mean[d] : shared->constant[d]) * self->many[d];
   }
   return hazard * shared->path->period;
+}
+
+/* Whole periods of steps in which no candidate falls, up to t_stop. A period's hazard is the same from any phase. Takes
+ * it off what is left of the exponential. */
+static void periods_skip(motion_replica *self, const motion_net *shared, double t_stop)
+{
+  path_state *const path = &self->path;
+  const double hazard = motion_hazard(self, shared), most = (t_stop - path->t) / path->spec->period - 1;
+  const double fit = hazard > 0 ? self->left / hazard : most, whole = floor(fit < most ? fit : most);
+  if (fit < 1 || most < 1 || !(whole < (double)INFINITY)) {
+    return;
+  }
+  const double rest = self->left - whole * hazard;
+  self->left = rest > 0 ? rest : 0;
+  path_skip(path, whole);
+  path_window(path, 0);
 }
 
 static void window_open(motion_replica *self, const motion_net *shared, double t_stop)
@@ -342,7 +361,7 @@ static void window_open(motion_replica *self, const motion_net *shared, double t
   self->tries = 0;
   bounds_set(self, shared);
   if (shared->level && shared->path->period > 0 && self->total * shared->path->period < MOTION_FAST) {
-    periods_skip(&self->path, motion_hazard(self, shared), &self->left, t_stop);
+    periods_skip(self, shared, t_stop);
   }
 }
 
