@@ -469,14 +469,14 @@ typedef struct ring {
   motion_law law;
 } ring;
 
-static void ring_make(ring *self)
+static void ring_make(ring *self, int64_t copies)
 {
   rng_stream rng;
   network_builder *b = builder_create("ring", 0);
   rng_init(&rng, 41, 0, 0);
   builder_reservoir(b, "F", 0.3, 1, 0, -1);
   for (int32_t i = 0; i < RING; i++) {
-    builder_slot(b, "S", i == 0 ? 4 : 1, MODEL_NO_MAX, 0.1 * i, 0, -1, -1);
+    builder_slot(b, "S", i == 0 ? copies : 1, MODEL_NO_MAX, 0.1 * i, 0, -1, -1);
   }
   for (int32_t i = 0; i < RING; i++) {
     add_step(b, "turn", i, (i + 1) % RING, i == 0 ? 0 : -1, 1, 1);
@@ -529,7 +529,7 @@ static void test_events(path_kind kind)
   ring r;
   motion_net shared;
   motion_replica replica;
-  ring_make(&r);
+  ring_make(&r, 4);
   const path_spec spec = path_of(kind);
   CHECK(motion_law_check(r.net, &r.law, NULL) == NESS_OK);
   CHECK(motion_net_init(&shared, r.net, &r.law, &spec, 1, 4) == NESS_OK);
@@ -582,16 +582,16 @@ static void test_events(path_kind kind)
   network_free(r.net);
 }
 
-/* Looked up or not, steps have the same events in the same order, from the same draws; times and sums differ by
- * rounding. With `dead`, rates are 1 at the end of the range alone: next to nothing in its middle, and 0 at its
- * beginning. */
-static void test_few(int32_t points, const double *value, double unit, bool turns, bool dead)
+/* Looked up (few copies), by sums of all propensities, or not, steps have the same events in the same order, from the
+ * same draws; times and sums differ by rounding. With `dead`, rates are 1 at the end of the range alone: next to
+ * nothing in its middle, and 0 at its beginning. */
+static void test_steps(int64_t copies, int32_t points, const double *value, double unit, bool turns, bool dead)
 {
   ring r;
   motion_net shared[2];
   motion_replica replica[2];
   double time[8];
-  ring_make(&r);
+  ring_make(&r, copies);
   for (int32_t i = 0; i < points; i++) {
     time[i] = unit * i * (1 + 0.2 * i);
   }
@@ -607,9 +607,10 @@ static void test_few(int32_t points, const double *value, double unit, bool turn
   for (int k = 0; k < 2; k++) {
     CHECK(motion_net_init(&shared[k], r.net, &r.law, &spec, spec.period, turns ? 4 : 0) == NESS_OK);
     CHECK(motion_replica_init(&replica[k], &shared[k]) == NESS_OK);
-    CHECK(shared[k].few != NULL);
+    CHECK(copies > 4 ? shared[k].steps != NULL && !shared[k].few : shared[k].few != NULL && !shared[k].steps);
   }
   shared[1].few = NULL;
+  shared[1].steps = NULL;
   for (int64_t index = 0; index < 20; index++) {
     motion_totals totals[2];
     double work[2][2];
@@ -718,7 +719,7 @@ static uint64_t result_digest(const motion_result *r)
 static void test_threads(path_kind kind)
 {
   ring r;
-  ring_make(&r);
+  ring_make(&r, 4);
   const path_spec spec = path_of(kind);
   motion_options options = {
       .replicas = 150, .time = 20, .warmup = 1, .seed = 4, .period = 2, .phases = 3, .keep_work = true, .threads = 1};
@@ -749,7 +750,7 @@ static int stop_at_once(void *context, double done, double total, int64_t events
 static void test_refused(void)
 {
   ring r;
-  ring_make(&r);
+  ring_make(&r, 4);
   path_spec spec = path_of(PATH_SINE);
   ness_diags *diags = ness_diags_create();
   motion_result result;
@@ -818,11 +819,12 @@ int main(void)
     const double *const course = courses[i / 4], unit = units[i % 4];
     bool high = false;
     for (int32_t points = 1; points <= (i / 4 < 3 ? 3 : 6); points++) {
-      test_few(points, course, unit, true, false);
+      test_steps(4, points, course, unit, true, false);
       high |= course[points - 1] == 3;
-      if (high) test_few(points, course, unit, true, true);
+      if (high) test_steps(4, points, course, unit, true, true);
     }
-    test_few(i / 4 < 3 ? 3 : 6, course, unit, false, i % 2);
+    test_steps(4, i / 4 < 3 ? 3 : 6, course, unit, false, i % 2);
+    test_steps(60, i / 4 < 3 ? 3 : 6, course, unit, i % 3 > 0, i % 4 == 3);
   }
   test_tape();
   test_refused();

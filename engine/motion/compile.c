@@ -3,6 +3,7 @@
  * exponential a shape and not one a direction. The constants of steps are computed once, one row a level. Cost: nothing
  * beside a run. */
 #include "engine/motion/few.h"
+#include "engine/motion/steps.h"
 
 #include <math.h>
 #include <string.h>
@@ -321,7 +322,9 @@ ness_status motion_net_init(motion_net *self, const ness_network *net, const mot
     self->pace[self->rungs++] = path_pace(path, width);
   }
   if (!self->memory.failed) {
+    self->basis = path->kind == PATH_STEPS ? steps_basis(self) : NULL;
     self->few = few_build(self);
+    self->steps = steps_build(self);
   }
   return self->memory.failed ? NESS_NOMEM : NESS_OK;
 }

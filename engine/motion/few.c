@@ -12,6 +12,7 @@
  * whenever it comes back. */
 #include "engine/motion/few.h"
 #include "engine/motion/path_kinds.h"
+#include "engine/motion/steps.h"
 
 #include <float.h>
 #include <math.h>
@@ -150,7 +151,6 @@ motion_few *few_build(motion_net *shared)
 {
   const ness_network *net = shared->net;
   const path_spec *path = shared->path;
-  const int32_t degree = shared->step_terms > shared->slot_terms ? shared->step_terms : shared->slot_terms;
   if (!shared->level || net->nop > 0 || path->points > CELLS_MOST) {
     return NULL;
   }
@@ -167,14 +167,9 @@ motion_few *few_build(motion_net *shared)
   self->n = arena_alloc(&shared->memory, CELLS_MOST * (size_t)net->nslot * sizeof *self->n + 1);
   self->cell = arena_alloc(&shared->memory, CELLS_MOST * sizeof *self->cell);
   self->way = arena_alloc(&shared->memory, CELLS_MOST * FEW_WAYS * sizeof *self->way);
-  self->basis = arena_alloc(&shared->memory, (size_t)self->levels * (size_t)degree * sizeof *self->basis + 1);
-  self->degree = degree;
-  bool fits = self->n && self->way && self->cell && self->basis;
+  bool fits = self->n && self->way && self->cell;
   for (int32_t i = 0; fits && i < CELLS_MOST * FEW_WAYS; i++) {
     self->way[i] = -1;
-  }
-  for (int32_t l = 0; fits && l < self->levels; l++) {
-    motion_basis((path->value[l] - shared->middle) * shared->scale, degree, self->basis + (ptrdiff_t)l * degree);
   }
   fits = fits && states_find(self, shared, &scratch);
   motion_replica_free(&scratch);
@@ -226,29 +221,16 @@ static void path_set(path_state *path, const few_place *at)
 
 /* --- what was counted --- */
 
-/* What was counted since it was in the cell `from` goes to the replica's own sums, and its counts are those of its
- * state. */
-static void few_fold(motion_replica *self, const motion_net *shared, int32_t from, int32_t level)
+/* What was counted since the level `from` goes to the replica's own sums, and its counts are those of its state. */
+static void few_fold(motion_replica *self, const motion_net *shared, int32_t from)
 {
   const motion_few *const few = shared->few;
-  const ness_network *net = shared->net;
-  const int32_t slots = net->nslot, terms = shared->step_terms, slot_terms = shared->slot_terms;
-  memset(self->few_visits, 0, ((size_t)few->states << few->bits) * sizeof *self->few_visits);
-  self->few_visits[from]--;
-  self->few_visits[self->state << few->bits | level]++;
+  const int32_t slots = shared->net->nslot;
   for (int32_t at = 0; at < few->states << few->bits; at++) {
-    const few_cell *const cell = &few->cell[at];
     int64_t *const made = self->few_made + (ptrdiff_t)at * FEW_WAYS;
-    const int32_t l = at & ((1 << few->bits) - 1), *const out = few->way + (ptrdiff_t)(at >> few->bits) * FEW_WAYS;
-    const double *const basis = few->basis + (ptrdiff_t)l * few->degree;
-    for (int32_t j = 0; j < FEW_WAYS && out[j] >= 0; j++) {
-      const int32_t dir = shared->dir[out[j]], way = dir % 2 ? -1 : 1;
-      self->fired[dir] += made[j];
-      self->few_visits[at] += made[j];
-      self->few_visits[cell->to[j] | l] -= made[j];
-      for (int32_t k = 0; k < terms; k++) {
-        self->flow[(ptrdiff_t)(dir / 2) * terms + k] += way * basis[k] * (double)made[j];
-      }
+    const int32_t level = at & ((1 << few->bits) - 1), *const way = few->way + (ptrdiff_t)(at >> few->bits) * FEW_WAYS;
+    for (int32_t j = 0; j < FEW_WAYS && way[j] >= 0; j++) {
+      if (level < few->levels) self->made[(ptrdiff_t)level * shared->ndir + way[j]] += made[j];
       made[j] = 0;
     }
   }
@@ -257,21 +239,10 @@ static void few_fold(motion_replica *self, const motion_net *shared, int32_t fro
       const double n = (double)few->n[(ptrdiff_t)s * slots + i];
       self->slot[i].dwell += n * self->few_clock[s];
       self->slot[i].dwell2 += n * n * self->few_clock[s];
-      self->slot[i].since = self->path.t;
-      for (int32_t l = 0; l < few->levels; l++) { /* ends of visits less their beginnings */
-        const double ends = n * (double)self->few_visits[s << few->bits | l];
-        for (int32_t k = 0; k < slot_terms; k++) {
-          self->shift[(ptrdiff_t)i * slot_terms + k] += ends * few->basis[(ptrdiff_t)l * few->degree + k];
-        }
-      }
     }
     self->few_clock[s] = 0;
   }
-  memcpy(self->n, few->n + (ptrdiff_t)self->state * slots, (size_t)slots * sizeof *self->n);
-  for (int32_t i = 0; i < slots; i++) {
-    memcpy(self->slot_basis + (ptrdiff_t)i * slot_terms, few->basis + (ptrdiff_t)level * few->degree,
-           (size_t)slot_terms * sizeof *self->slot_basis);
-  }
+  steps_fold(self, shared, from, few->n + (ptrdiff_t)self->state * slots);
 }
 
 /* --- in time --- */
@@ -322,18 +293,6 @@ static double left_at(const motion_few *few, const few_cell *line, const few_pla
   return spent > 0 ? fmax(left - spent, 0) : left;
 }
 
-/* An event for those who want each. */
-static void event_tell(motion_replica *self, const motion_net *shared, double t, int32_t dir)
-{
-  if (self->log) {
-    self->log->time[self->log->count] = t;
-    self->log->dir[self->log->count++] = dir;
-  }
-  if (shared->phases > 0) {
-    motion_phase(self, shared, t, dir);
-  }
-}
-
 motion_pause few_advance(motion_replica *self, const motion_net *shared, double t_stop, int64_t looks)
 {
   const motion_few *const few = shared->few;
@@ -344,7 +303,7 @@ motion_pause few_advance(motion_replica *self, const motion_net *shared, double 
   double *const clock = self->few_clock;
   int64_t *const made = self->few_made, events = 0;
   few_place at = place_now(few, &self->path);
-  const int32_t from = self->state << bits | at.level;
+  const int32_t from = at.level;
   rng_stream rng = self->rng, before = rng;
   double left = self->left, t = self->path.t, share = rng_double(&rng);
   for (; looks != 0; looks--) {
@@ -391,7 +350,7 @@ motion_pause few_advance(motion_replica *self, const motion_net *shared, double 
     made[(cell - cells) * FEW_WAYS + event.way]++;
     events++;
     if (told) {
-      event_tell(self, shared, then, shared->dir[few->way[((line - cells) >> bits) * FEW_WAYS + event.way]]);
+      motion_tell(self, shared, then, shared->dir[few->way[((line - cells) >> bits) * FEW_WAYS + event.way]]);
     }
     line = cells + event.to;
     at = next;
@@ -411,6 +370,6 @@ motion_pause few_advance(motion_replica *self, const motion_net *shared, double 
   self->events += events;
   self->candidates = self->events;
   path_set(&self->path, &at);
-  few_fold(self, shared, from, at.level);
+  few_fold(self, shared, from);
   return busy ? MOTION_BUSY : MOTION_AT_TIME;
 }

@@ -13,18 +13,11 @@ struct motion_few {
   int64_t *n;                   /* (states x nslot) */
   int32_t ways, *way;           /* most of a state; (states x FEW_WAYS) directions, -1 beyond the last */
   few_cell *cell;               /* (states << bits) */
-  int32_t degree;
-  double *basis; /* (levels x degree) T_1 ... at each */
 };
 
 /* NULL: the input goes otherwise, some rate has a tape, there are too many states, or no memory. */
 motion_few *few_build(motion_net *shared);
 /* motion_advance. */
 motion_pause few_advance(motion_replica *self, const motion_net *shared, double t_stop, int64_t looks);
-
-/* Of simulate.c: an event at t counts in its phase; all rates at the counts and the level of path.at; T_1 ... at x. */
-void motion_phase(motion_replica *self, const motion_net *shared, double t, int32_t dir);
-void motion_rates(motion_replica *self, const motion_net *shared);
-void motion_basis(double x, int32_t terms, double *basis);
 
 #endif

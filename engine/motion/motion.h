@@ -142,7 +142,8 @@ typedef struct motion_event {
   int32_t change_start, change_end, touch_start, touch_end;
 } motion_event;
 
-typedef struct motion_few motion_few; /* few states under steps in time (few.h) */
+typedef struct motion_few motion_few;     /* few states under steps in time (few.h) */
+typedef struct motion_steps motion_steps; /* small networks under them (steps.h) */
 
 #define MOTION_LANES 4 /* partial sums of rates: arrays of them end in zeros to a multiple of it */
 
@@ -173,7 +174,9 @@ typedef struct motion_net {
   double width[MOTION_RUNGS], pace[MOTION_RUNGS];
   double period;
   int32_t phases;
-  motion_few *few; /* NULL: none */
+  double *basis;       /* steps: (points x highest degree) T_1 ... at each level */
+  motion_few *few;     /* NULL: none */
+  motion_steps *steps; /* NULL: none */
   arena memory;
 } motion_net;
 
@@ -208,10 +211,10 @@ struct motion_replica {
   double *slot_basis, *shift; /* (nslot x slot_terms) T_k when the count last changed; sums of n [T_k(u2) - T_k(u1)] */
   double tape_medium;         /* of events of steps with a tape */
   double energy_start;
-  int32_t state;       /* few: where it is */
-  int64_t *few_made;   /* few: (cells x FEW_WAYS) events since they were taken over */
-  int64_t *few_visits; /* few: (cells) ends of visits less beginnings */
-  double *few_clock;   /* few: (states) s since they were taken over */
+  int32_t state;     /* few: where it is */
+  int64_t *made;     /* steps: (points x ndir) events by level since they were taken over */
+  int64_t *few_made; /* few: (cells x FEW_WAYS) events since they were taken over */
+  double *few_clock; /* few: (states) s since they were taken over */
   arena memory;
 };
 

@@ -9,6 +9,7 @@
  * stops the run. Cost of a candidate: a draw of the wait, a sum over the directions, one exponential; of a window: an
  * exponential a shape. */
 #include "engine/motion/few.h"
+#include "engine/motion/steps.h"
 
 #include <float.h>
 #include <math.h>
@@ -16,7 +17,6 @@
 
 #define MOTION_TRIES 64 /* candidates after which a window without an end is looked at anew */
 #define MOTION_RUNG_FIRST 8
-#define MOTION_FAST 0.25 /* hazard of a period below which whole periods pass at once */
 
 /* --- memory --- */
 
@@ -50,8 +50,11 @@ ness_status motion_replica_init(motion_replica *self, const motion_net *shared)
   if (shared->few) {
     const size_t states = (size_t)shared->few->states, cells = states << shared->few->bits;
     self->few_made = arena_alloc(memory, cells * FEW_WAYS * sizeof *self->few_made);
-    self->few_visits = arena_alloc(memory, cells * sizeof *self->few_visits);
     self->few_clock = arena_alloc(memory, states * sizeof *self->few_clock);
+  }
+  if (shared->few || shared->steps) {
+    const size_t dirs_all = (size_t)shared->ndir + 1, levels = (size_t)shared->path->points;
+    self->made = arena_alloc(memory, levels * dirs_all * sizeof *self->made);
   }
   return memory->failed ? NESS_NOMEM : NESS_OK;
 }
@@ -335,22 +338,6 @@ static double motion_hazard(const motion_replica *self, const motion_net *shared
   return hazard * shared->path->period;
 }
 
-/* Whole periods of steps in which no candidate falls, up to t_stop. A period's hazard is the same from any phase. Takes
- * it off what is left of the exponential. */
-static void periods_skip(motion_replica *self, const motion_net *shared, double t_stop)
-{
-  path_state *const path = &self->path;
-  const double hazard = motion_hazard(self, shared), most = (t_stop - path->t) / path->spec->period - 1;
-  const double fit = hazard > 0 ? self->left / hazard : most, whole = floor(fit < most ? fit : most);
-  if (fit < 1 || most < 1 || !(whole < (double)INFINITY)) {
-    return;
-  }
-  const double rest = self->left - whole * hazard;
-  self->left = rest > 0 ? rest : 0;
-  path_skip(path, whole);
-  path_window(path, 0);
-}
-
 static void window_open(motion_replica *self, const motion_net *shared, double t_stop)
 {
   if (shared->rungs > 0) {
@@ -360,15 +347,22 @@ static void window_open(motion_replica *self, const motion_net *shared, double t
   self->windows++;
   self->tries = 0;
   bounds_set(self, shared);
-  if (shared->level && shared->path->period > 0 && self->total * shared->path->period < MOTION_FAST) {
-    periods_skip(self, shared, t_stop);
+  if (shared->level && shared->path->period > 0 && self->total * shared->path->period < STEPS_FAST) {
+    steps_skip(&self->path, motion_hazard(self, shared), &self->left, t_stop);
   }
 }
 
 /* --- events --- */
 
-void motion_phase(motion_replica *self, const motion_net *shared, double t, int32_t dir)
+void motion_tell(motion_replica *self, const motion_net *shared, double t, int32_t dir)
 {
+  if (self->log) {
+    self->log->time[self->log->count] = t;
+    self->log->dir[self->log->count++] = dir;
+  }
+  if (shared->phases == 0) {
+    return;
+  }
   const double turns = t / shared->period, part = turns - floor(turns);
   const int32_t at = (int32_t)(part * shared->phases);
   self->phase[(ptrdiff_t)(at < shared->phases ? at : shared->phases - 1) * 2 * shared->net->nstep + dir]++;
@@ -393,13 +387,7 @@ static void event_fire(motion_replica *self, const motion_net *shared, int32_t d
   }
   self->fired[dir]++;
   self->events++;
-  if (self->log) {
-    self->log->time[self->log->count] = self->path.t;
-    self->log->dir[self->log->count++] = dir;
-  }
-  if (shared->phases > 0) {
-    motion_phase(self, shared, self->path.t, dir);
-  }
+  motion_tell(self, shared, self->path.t, dir);
   for (int32_t i = event->touch_start; i < event->touch_end; i++) {
     const motion_touch *const touch = &shared->touch[i];
     const double many =
@@ -492,6 +480,9 @@ motion_pause motion_advance(motion_replica *self, const motion_net *shared, doub
   }
   if (shared->few) {
     return few_advance(self, shared, t_stop, looks);
+  }
+  if (shared->steps) {
+    return steps_advance(self, shared, t_stop, looks);
   }
   while (p->t < t_stop) {
     if (looks-- == 0) {
