@@ -149,6 +149,18 @@ void book_flow(hybrid_replica *self, const hybrid_net *net)
   if (net->npaid) flow_shares(self, net);
 }
 
+void book_inputs(hybrid_replica *self, const hybrid_net *net)
+{
+  for (int32_t k = 0; k < net->ninput; k++) {
+    const int32_t slot = net->input[k].slot;
+    double area, area2;
+    path_areas(&self->path[k], self->since[slot], self->t, &area, &area2);
+    self->dwell[slot] += area;
+    self->dwell2[slot] += area2;
+    self->since[slot] = self->t;
+  }
+}
+
 /* --- events --- */
 
 /* ln((x + by)! / x!) for real x as for whole ones. */
@@ -297,6 +309,7 @@ hybrid_totals book_settle(hybrid_replica *self, const hybrid_net *net, double *w
   for (int32_t i = 0; i < of->nslot; i++) {
     if (net->real_of[i] < 0) book_slot(self, i);
   }
+  if (!hybrid_moves(net)) book_inputs(self, net);
   for (int32_t s = 0; s < of->nstep; s++) {
     self->medium[s] += rng_ln(self->quotient[s]);
     self->quotient[s] = 1;

@@ -142,10 +142,10 @@ void hybrid_net_free(hybrid_net *self);
 void hybrid_relate(hybrid_net *self);
 /* Factors of a slot in a direction, where they are n (n-1) ...; else -1. */
 int32_t hybrid_falling(const hybrid_net *self, const hybrid_dir *dir, int32_t slot);
-/* Whether anything moves between events. */
+/* Whether anything between events has to be integrated; inputs alone are known at any time. */
 static inline bool hybrid_moves(const hybrid_net *self)
 {
-  return self->nflow + self->ninput > 0;
+  return self->nflow > 0 || (self->ninput > 0 && self->whens);
 }
 static inline bool hybrid_flows(const hybrid_net *self, int32_t step)
 {
@@ -379,6 +379,8 @@ static inline void book_slot(hybrid_replica *self, int32_t slot)
   self->since[slot] = self->t;
 }
 void book_flow(hybrid_replica *self, const hybrid_net *net);
+/* Where nothing is integrated: the inputs' dwell times come to the present, on the way from the last corner. */
+void book_inputs(hybrid_replica *self, const hybrid_net *net);
 /* Before; true where the way back has to be asked after. */
 bool book_event(hybrid_replica *self, const hybrid_net *net, const hybrid_dir *dir);
 void book_event_after(hybrid_replica *self, const hybrid_net *net, const hybrid_dir *dir);

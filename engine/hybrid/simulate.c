@@ -207,6 +207,7 @@ static hybrid_pause candidate_try(hybrid_replica *self, const hybrid_net *net)
 static void inputs_turn(hybrid_replica *self, const hybrid_net *net)
 {
   self->corner = (double)INFINITY;
+  if (!hybrid_moves(net)) book_inputs(self, net);
   for (int32_t k = 0; k < net->ninput; k++) {
     path_go(&self->path[k], self->t);
     self->x[net->input[k].slot] = self->path[k].u;
@@ -272,12 +273,14 @@ static double inputs_stop(const hybrid_replica *self, const hybrid_net *net)
   return self->open ? fmin(stop, self->box_end) : stop;
 }
 
-/* The flow has nothing to do: time passes at once. */
-static void still_on(hybrid_replica *self, double target)
+/* Nothing has to be integrated: time passes at once. */
+static void still_on(hybrid_replica *self, const hybrid_net *net, double target)
 {
   const double left = self->left - self->total * (target - self->t);
   self->left = left > 0 ? left : 0;
   self->t = target;
+  for (int32_t k = 0; k < net->ninput; k++) self->x[net->input[k].slot] = path_at(&self->path[k], target);
+  self->stamp += net->ninput > 0;
 }
 
 static hybrid_pause hybrid_once(hybrid_replica *self, const hybrid_net *net, double t_stop)
@@ -295,7 +298,7 @@ static hybrid_pause hybrid_once(hybrid_replica *self, const hybrid_net *net, dou
   const double stop = fmin(fmin(timed, t_stop), inputs_stop(self, net)), target = next < stop ? next : stop;
   bool arrived = true;
   if (hybrid_moves(net) && target > self->t) pause = flow_on(self, net, target, &arrived);
-  else still_on(self, target);
+  else still_on(self, net, target);
   if (pause) return pause;
   const bool candidate = arrived && next < stop;
   if (self->t >= self->box_end) self->open = false;
