@@ -221,8 +221,8 @@ COMMANDS = [
      "process c telegraph(low = 1, high = 2, up = 1, down = 1)\n", RUN, 3, "c changes what W moves of an energy"),
     ("two that move at rest", TWO + SQUARE, ["solve", "bad.ness"], 3, "`run` and `solve ode time T` follow several"),
     ("two that move in time", TWO + SQUARE, ["solve", "bad.ness", "ode", "--time", "1"], 0, ""),
-    ("two that move with noise", TWO + SQUARE, ["solve", "bad.ness", "lna", "--time", "1"], 3, "V moves like this, or `ode` in time"),
-    ("rest of two that move", TWO + SQUARE, ["solve", "bad.ness", "ode"], 3, "V moves like this, or `ode` in time"),
+    ("two that move with noise", TWO + SQUARE, ["solve", "bad.ness", "lna", "--time", "1"], 3, "can be solved for while V moves like this"),
+    ("rest of two that move", TWO + SQUARE, ["solve", "bad.ness", "ode"], 3, "can be solved for while V moves like this"),
     ("a method for two", TWO + SQUARE, RUN + ["--method", "tau"], 2, "cannot take this method: V does"),
     ("a period of two too short", TWO + "process W square(low = 1, high = 2, period = 1e-18)\n", RUN, 2, "W is lost in the figures"),
     ("events of two", TWO + SQUARE, ["run", "bad.ness", "--events", "9"], 2, "cannot stop after a number of events (--events): V does"),
@@ -234,13 +234,22 @@ COMMANDS = [
     ("two that move", HEAD + "param V = 0, W = 0\nspecies A = 1, B = 0\nr: A <-> B @ exp(V + W), 1\n"
      "process V sine(mean = 0, amplitude = 1, frequency = 1)\nprocess W ou(mean = 0, sd = 1, tau = 1)\n", ["solve", "bad.ness"], 3,
      "make one of the two flip"),
+    ("the course of two", TWO + SQUARE, ["solve", "bad.ness", "transient", "--time", "1"], 3, "only one input can move continuously"),
+    ("the course of shots", PROCESS + "process V shot(base = 0, jump = 1, rate = 2, tau = 1)\n",
+     ["solve", "bad.ness", "transient", "--time", "1"], 3, "no solver knows its course"),
+    ("the course of what comes in", SINE + "species X = 1\nin: 0 <-> X @ 2 + V, 1\n", ["solve", "bad.ness", "transient", "--time", "1"], 1,
+     "cannot be solved under rates that move"),
+    ("a course of too many turns", PROCESS + "process V square(low = 0, high = 1, period = 1e-7)\n",
+     ["solve", "bad.ness", "transient", "--time", "1"], 1, "V turns 10000000 times"),
+    ("entropy of a moving course", SINE + "experiment e {\nsolve transient time 1, every 1\nexpect sigma_at(1) > 0\n}\n", ["test", "bad.ness"], 3,
+     "sigma_at is not known while V moves"),
     ("a corner", PROCESS + "s: A <-> B @ 1 + abs(V), 1\nprocess V sine(mean = 0, amplitude = 1, frequency = 1)\n", ["solve", "bad.ness"], 3,
      "not smooth in V"),
-    *[(what[0] + " under a sine", SINE, ["solve", "bad.ness", *what], 3, "only the steady state can be solved for while V moves")
-      for what in (["transient", "--time", "1"], ["cumulants"], ["spectrum"], ["passage", "--until", "B == 1"], ["sensitivity"], ["ode"], ["lna"])],
+    *[(what[0] + " under a sine", SINE, ["solve", "bad.ness", *what], 3, "only `steady`, `transient` and `ode` in time can be solved for while V moves")
+      for what in (["cumulants"], ["spectrum"], ["passage", "--until", "B == 1"], ["sensitivity"], ["ode"], ["lna"])],
     *[(what, SINE + f"experiment e {{\nsolve steady\nexpect {what} > 0\n}}\n", ["test", "bad.ness"], 3, words)
-      for what, words in (("fano(rate(r))", "fano is not known while V moves"), ("passage(B == 1)", "only the steady state"),
-                          ("growth()", "only the steady state"), ("derivative(mean(B), V)", "derivative is not known while V moves"))],
+      for what, words in (("fano(rate(r))", "fano is not known while V moves"), ("passage(B == 1)", "only `steady`, `transient` and `ode`"),
+                          ("growth()", "only `steady`, `transient` and `ode`"), ("derivative(mean(B), V)", "derivative is not known while V moves"))],
 ]
 
 failures = []

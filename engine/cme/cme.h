@@ -90,12 +90,22 @@ typedef struct cme_solution {
   cme_projection projection; /* of the part with the largest error */
 } cme_solution;
 
+/* Rates that move: those of the network, times factors by direction, (2 nstep), finite and not negative. Smooth between
+ * the breaks, which are in ascending order, s. */
+typedef struct cme_motion {
+  void (*factors)(void *context, double t, double *factor);
+  void *context;
+  const double *breaks;
+  int32_t nbreaks;
+} cme_motion;
+
 typedef struct cme_options {
   int64_t max_states;       /* of a part; 0: 20,000,000 */
   solver_options solve;     /* method, tolerance, memory; the guess is passed over */
   const cme_solution *like; /* of a network with the same steps: its probabilities start an iterative method; NULL none
                              */
-  bool split;               /* of evolve_run: entropy production in time as well */
+  bool split;               /* of evolve_run: entropy production in time as well; not of rates that move */
+  const cme_motion *motion; /* of evolve_run; NULL: rates stand */
 } cme_options;
 
 /* What a solution would take, known before it is spent: states are listed, transitions only counted. */

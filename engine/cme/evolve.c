@@ -19,14 +19,27 @@ typedef struct evolve {
   int32_t first;    /* state of the part that the first entry of a distribution stands for */
   int64_t *n;       /* (nslot) */
   splitting *split; /* of the part; NULL not asked for */
+  const cme_motion *motion; /* NULL: rates stand */
+  double *factor;           /* (2 nstep) of the rates at the moment */
 } evolve;
+
+/* The factors of the rates at a time, where they move. */
+static void evolve_moment(const evolve *self, int32_t index)
+{
+  if (self->motion) self->motion->factors(self->motion->context, self->out->time[index], self->factor);
+}
+
+static double rate_now(const evolve *self, int64_t e)
+{
+  return self->part->q.rate[e] * (self->motion ? self->factor[self->part->dir[e]] : 1);
+}
 
 /* Adds the rates out of a state that holds x copies (or the probability x of an enumerated state). */
 static void evolve_rates(const evolve *self, int32_t index, int32_t state, double x)
 {
   double *const rate = self->out->dir_rate + (int64_t)index * 2 * self->net->nstep;
   const cme_part *const part = self->part;
-  for (int64_t e = part->q.start[state]; e < part->q.start[state + 1]; e++) rate[part->dir[e]] += x * part->q.rate[e];
+  for (int64_t e = part->q.start[state]; e < part->q.start[state + 1]; e++) rate[part->dir[e]] += x * rate_now(self, e);
 }
 
 static ness_status evolve_counts(void *context, int32_t index, const double *p)
@@ -35,6 +48,7 @@ static ness_status evolve_counts(void *context, int32_t index, const double *p)
   const cme_part *const part = self->part;
   double *const mean = self->out->mean + (int64_t)index * self->net->nslot;
   double *const var = self->out->var + (int64_t)index * self->net->nslot;
+  evolve_moment(self, index);
   for (int pass = 0; pass < 2; pass++) { /* the variance around the mean keeps its figures */
     for (int32_t s = 0; s < part->q.n; s++) {
       if (p[s] == 0) continue;
@@ -61,6 +75,7 @@ static ness_status evolve_driven(void *context, int32_t index, const double *p)
   double *const mean = self->out->mean + (int64_t)index * self->net->nslot;
   double *const rate = self->out->dir_rate + (int64_t)index * 2 * self->net->nstep;
   const double share = self->copies / (double)part->copies;
+  evolve_moment(self, index);
   for (int32_t s = 0; s < part->q.n; s++) {
     if (p[s] == 0) continue;
     cme_counts(part, s, self->n);
@@ -70,7 +85,7 @@ static ness_status evolve_driven(void *context, int32_t index, const double *p)
         mean[slot] += share * cme_slot_scale(self->net, part, slot) * p[s] * (double)self->n[slot];
     }
     for (int64_t e = part->q.start[s]; e < part->q.start[s + 1]; e++)
-      rate[part->dir[e]] += share * cme_dir_scale(self->net, part, part->dir[e]) * p[s] * part->q.rate[e];
+      rate[part->dir[e]] += share * cme_dir_scale(self->net, part, part->dir[e]) * p[s] * rate_now(self, e);
   }
   for (int32_t i = 0; i < part->nslot; i++)
     self->out->var[(int64_t)index * self->net->nslot + part->slot[i]] = (double)NAN;
@@ -83,6 +98,7 @@ static ness_status evolve_copies(void *context, int32_t index, const double *p)
   const cme_part *const part = self->part;
   double *const mean = self->out->mean + (int64_t)index * self->net->nslot;
   double *const var = self->out->var + (int64_t)index * self->net->nslot;
+  evolve_moment(self, index);
   for (int32_t s = self->first; s < part->q.n; s++) {
     const int32_t slot = part->slot[part->states.place[s]];
     const double share = p[s - self->first];
@@ -103,18 +119,30 @@ static void report_take(evolve *self, const transient_report *report)
   if (report->bound >= self->out->report.bound) self->out->report = *report;
 }
 
+static ness_status evolve_moving(void *context, double t, double *rate, double *exit)
+{
+  evolve *const self = context;
+  (void)exit; /* the part is closed */
+  self->motion->factors(self->motion->context, t, self->factor);
+  for (int64_t e = 0; e < self->part->q.start[self->part->q.n]; e++) rate[e] = rate_now(self, e);
+  return NESS_OK;
+}
+
 /* Copies that start in `state`, on the chain of all states or of those inside. */
 static ness_status evolve_from(evolve *self, const chain *q, int32_t state, const transient_options *options)
 {
+  const cme_motion *const motion = self->motion;
+  const evolution *const out = self->out;
+  const transient_visit visit = self->part->driven               ? evolve_driven
+                                : self->part->kind == CME_COUNTS ? evolve_counts
+                                                                 : evolve_copies;
   transient_report report = {0};
   double *const p = mem_zero((size_t)q->n + 1, sizeof *p);
   if (!p) return NESS_NOMEM;
   p[state - self->first] = 1;
-  const ness_status status = transient_run(q, options, p, self->out->time, self->out->ntimes,
-                                           self->part->driven               ? evolve_driven
-                                           : self->part->kind == CME_COUNTS ? evolve_counts
-                                                                            : evolve_copies,
-                                           self, &report);
+  const ness_status status = motion ? transient_moving(q, evolve_moving, self, motion->breaks, motion->nbreaks, options,
+                                                       p, out->time, out->ntimes, visit, self, &report)
+                                    : transient_run(q, options, p, out->time, out->ntimes, visit, self, &report);
   report_take(self, &report);
   mem_free(p);
   return status;
@@ -230,6 +258,14 @@ static ness_status evolve_part(evolve *self, const cme_options *options, const t
   const cme_part *const part = self->part;
   ness_status status = NESS_OK;
   self->first = 0;
+  if (part->kind == CME_OPEN && self->motion) {
+    char name[160];
+    part_describe(self->net, part, name);
+    diag_add(diags, NESS_ERROR, "%s: counts that reservoirs make and remove cannot be solved under rates that move",
+             name);
+    diag_hint(diags, "give their species a max, ask for their means (solve ode), or simulate (ness run)");
+    return NESS_LIMIT;
+  }
   if (part->kind == CME_OPEN) status = evolve_open(self, options, transient, diags);
   for (int32_t k = 0; part->kind != CME_OPEN && status == NESS_OK && k < part->nstart; k++) {
     self->copies = part->start_weight[k] * (double)part->copies;
@@ -271,15 +307,18 @@ ness_status evolve_run(const ness_network *net, const cme_options *options, cons
                        const double *times, int32_t ntimes, ness_diags *diags, evolution *out)
 {
   cme_solution s = {.one_way_running = -1};
-  evolve self = {.net = net, .out = out};
+  evolve self = {.net = net, .out = out, .motion = options ? options->motion : NULL};
   ness_status status = evolve_empty(net, times, ntimes, out);
-  if (status == NESS_OK && !(self.n = mem_zero((size_t)net->nslot + 1, sizeof *self.n))) status = NESS_NOMEM;
+  self.n = mem_zero((size_t)net->nslot + 1, sizeof *self.n);
+  self.factor = mem_zero(2 * (size_t)net->nstep + 1, sizeof *self.factor);
+  if (status == NESS_OK && !(self.n && self.factor)) status = NESS_NOMEM;
   if (status == NESS_OK && options && options->split) {
     out->entropy = mem_zero((size_t)ntimes + 1, sizeof *out->entropy);
     if (!out->entropy) status = NESS_NOMEM;
   }
   evolve_call call = {net, transient, out, diags};
-  if (status == NESS_OK) status = cme_spaces(net, options, diags, &s, evolve_endless, &call);
+  if (status == NESS_OK && self.motion) status = cme_generator(net, options, diags, &s);
+  else if (status == NESS_OK) status = cme_spaces(net, options, diags, &s, evolve_endless, &call);
   out->nparts = s.nparts;
   for (int32_t p = 0; status == NESS_OK && p < s.nparts; p++) {
     self.part = &s.parts[p];
@@ -301,6 +340,7 @@ ness_status evolve_run(const ness_network *net, const cme_options *options, cons
   evolve_close(out);
   cme_solution_free(&s);
   mem_free(self.n);
+  mem_free(self.factor);
   if (status) evolve_free(out);
   return status;
 }

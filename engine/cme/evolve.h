@@ -26,7 +26,8 @@ typedef struct evolution {
 } evolution;
 
 /* Times ascend from 0. Parts evolve by themselves; copies are independent, each from its own slot; copies that
- * reservoirs make add to those of the start, with Poisson counts. */
+ * reservoirs make add to those of the start, with Poisson counts. Where rates move there are none of these, and no
+ * counts without end: NESS_LIMIT. */
 ness_status evolve_run(const ness_network *net, const cme_options *options, const transient_options *transient,
                        const double *times, int32_t ntimes, ness_diags *diags, evolution *out);
 /* Zeroed arrays for these times. */

@@ -35,7 +35,7 @@ bool moving_needed(const lang_model *model, bool flows)
 /* --- the course of an input --- */
 
 /* Points of kinds that the file does not give by points go to `time` and `value`. */
-static path_spec driven_course(const lang_process *p, double time[2], double value[2])
+static path_spec input_course(const lang_process *p, double time[2], double value[2])
 {
   const double *const x = p->number;
   switch (p->kind) {
@@ -84,11 +84,29 @@ static void driven_path(driven *self)
 {
   double low, high;
   driven_range(self->input, &low, &high);
-  self->path = driven_course(self->input, self->points, self->values);
+  self->path = input_course(self->input, self->points, self->values);
   self->period = self->input->kind == PROCESS_SINE ? 1 / self->path.frequency : self->path.period;
   const double room = 1e-9 * (fabs(low) + fabs(high) + fabs(high - low)) + 1e-300;
   self->law.u_lo = low - room;
   self->law.u_hi = high + room;
+}
+
+static double input_value(const path_spec *p, double t)
+{
+  if (p->kind == PATH_SINE) return p->mean + p->amplitude * sin(2 * acos(-1) * p->frequency * t + p->phase);
+  const double at = p->period > 0 ? fmod(t, p->period) : t;
+  int32_t i = p->points - 1;
+  while (i > 0 && p->time[i] > at) i--;
+  const bool last = i + 1 == p->points, first = p->time[i] > at;
+  if (p->kind == PATH_STEPS || first || (last && !(p->period > 0))) return p->value[i];
+  const double end = last ? p->period : p->time[i + 1], next = p->value[last ? 0 : i + 1];
+  return p->value[i] + (next - p->value[i]) * (at - p->time[i]) / (end - p->time[i]);
+}
+
+double driven_place(const driven *self, double t)
+{
+  const motion_law *const law = &self->law;
+  return (2 * input_value(&self->path, t) - law->u_lo - law->u_hi) / (law->u_hi - law->u_lo);
 }
 
 /* --- several inputs, or inputs beside what flows --- */
@@ -173,7 +191,7 @@ ness_status moving_create(const lang_model *model, ness_diags *diags, moving_inp
     const int32_t slot = list[k].first_slot, v = net->slot_var[slot];
     const double zero = net->var_zero[v], unit = net->var_unit[v];
     double time[2], value[2];
-    path_spec path = driven_course(&list[k], time, value);
+    path_spec path = input_course(&list[k], time, value);
     path.mean = (path.mean - zero) / unit;
     path.amplitude /= unit;
     if (path.points > 0 && !moving_points(out, &path, zero, unit)) return NESS_NOMEM;

@@ -1,9 +1,10 @@
 /* A model whose input moves continuously: the network at any value of the input, as series in it, and the input's
- * course in time (driven.c); its periodic steady state (periodic.c). Where several move, or one beside what flows, they
- * are variables of the network instead, whose course is prescribed. */
+ * course in time (driven.c); its periodic steady state (periodic.c) and its course in time (course.c). Where several
+ * move, or one beside what flows, they are variables of the network instead, whose course is prescribed. */
 #ifndef NETWORKS_DRIVEN_H
 #define NETWORKS_DRIVEN_H
 
+#include "engine/cme/evolve.h"
 #include "engine/hybrid/hybrid.h"
 #include "engine/motion/motion.h"
 #include "networks/experiment/experiment.h"
@@ -25,6 +26,12 @@ const lang_process *driven_input(const lang_model *model, bool ou);
  * bend sharply. */
 ness_status driven_create(const lang_model *model, const lang_process *input, ness_diags *diags, driven *out);
 void driven_free(driven *self);
+/* A prescribed input at a time (behind a jump at it), as the place from -1 to 1 that the series of the law take. */
+double driven_place(const driven *self, double t);
+/* The course in time by the master equation, from the start of the file; the limits' motion is passed over. NESS_MODEL
+ * where the input is not prescribed. Free `out` in any case. */
+ness_status driven_course(const driven *self, const cme_options *limits, const transient_options *transient,
+                          const double *times, int32_t ntimes, ness_diags *diags, evolution *out);
 
 struct moving_inputs {
   lang_model *model; /* owned: every continuous input a variable of its network */

@@ -18,25 +18,6 @@ typedef struct wheel { /* a part of the network under the input */
   int32_t nsource, phases;
 } wheel;
 
-static double wheel_input(const driven *self, double t)
-{
-  const path_spec *const p = &self->path;
-  if (p->kind == PATH_SINE) return p->mean + p->amplitude * sin(2 * acos(-1) * p->frequency * t + p->phase);
-  const double at = fmod(t, p->period);
-  int32_t i = p->points - 1;
-  while (p->time[i] > at) i--;
-  if (p->kind == PATH_STEPS) return p->value[i];
-  const bool last = i + 1 == p->points;
-  const double end = last ? p->period : p->time[i + 1], next = p->value[last ? 0 : i + 1];
-  return p->value[i] + (next - p->value[i]) * (at - p->time[i]) / (end - p->time[i]);
-}
-
-static double wheel_place(const driven *self, double t)
-{
-  const motion_law *const law = &self->law;
-  return (2 * wheel_input(self, t) - law->u_lo - law->u_hi) / (law->u_hi - law->u_lo);
-}
-
 static double row_value(const motion_rows *rows, int32_t row, double x)
 {
   return series_value((series){rows->coef + rows->start[row], rows->start[row + 1] - rows->start[row]}, x);
@@ -46,7 +27,7 @@ static ness_status wheel_rates(void *context, double t, double *rate, double *ex
 {
   wheel *const w = context;
   const motion_law *const law = &w->self->law;
-  const double x = wheel_place(w->self, t);
+  const double x = driven_place(w->self, t);
   (void)exit;
   for (int32_t m = 0; m < law->nmove; m++)
     w->factor[m] = rng_e(row_value(&law->move, m, x)) / w->self->net->dir_k[law->move_dir[m]];
@@ -63,7 +44,7 @@ static ness_status wheel_weights(void *context, double t, double *out)
   wheel *const w = context;
   const ness_network *const net = w->self->net;
   const motion_law *const law = &w->self->law;
-  const double x = wheel_place(w->self, t);
+  const double x = driven_place(w->self, t);
   const int64_t edges = w->part->q.start[w->part->q.n];
   for (int32_t s = 0; s < net->nstep; s++)
     w->lnk[s] = law->lnk.start[s + 1] > law->lnk.start[s] ? row_value(&law->lnk, s, x) : net->step_lnk[s];

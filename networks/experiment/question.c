@@ -166,8 +166,8 @@ bool question_still(const lang_model *model, ness_diags *diags)
   const lang_process *const input = driven_input(model, false);
   if (!input) return true;
   lang_error(diags, input->place,
-             "`solve steady` has the mean over a period of a sine or a square; a simulation has the rest",
-             "only the steady state can be solved for while %s moves like this, or `ode` in time", input->name);
+             "`solve steady` has the mean over a period of a sine or a square, `solve transient` its course",
+             "only `steady`, `transient` and `ode` in time can be solved for while %s moves like this", input->name);
   return false;
 }
 
@@ -212,6 +212,16 @@ static ness_status period_ask(const question *self, const lang_model *model, con
   return status;
 }
 
+static ness_status course_moving(const question *self, const lang_model *model, const lang_process *input,
+                                 const double *times, int32_t n, ness_diags *diags, evolution *out)
+{
+  driven d;
+  ness_status status = driven_create(model, input, diags, &d);
+  if (status == NESS_OK) status = driven_course(&d, &self->limits, &self->transient, times, n, diags, out);
+  driven_free(&d);
+  return status;
+}
+
 ness_status question_ask(const question *self, const lang_model *model, ness_diags *diags, cme_solution *exact,
                          evolution *path, double *input_work, lang_model **still)
 {
@@ -229,11 +239,13 @@ ness_status question_ask(const question *self, const lang_model *model, ness_dia
   if (status) return status;
   if (self->kind == QUESTION_STEADY && input) return period_ask(self, model, input, diags, exact, input_work);
   const bool moves = input && self->kind == QUESTION_ODE && self->time > 0;
-  if (!moves && !question_still(model, diags)) return NESS_MODEL;
+  if (!moves && self->kind != QUESTION_TRANSIENT && !question_still(model, diags)) return NESS_MODEL;
   if (self->kind <= QUESTION_TRANSIENT && !question_hops(model, diags)) return NESS_MODEL;
   if (self->kind == QUESTION_STEADY) return cme_steady(net, &self->limits, diags, exact);
   if (self->time > 0 && !(times = question_grid(self, &n))) return NESS_NOMEM;
-  if (self->kind == QUESTION_TRANSIENT) {
+  if (self->kind == QUESTION_TRANSIENT && input) {
+    status = course_moving(self, model, input, times, n, diags, path);
+  } else if (self->kind == QUESTION_TRANSIENT) {
     cme_options limits = self->limits;
     limits.split = true;
     status = evolve_run(net, &limits, &self->transient, times, n, diags, path);

@@ -300,7 +300,7 @@ ness_status ness_solve(ness_model *self, const ness_solve_options *options, ness
   transient_options transient;
   ness_status status = solve_belongs(&o, which, diags);
   if (status == NESS_OK) status = solve_limits(&o, which == 1, &limits, &transient, diags);
-  const bool follows = which == 0 || (which == 6 && !o.dry_run); /* inputs that move, or says itself where not */
+  const bool follows = which <= 1 || (which == 6 && !o.dry_run); /* inputs that move, or says itself where not */
   if (status == NESS_OK && !follows && !question_still(self->compiled, diags)) status = NESS_MODEL;
   if (status == NESS_OK && which != 1 && which < 6 && !question_hops(self->compiled, diags)) status = NESS_MODEL;
   if (status == NESS_OK && which == 8 && !question_hops(self->compiled, diags)) status = NESS_MODEL;

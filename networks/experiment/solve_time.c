@@ -1,6 +1,7 @@
 /* ness solve transient, ode, lna: the course of means, spreads and rates in time, and the state at rest of the rate
  * equations with the linear noise around it. */
 #include "engine/ode/ode.h"
+#include "networks/experiment/driven.h"
 #include "networks/experiment/solve.h"
 #include <math.h>
 
@@ -98,20 +99,20 @@ static ness_status rest_modes(const ness_network *net, ness_diags *diags, doc_no
   return status;
 }
 
-static void time_method(const question *asked, const ness_network *net, bool inputs, const evolution *path,
+static void time_method(const question *asked, const ness_network *net, bool moving, const evolution *path,
                         doc_node *root)
 {
   doc_node *const method = doc_object(root, "method");
   if (asked->kind != QUESTION_TRANSIENT) {
     const bool events = asked->kind == QUESTION_ODE && net->nevent > 0;
     doc_string(method, "name", "rate equations, %s%s",
-               inputs   ? "by one-step methods, with inputs that move"
+               moving   ? "by one-step methods, with inputs that move"
                : events ? "by one-step methods, with the events of the file"
                         : "integrated (BDF)",
                asked->kind == QUESTION_LNA ? ", with linear noise" : "");
     return;
   }
-  doc_string(method, "name", "%s", transient_name(path->report.method));
+  doc_string(method, "name", "%s%s", transient_name(path->report.method), moving ? ", rates that move by Magnus steps" : "");
   doc_number(method, path->report.proven ? "error_below" : "error_estimate", path->report.bound);
   doc_int(method, "products", path->report.products);
   doc_int(method, "states", path->states);
@@ -129,7 +130,7 @@ ness_status solve_question(ness_model *self, const question *asked, ness_diags *
   ness_status status = question_ask(asked, self->compiled, diags, &rest, &path, &input_work, &still);
   if (status != NESS_OK) return status;
   if (path.ntimes > 0) {
-    time_method(asked, net, still != NULL, &path, root);
+    time_method(asked, net, driven_input(self->compiled, false), &path, root);
     time_rows(still ? still : self->compiled, &path, asked->kind != QUESTION_ODE, root);
     if (path.entropy) time_entropy(net, &path, root);
   } else {

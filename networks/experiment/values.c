@@ -312,6 +312,11 @@ static bool values_split_call(hook_context *c, const expr *node, size_t which, q
   values *const v = c->v;
   const expr_argument *const first = node->arguments;
   quantity t;
+  if (v->path && v->input) {
+    lang_error(c->diags, node->place, "mean_at(A, t) and var_at(A, t) are; `simulate` has sigma of the whole time",
+               "%s is not known while %s moves", node->name, v->input);
+    return false;
+  }
   if (!v->path || !v->path->entropy) {
     lang_error(c->diags, node->place, "put it behind `solve transient time 10, every 1`",
                "%s is known from the master equation in time only", node->name);
