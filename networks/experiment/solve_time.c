@@ -112,7 +112,8 @@ static void time_method(const question *asked, const ness_network *net, bool mov
                asked->kind == QUESTION_LNA ? ", with linear noise" : "");
     return;
   }
-  doc_string(method, "name", "%s%s", transient_name(path->report.method), moving ? ", rates that move by Magnus steps" : "");
+  doc_string(method, "name", "%s%s", transient_name(path->report.method),
+             moving ? ", rates that move by Magnus steps" : "");
   doc_number(method, path->report.proven ? "error_below" : "error_estimate", path->report.bound);
   doc_int(method, "products", path->report.products);
   doc_int(method, "states", path->states);
