@@ -2,7 +2,7 @@
  * products of exponentials, a ramp and lines against the same equation by Runge-Kutta steps of this file, for one
  * molecule, for independent copies (variance N p (1 - p)) and for molecules that meet (their master equation, listed
  * here); a sine, after many turns, against the periodic steady state, which is found by collocation; with an input that
- * flips beside it, the same. Cost: 1 s. */
+ * flips beside it, the same. Cost: 2 s. */
 #include "engine/rng/rng.h"
 #include "lang_sample.h"
 #include "networks/experiment/driven.h"

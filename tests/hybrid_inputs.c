@@ -39,7 +39,7 @@ static void test_paths(void)
   rng_init(&rng, 7, 0, 0);
   for (size_t s = 0; s < sizeof specs / sizeof *specs; s++) {
     path_state p;
-    path_start(&p, &specs[s], 1, 0);
+    path_start(&p, &specs[s], 1, 0, 0);
     for (double t = 0; t < 6;) {
       path_go(&p, t);
       const double corner = path_corner(&p), to = fmin(corner, t + rng_double(&rng));

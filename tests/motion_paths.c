@@ -152,7 +152,7 @@ static double innovations(double half, double wait, double stretch, int64_t n)
   rng_stream rng;
   path_state p;
   rng_init(&rng, 13, 0, 0);
-  path_start(&p, &spec, 14, 0);
+  path_start(&p, &spec, 14, 0, 0);
   for (int32_t i = 0; i < BINS; i++) {
     share[i] = 1.0 / BINS;
   }
@@ -200,7 +200,7 @@ static void test_stationary(double half)
   moments first = {0}, last = {0}, first2 = {0}, last2 = {0}, both = {0};
   for (int32_t i = 0; i < 20000; i++) {
     path_state p;
-    path_start(&p, &spec, 15, i);
+    path_start(&p, &spec, 15, i, 0);
     const double x = (p.u - spec.mean) / spec.sd;
     go(&p, 0.3, half * spec.sd);
     const double y = (p.u - spec.mean) / spec.sd;
@@ -223,7 +223,7 @@ static void test_from_value(void)
   moments place = {0}, square = {0};
   for (int32_t i = 0; i < 20000; i++) {
     path_state p;
-    path_start(&p, &spec, 16, i);
+    path_start(&p, &spec, 16, i, 0);
     CHECK(p.u == 5);
     go(&p, 0.2, 1);
     const double y = p.u - spec.mean - 4.6 * exp(-0.4);
@@ -244,7 +244,7 @@ static void test_shot(double jump, double half)
   moments first = {0}, first2 = {0}, first3 = {0}, last = {0}, last2 = {0}, last3 = {0}, both = {0};
   for (int32_t i = 0; i < 100000; i++) {
     path_state p;
-    path_start(&p, &spec, 17, i);
+    path_start(&p, &spec, 17, i, 0);
     const double x = p.u - mean;
     go(&p, 0.5, half);
     const double y = p.u - mean;
@@ -273,7 +273,7 @@ static void test_shot_from_value(void)
   moments place = {0};
   for (int32_t i = 0; i < 20000; i++) {
     path_state p;
-    path_start(&p, &spec, 18, i);
+    path_start(&p, &spec, 18, i, 0);
     go(&p, 0.3, i % 2 ? 0.1 : 10);
     moments_add(&place, p.u);
   }
@@ -298,7 +298,7 @@ static void test_sine(double amplitude, double half)
   rng_stream rng;
   path_state p;
   rng_init(&rng, 19, 0, 0);
-  path_start(&p, &spec, 1, 0);
+  path_start(&p, &spec, 1, 0, 0);
   for (int32_t i = 0; i < 20000; i++) {
     go(&p, p.t + 0.2 * rng_exp(&rng), half);
     CHECK_NEAR(p.u, 3 + amplitude * sin(2 * PI * 0.8 * p.t + 0.3), 1e-10);
@@ -329,7 +329,7 @@ static void test_points(path_kind kind, double period, double half)
   rng_stream rng;
   path_state p;
   rng_init(&rng, 20, 0, 0);
-  path_start(&p, &spec, 1, 0);
+  path_start(&p, &spec, 1, 0, 0);
   CHECK(p.u == 2);
   for (int32_t i = 0; i < 2000; i++) {
     go(&p, p.t + (i % 100 ? 0.1 : 20) * rng_exp(&rng), half);
@@ -343,7 +343,7 @@ static void test_jumps(void)
   const path_spec spec = {.kind = PATH_STEPS, .points = 4, .time = point_time, .value = point_value, .period = 2};
   const path_spec late = {.kind = PATH_LINEAR, .points = 2, .time = point_time + 2, .value = point_value};
   path_state p;
-  path_start(&p, &spec, 1, 0);
+  path_start(&p, &spec, 1, 0, 0);
   for (int32_t i = 1; i <= 40; i++) {
     path_window(&p, 0.1);
     CHECK(p.lo == p.u && p.hi == p.u);
@@ -356,7 +356,7 @@ static void test_jumps(void)
   CHECK(p.t == 2020.125 && p.u == 2 && !p.open);
   path_window(&p, 0.1);
   CHECK(!path_advance(&p, INFINITY) && p.t == 2020.25 && p.u == -1);
-  path_start(&p, &late, 1, 0);
+  path_start(&p, &late, 1, 0, 0);
   path_window(&p, 0.1);
   CHECK(p.u == 2 && p.t_end == 1 && p.hi == 2);
   go(&p, 1.25, 0.1);
@@ -380,7 +380,7 @@ static void test_pace(void)
   for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
     for (double half = 0.02; half < 8; half *= 3) {
       path_state p;
-      path_start(&p, &specs[i], 21, 0);
+      path_start(&p, &specs[i], 21, 0, 0);
       const double windows = (double)go(&p, 200, half), pace = path_pace(&specs[i], half) * 200;
       CHECK(windows < 2 * pace + 30 && pace < 2 * windows + 30);
     }

@@ -153,8 +153,8 @@ void book_inputs(hybrid_replica *self, const hybrid_net *net)
 {
   for (int32_t k = 0; k < net->ninput; k++) {
     const int32_t slot = net->input[k].slot;
-    double area, area2;
-    path_areas(&self->path[k], self->since[slot], self->t, &area, &area2);
+    double area = (double)NAN, area2 = area; /* nobody knows what a drawn one did between looks */
+    if (!path_random(&net->input[k].path)) path_areas(&self->path[k], self->since[slot], self->t, &area, &area2);
     self->dwell[slot] += area;
     self->dwell2[slot] += area2;
     self->since[slot] = self->t;

@@ -13,7 +13,10 @@
 #define BOX_PATIENCE 4 /* times what a box costs in candidates in vain: it is closed */
 #define BOX_HALVINGS 60
 #define BOX_REACH 0.9
-#define BOX_COST 0.4 /* of a core in a box, beside a candidate in vain */
+#define BOX_COST 0.4     /* of a core in a box, beside a candidate in vain */
+#define BOX_DRAWN 0.25   /* the cost of a box where each candidate takes one anyway */
+#define DRAWN_MOST 4.0   /* standard deviations of a band */
+#define DRAWN_LEAST 1e-3 /* jumps of a band */
 
 /* Whole factors of a direction, 0 where a whole slot that it changes would leave its range. */
 static double many_of(const hybrid_replica *self, const hybrid_net *net, const hybrid_dir *dir)
@@ -79,16 +82,37 @@ void box_core(hybrid_replica *self, const hybrid_net *net, int32_t k)
   self->core_hi[k] = high;
 }
 
-/* Sides around x for the horizon; of whole slots they are the slot, of inputs the band until the box ends. */
+/* How far a drawn input may go within the horizon; of shots, with room for less than two jumps. */
+static double drawn_half(const path_state *path, double horizon)
+{
+  const path_spec *const spec = path->spec;
+  const double turns = horizon / spec->tau;
+  if (spec->kind == PATH_OU) return spec->sd * fmin(sqrt(2 * turns), DRAWN_MOST);
+  return fmin(fmax(fabs(path->u - spec->base) * turns, DRAWN_LEAST * fabs(spec->jump)), 0.5 * fabs(spec->jump));
+}
+
+/* Sides around x for the horizon; of whole slots they are the slot, of inputs the band until the box ends. Drawn inputs
+ * may end it sooner; bands of the others do not follow that, so that which box is taken says nothing of an exit. */
 static void box_sides(hybrid_replica *self, const hybrid_net *net, double horizon)
 {
-  const double end = fmin(self->t + horizon, self->corner), least = nextafter(self->t, (double)INFINITY);
+  const double least = nextafter(self->t, (double)INFINITY);
+  const double end = fmax(fmin(self->t + horizon, self->corner), least);
   self->box_end = (double)INFINITY;
+  for (int32_t k = 0; k < net->ninput && net->drawn; k++) {
+    path_state *const path = &self->path[k];
+    if (!path_random(path->spec)) continue;
+    path_window(path, drawn_half(path, horizon));
+    self->box_lo[net->input[k].slot] = path->lo;
+    self->box_hi[net->input[k].slot] = path->hi;
+    self->box_end = fmin(self->box_end, fmax(path_exit(path), least));
+  }
   for (int32_t i = 0; i < net->nwatch; i++) {
     const int32_t r = net->watch[i], slot = net->real[r];
-    if (r >= net->nstate) {
-      self->box_end = fmax(end, least);
-      path_band(&self->path[r - net->nstate], self->t, self->box_end, &self->box_lo[slot], &self->box_hi[slot]);
+    const path_state *const path = r >= net->nstate ? &self->path[r - net->nstate] : NULL;
+    if (path) {
+      if (path_random(path->spec)) continue;
+      self->box_end = fmin(self->box_end, end);
+      path_band(path, self->t, end, &self->box_lo[slot], &self->box_hi[slot]);
       continue;
     }
     const double x = self->x[slot], dx = self->stage[0].dx[r], little = 1e-12 * fmax(fabs(x), net->scale[r]);
@@ -122,7 +146,7 @@ double box_reach(const hybrid_replica *self, const hybrid_net *net)
 
 static double box_cost(const hybrid_net *net)
 {
-  return 1 + BOX_COST * net->nbcore;
+  return net->drawn ? BOX_DRAWN : 1 + BOX_COST * net->nbcore;
 }
 
 /* A candidate was refused. */
@@ -216,6 +240,6 @@ hybrid_pause box_open(hybrid_replica *self, const hybrid_net *net)
   self->rejected = 0;
   self->boxes++;
   self->open = true;
-  local_open(self, net);
+  if (!net->drawn) local_open(self, net); /* such a box is gone before that pays */
   return pause;
 }

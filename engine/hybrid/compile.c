@@ -65,6 +65,7 @@ static void net_slots(hybrid_net *self)
     net_real(self, self->input[k].slot);
     const double points = path->points > 1 ? path->time[path->points - 1] - path->time[0] : (double)INFINITY;
     const double course = path->kind == PATH_SINE ? 1 / path->frequency : path->period > 0 ? path->period : points;
+    self->drawn = self->drawn || path_random(path);
     if (path->kind == PATH_SINE) self->stride = fmin(self->stride, STRIDE_SHARE / path->frequency);
     self->span = fmin(self->span, STRIDE_SHARE * course);
   }

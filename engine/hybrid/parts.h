@@ -92,6 +92,7 @@ typedef struct hybrid_net {
   int32_t nreal, *real;   /* slots that hold real numbers: what moves by the network, ascending, then the inputs */
   int32_t nstate, ninput; /* how many of either */
   const hybrid_input *input;
+  bool drawn;              /* some input is drawn: boxes end with each look at it */
   double stride;           /* s; no step of the flow is longer: a share of the shortest period of an input */
   double span;             /* s; that share of the shortest course, of points too: errors of loose flows are relative to
                               what they carry in it */

@@ -234,7 +234,7 @@ static ness_status inputs_check(const ness_network *net, const hybrid_options *o
     const path_spec *const path = &options->input[k].path;
     bool moved = false;
     if (path_check(path, diags)) return NESS_USAGE;
-    const double period = path->kind == PATH_SINE ? 1 / path->frequency : path->period;
+    const double period = path->kind == PATH_SINE ? 1 / path->frequency : path_random(path) ? 0 : path->period;
     if (period > 0 && period < RUN_PERIOD_LEAST * options->time) {
       diag_add(diags, NESS_ERROR, "a period of %s is lost in the figures of a run of %g s",
                network_text(net, net->slot_name[slot]), options->time);
@@ -243,9 +243,10 @@ static ness_status inputs_check(const ness_network *net, const hybrid_options *o
     for (int32_t c = 0; c < net->nchange; c++) moved = moved || net->change_slot[c] == slot;
     for (int32_t c = 0; c < net->nset; c++) moved = moved || net->set_slot[c] == slot;
     const bool plain = net->slot_var[slot] >= 0 && net->var_stiff[net->slot_var[slot]] == 0;
-    if (plain && !moved && path->kind <= PATH_LINEAR) continue;
+    const bool still = options->mode == HYBRID_EXACT && net->nflow == 0 && net->nevent == 0;
+    if (plain && !moved && (still || !path_random(path))) continue;
     diag_add(diags, NESS_ERROR, "%s cannot be an input here", network_text(net, net->slot_name[slot]));
-    diag_hint(diags, "an input is a variable that nothing else moves, along a sine, steps or a line");
+    diag_hint(diags, "an input is a variable that nothing else moves; one at random moves only where nothing flows");
     return NESS_USAGE;
   }
   return NESS_OK;

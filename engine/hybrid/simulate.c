@@ -209,9 +209,10 @@ static void inputs_turn(hybrid_replica *self, const hybrid_net *net)
   self->corner = (double)INFINITY;
   if (!hybrid_moves(net)) book_inputs(self, net);
   for (int32_t k = 0; k < net->ninput; k++) {
-    path_go(&self->path[k], self->t);
+    const bool random = path_random(&net->input[k].path);
+    if (!random) path_go(&self->path[k], self->t);
     self->x[net->input[k].slot] = self->path[k].u;
-    self->corner = fmin(self->corner, path_corner(&self->path[k]));
+    if (!random) self->corner = fmin(self->corner, path_corner(&self->path[k]));
   }
   hybrid_renew(self, net);
 }
@@ -229,7 +230,7 @@ hybrid_pause hybrid_start(hybrid_replica *self, const hybrid_net *net, uint64_t 
   self->left = rng_exp(&self->rng);
   self->total = 0;
   self->dirty = ~UINT64_C(0);
-  for (int32_t k = 0; k < net->ninput; k++) path_start(&self->path[k], &net->input[k].path, seed, index);
+  for (int32_t k = 0; k < net->ninput; k++) path_start(&self->path[k], &net->input[k].path, seed, index, k);
   inputs_turn(self, net);
   book_clear(self, net);
   return file_start(self, net);
@@ -279,7 +280,12 @@ static void still_on(hybrid_replica *self, const hybrid_net *net, double target)
   const double left = self->left - self->total * (target - self->t);
   self->left = left > 0 ? left : 0;
   self->t = target;
-  for (int32_t k = 0; k < net->ninput; k++) self->x[net->input[k].slot] = path_at(&self->path[k], target);
+  for (int32_t k = 0; k < net->ninput; k++) {
+    path_state *const path = &self->path[k];
+    const bool random = path_random(path->spec);
+    if (random) path_advance(path, target); /* no further than its exit, where the box ends */
+    self->x[net->input[k].slot] = random ? path->u : path_at(path, target);
+  }
   self->stamp += net->ninput > 0;
 }
 
@@ -287,7 +293,7 @@ static hybrid_pause hybrid_once(hybrid_replica *self, const hybrid_net *net, dou
 {
   hybrid_pause pause = HYBRID_AT_TIME;
   if (hybrid_moves(net) && (pause = flow_begin(self, net)) != HYBRID_AT_TIME) return pause;
-  if (!self->open && net->nfire > 0 && (pause = box_open(self, net)) != HYBRID_AT_TIME) return pause;
+  if (!self->open && (net->nfire > 0 || net->drawn) && (pause = box_open(self, net)) != HYBRID_AT_TIME) return pause;
   if (!(self->total <= DBL_MAX)) {
     self->at = net->fire[0].dir;
     self->value = self->total;
@@ -303,6 +309,7 @@ static hybrid_pause hybrid_once(hybrid_replica *self, const hybrid_net *net, dou
   const bool candidate = arrived && next < stop;
   if (self->t >= self->box_end) self->open = false;
   if (self->t >= self->corner) inputs_turn(self, net);
+  if (net->drawn) self->open = false; /* who has looked at a drawn input knows no band of it any more */
   if (candidate) pause = candidate_try(self, net);
   else if (arrived && timed <= self->t) pause = file_times(self, net);
   if (!pause && net->whens) pause = file_conditions(self, net);

@@ -74,11 +74,11 @@ ness_status path_check(const path_spec *spec, ness_diags *diags)
 
 /* --- by kind --- */
 
-void path_start(path_state *self, const path_spec *spec, uint64_t seed, int64_t replica)
+void path_start(path_state *self, const path_spec *spec, uint64_t seed, int64_t replica, int32_t input)
 {
   memset(self, 0, sizeof *self);
   self->spec = spec;
-  rng_init(&self->rng, seed, (uint32_t)replica, PATH_PURPOSE);
+  rng_init(&self->rng, seed, (uint32_t)replica, PATH_PURPOSE + PATH_APART * (uint32_t)input);
   switch (spec->kind) {
   case PATH_SINE: sine_start(self); break;
   case PATH_STEPS:

@@ -53,11 +53,12 @@ typedef struct path_state {
 } path_state;
 
 #define PATH_PURPOSE 2 /* of the stream; events have 0 and the draws of experiments 1 */
+#define PATH_APART 16  /* between the purposes of two inputs */
 
 /* What is wrong with a spec goes to diags. */
 ness_status path_check(const path_spec *spec, ness_diags *diags);
-/* At t = 0. */
-void path_start(path_state *self, const path_spec *spec, uint64_t seed, int64_t replica);
+/* At t = 0. Inputs of one run have numbers, and streams of their own by them. */
+void path_start(path_state *self, const path_spec *spec, uint64_t seed, int64_t replica, int32_t input);
 /* Opens a window at the present. The band reaches about `half` to either side of u where the kind has a choice. */
 void path_window(path_state *self, double half);
 /* Goes to t >= self->t if that lies inside the window: true. Else to the end of the window, where u is the value from
@@ -81,5 +82,16 @@ void path_areas(const path_state *self, double from, double to, double *area, do
 
 /* Periodic steps at the start of a segment or inside: so many periods later, with the same value. */
 void path_skip(path_state *self, double periods);
+
+/* Drawn, not prescribed. */
+static inline bool path_random(const path_spec *spec)
+{
+  return spec->kind >= PATH_OU;
+}
+/* Of a drawn one with an open window that has room for one jump alone: when the window ends, if nobody looks. */
+static inline double path_exit(const path_state *self)
+{
+  return self->spec->kind == PATH_SHOT && self->next_jump < self->t_end ? self->next_jump : self->t_end;
+}
 
 #endif

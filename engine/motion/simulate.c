@@ -438,7 +438,7 @@ void motion_replica_start(motion_replica *self, const motion_net *shared, uint64
 {
   const ness_network *net = shared->net;
   rng_init(&self->rng, seed, (uint32_t)index, 0);
-  path_start(&self->path, shared->path, seed, index);
+  path_start(&self->path, shared->path, seed, index, 0);
   memcpy(self->n, net->slot_start, (size_t)net->nslot * sizeof *self->n);
   self->n[net->nslot] = 1;
   self->left = rng_exp(&self->rng);

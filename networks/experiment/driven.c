@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define DRIVEN_POINTS 256
-#define DRIVEN_REACH 9.0      /* standard deviations of an Ornstein-Uhlenbeck process: beyond 2e-19 of the time */
 #define DRIVEN_ROUNDING 2e-14 /* of a series, relative to its largest value */
 #define PART_POINTS 256       /* of a range, where a potential must have a value */
 #define PART_LOOKS 65536      /* along a period, for the time when it has none */
@@ -65,25 +64,10 @@ static path_spec input_course(const lang_process *p, double time[2], double valu
   }
 }
 
-static void driven_range(const lang_process *p, double *low, double *high)
-{
-  const double *const x = p->number;
-  if (lang_process_prescribed(p)) {
-    lang_process_range(p, low, high);
-  } else if (p->kind == PROCESS_OU) {
-    *low = x[0] - DRIVEN_REACH * x[1];
-    *high = x[0] + DRIVEN_REACH * x[1];
-  } else { /* shot: jumps that are there at a time */
-    const double held = x[2] * x[3], most = held + 12 * sqrt(held) + 30;
-    *low = fmin(x[0], x[0] + most * x[1]);
-    *high = fmax(x[0], x[0] + most * x[1]);
-  }
-}
-
 static void driven_path(driven *self)
 {
   double low, high;
-  driven_range(self->input, &low, &high);
+  lang_process_range(self->input, &low, &high);
   self->path = input_course(self->input, self->points, self->values);
   self->period = self->input->kind == PROCESS_SINE ? 1 / self->path.frequency : self->path.period;
   const double room = 1e-9 * (fabs(low) + fabs(high) + fabs(high - low)) + 1e-300;
@@ -132,7 +116,7 @@ static double part_when(const network_part *part, const path_spec *spec, double 
   const double turn = sine && spec->frequency > 0 ? 1 / spec->frequency : spec->period;
   const double end = turn > 0 || sine ? turn : spec->time[spec->points - 1];
   path_state path;
-  path_start(&path, spec, 0, 0);
+  path_start(&path, spec, 0, 0, 0);
   for (int32_t i = 0; i <= PART_LOOKS; i++) {
     path_go(&path, end * i / PART_LOOKS);
     if (!isfinite(network_part_value(part, path.u, reg))) return path.t;
@@ -170,21 +154,32 @@ static ness_status moving_part(const moving_inputs *self, const lang_process *li
   return status;
 }
 
-ness_status moving_create(const lang_model *model, ness_diags *diags, moving_inputs *out)
+/* False where an input moves at random and so not `what`; NULL: it may. */
+static bool moving_drawn(const lang_model *model, const char *what, ness_diags *diags)
 {
-  *out = (moving_inputs){0};
   int32_t count;
-  const lang_process *list = lang_processes(model, &count);
-  for (int32_t i = 0; i < count; i++) {
+  const lang_process *const list = lang_processes(model, &count);
+  for (int32_t i = 0; i < count && what; i++) {
     if (!lang_process_continuous(&list[i]) || lang_process_prescribed(&list[i])) continue;
     lang_error(diags, list[i].place,
-               "beside others move sine, square, ramp, steps and line; telegraph and markov processes flip",
-               "%s moves at random and continuously: it can do so only alone, where nothing flows", list[i].name);
-    return NESS_MODEL;
+               "sine, square, ramp, steps and line are prescribed; telegraph and markov processes flip",
+               "%s moves at random and continuously, and so not %s", list[i].name, what);
+    return false;
   }
+  return true;
+}
+
+ness_status moving_create(const lang_model *model, const char *means, ness_diags *diags, moving_inputs *out)
+{
+  *out = (moving_inputs){0};
+  const lang_process *list;
   ness_status status = lang_compile_moving(model, diags, &out->model);
   if (status != NESS_OK) return status;
   const ness_network *const net = lang_network(out->model);
+  const char *const beside = net->nflow > 0    ? "beside what flows"
+                             : net->nevent > 0 ? "beside events of the file"
+                                               : means;
+  if (!moving_drawn(model, beside, diags)) return NESS_MODEL;
   list = lang_inputs(out->model, &out->ninput);
   out->input = arena_alloc(&out->memory, ((size_t)out->ninput + 1) * sizeof *out->input);
   for (int32_t k = 0; k < out->ninput && out->input; k++) {
@@ -194,6 +189,9 @@ ness_status moving_create(const lang_model *model, ness_diags *diags, moving_inp
     path_spec path = input_course(&list[k], time, value);
     path.mean = (path.mean - zero) / unit;
     path.amplitude /= unit;
+    path.sd /= unit;
+    path.base = (path.base - zero) / unit;
+    path.jump /= unit;
     if (path.points > 0 && !moving_points(out, &path, zero, unit)) return NESS_NOMEM;
     out->input[k] = (hybrid_input){slot, path};
   }

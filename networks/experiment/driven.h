@@ -44,9 +44,10 @@ struct moving_inputs {
 
 /* Whether inputs of the model have to be variables: two or more, or one beside what flows (`flows`). */
 bool moving_needed(const lang_model *model, bool flows);
-/* NESS_MODEL where they cannot: random ones, those that more than tapes would have to read, and those that move a
- * potential to where it has no value. `model` must outlive it; free in any case. */
-ness_status moving_create(const lang_model *model, ness_diags *diags, moving_inputs *out);
+/* `means`: what takes all as means, in words, where that is asked for; NULL: events fire. NESS_MODEL where inputs
+ * cannot: random ones beside what flows and in means, those that more than tapes would have to read, and those
+ * that move a potential to where it has no value. `model` must outlive it; free in any case. */
+ness_status moving_create(const lang_model *model, const char *means, ness_diags *diags, moving_inputs *out);
 void moving_free(moving_inputs *self);
 
 #define DRIVEN_HARMONICS 3

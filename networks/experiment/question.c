@@ -250,7 +250,7 @@ ness_status question_ask(const question *self, const lang_model *model, ness_dia
     limits.split = true;
     status = evolve_run(net, &limits, &self->transient, times, n, diags, path);
   } else {
-    if (moves) status = moving_create(model, diags, &inputs);
+    if (moves) status = moving_create(model, "in rate equations", diags, &inputs);
     if (moves && status == NESS_OK) net = lang_network(inputs.model);
     if (status == NESS_OK) status = ode_create(net, diags, &system);
     if (status == NESS_OK) {

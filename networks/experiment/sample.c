@@ -116,7 +116,9 @@ static ness_status sample_beside(const lang_model *model, const ness_simulate_op
                                  const char *settings, ness_diags *diags, sampled *out)
 {
   moving_inputs inputs;
-  ness_status status = moving_create(model, diags, &inputs);
+  hybrid_mode mode;
+  const char *const means = flowing_method(o->method, &mode) ? "where steps are taken as their mean" : NULL;
+  ness_status status = moving_create(model, means, diags, &inputs);
   if (status == NESS_OK) status = sample_flow(lang_network(inputs.model), &inputs, o, text, settings, diags, out);
   out->still = inputs.model;
   inputs.model = NULL;

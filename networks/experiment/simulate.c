@@ -83,9 +83,10 @@ static void simulate_answer(const ness_network *net, const sampled *sample, doc_
   }
   rows = doc_array(root, "counts");
   for (int32_t i = 0; i < net->nslot; i++) {
+    simulate_pair(&v, values_linear, OBS_COUNT, i, &value, &error);
+    if (isnan(value)) continue; /* an input that is drawn has no integral */
     doc_node *const row = doc_object(rows, NULL);
     doc_string(row, "name", "%s", network_text(net, net->slot_name[i]));
-    simulate_pair(&v, values_linear, OBS_COUNT, i, &value, &error);
     simulate_estimate(row, "mean", answer_mean(net, i, value), answer_spread(net, i, error));
     if (net->slot_var[i] >= 0) doc_string(row, "unit", "%s", network_text(net, net->var_text[net->slot_var[i]]));
   }
@@ -108,7 +109,7 @@ static void simulate_answer(const ness_network *net, const sampled *sample, doc_
   rows = doc_array(root, "work");
   const int32_t sources = network_sources(net);
   double size = 0; /* of what is declared: below its rounding nothing is undeclared */
-  for (int32_t i = 0; i < sources - 1; i++) size += fabs(values_work(&v, i));
+  for (int32_t i = 0; i < sources + sample->ledger.ninput; i++) size += i == sources - 1 ? 0 : fabs(values_work(&v, i));
   for (int32_t i = 0; i < sources + sample->ledger.ninput; i++) {
     simulate_pair(&v, get_work, 0, i, &value, &error);
     if (i == sources - 1 && fabs(value) <= WORK_ROUNDING * size) continue;

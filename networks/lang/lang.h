@@ -270,7 +270,8 @@ static inline bool lang_process_prescribed(const lang_process *self)
   return self->kind >= PROCESS_SINE;
 }
 const char *lang_process_word(process_kind of); /* "telegraph", "sine", ... */
-/* The least and the largest value that a prescribed one takes, SI. */
+/* The least and the largest value that a continuous one takes, SI; one at random goes beyond in less than 1e-18 of the
+ * time. */
 void lang_process_range(const lang_process *self, double *low, double *high);
 
 /* --- the compiled model --- */
@@ -291,8 +292,8 @@ ness_status lang_compile(const lang_file *file, lang_override *overrides, int32_
 ness_status lang_compile_still(const lang_model *like, const lang_process *process, double value, ness_diags *diags,
                                lang_model **out);
 /* The same file and settings with every process that is continuous as a variable of the network, in whose place its
- * slot stands: `first_slot` of lang_inputs. All must be prescribed, and stand where a tape can read them; what they
- * make of energies and potentials are lang_parts. `like` must outlive the new model. */
+ * slot stands: `first_slot` of lang_inputs. All must stand where a tape can read them; what they make of
+ * energies and potentials are lang_parts. `like` must outlive the new model. */
 ness_status lang_compile_moving(const lang_model *like, ness_diags *diags, lang_model **out);
 const lang_process *lang_inputs(const lang_model *self, int32_t *count); /* none where *count is 0 */
 const network_part *lang_parts(const lang_model *self, int32_t *count);

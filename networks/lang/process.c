@@ -13,6 +13,7 @@
 #define LEVELS_MAX 4000
 #define OU_POINTS 41
 #define OU_REACH 4.5
+#define RANGE_REACH 9.0 /* standard deviations of an Ornstein-Uhlenbeck process: beyond 2e-19 of the time */
 #define SHARE_LEAST 1e-9
 
 typedef struct number { /* of a process, by name */
@@ -204,8 +205,15 @@ void process_inputs(lang_model *m)
 void lang_process_range(const lang_process *self, double *low, double *high)
 {
   const double *const x = self->number;
-  const bool sine = self->kind == PROCESS_SINE;
-  const double a = sine ? x[0] - x[1] : x[0], b = sine ? x[0] + x[1] : x[1];
+  double a = x[0], b = x[1];
+  if (self->kind == PROCESS_SINE || self->kind == PROCESS_OU) {
+    const double reach = self->kind == PROCESS_OU ? RANGE_REACH * x[1] : x[1];
+    a = x[0] - reach;
+    b = x[0] + reach;
+  } else if (self->kind == PROCESS_SHOT) { /* jumps that are there at a time */
+    const double held = x[2] * x[3];
+    b = x[0] + (held + 12 * sqrt(held) + 30) * x[1];
+  }
   *low = self->npoint > 0 ? self->value[0] : fmin(a, b);
   *high = self->npoint > 0 ? self->value[0] : fmax(a, b);
   for (int32_t i = 1; i < self->npoint; i++) {
