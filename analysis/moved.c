@@ -13,6 +13,12 @@ bool moved_drawn(const dump_run *run)
   return run->input && (strcmp(run->input_kind, "ou") == 0 || strcmp(run->input_kind, "shot") == 0);
 }
 
+/* Some of several is. */
+static bool moved_partly_drawn(const dump_run *run)
+{
+  return strstr(run->input_kind, "ou") || strstr(run->input_kind, "shot");
+}
+
 bool moved_several(const dump_run *run)
 {
   return run->input && strchr(run->input, ',');
@@ -145,7 +151,7 @@ void moved_doc(const analysis *all, doc_node *root)
   }
   doc_string(
       row, "path", "%s",
-      moved_drawn(run)
+      moved_partly_drawn(run)
           ? "drawn: it is not in the dump, so no rate of an event is known, and nothing at a value of the input; "
             "entropy and works are what the run kept event by event"
           : "prescribed: the model in the dump gives it at any time");
