@@ -1,0 +1,719 @@
+/* What an analysis says of a run where something flows or answers back, from the ledger and the real numbers of its
+ * chunks.
+ * Invariant: nothing here rests on rates that stand still, nor on whole counts. Medium entropy = works - change of
+ * energy on every trajectory; counts have energies n g, and what their mixing holds is the change of ln n!, so medium
+ * less that is what was produced, but for the spread between replicas. A run is at rest where no count, no voltage and
+ * no stored energy is seen to change from its start to its end, or from one half to the other (Student's law over
+ * batches, Holm's correction). Who pays is told of all that is one species (baths Na.out, counts Na.in), of what one
+ * cycle takes and gives (ATP, ADP, Pi), of one protein: the works of sources and what is given back by what is stored,
+ * added up, so that no standard state is left in the sums; together they are what is produced.
+ * Cost: O(batches (slots + steps)). */
+#include "analysis/analysis.h"
+
+#include <math.h>
+#include <string.h>
+
+#define FLOWED_LEVEL 0.01   /* of the tests of rest */
+#define FLOWED_APART 1e-3   /* of what goes through a count, of a mean, of a rate: less is no unrest, however sure */
+#define FLOWED_RANGE 0.1    /* of a voltage's range, in the place of what goes through */
+#define FLOWED_NOTHING 1e-6 /* what is no more than the motion's own error, where no error tells */
+#define FLOWED_LEAST 1e-9   /* what is no more than rounding, even where one does */
+#define FLOWED_SHARE 0.01   /* of the largest payer, to be named beside it */
+#define FLOWED_COIN 1e-3    /* p of a coin that is not fair */
+#define FLOWED_PAYERS 3     /* named in the verdict */
+
+bool flowed_unerring(const dump_run *run)
+{
+  return run->flows_beside && strcmp(run->method, "mean") == 0;
+}
+
+/* Equations and events of the file may count or keep time: what they change alone is no sign of rest or unrest. */
+static bool plain(const ness_network *net, int32_t slot)
+{
+  const int32_t v = net->slot_var[slot];
+  return v >= 0 && !(net->var_stiff[v] > 0);
+}
+
+static bool plain_step(const ness_network *net, int32_t step)
+{
+  for (int32_t c = net->change_start[step]; c < net->change_start[step + 1]; c++)
+    if (!plain(net, net->change_slot[c])) return false;
+  return net->change_start[step] < net->change_start[step + 1];
+}
+
+static double in_unit(const ness_network *net, int32_t slot, double difference)
+{
+  const int32_t v = net->slot_var[slot];
+  return v < 0 ? difference : net->var_unit[v] * difference / net->var_print[v];
+}
+
+static double from_zero(const ness_network *net, int32_t slot)
+{
+  const int32_t v = net->slot_var[slot];
+  return v < 0 ? 0 : net->var_zero[v] / net->var_print[v];
+}
+
+static const char *unit_of(const ness_network *net, int32_t slot)
+{
+  return net->slot_var[slot] < 0 ? "" : network_text(net, net->var_text[net->slot_var[slot]]);
+}
+
+/* An error that is more than rounding. */
+static bool has_error(const estimate *self)
+{
+  return self->error > FLOWED_LEAST * fabs(self->value);
+}
+
+/* -1, 0, 1: whether a rate is told from 0, beside the sum of all works and of changes of energy. */
+static int sign_of(const estimate *self, double scale)
+{
+  const bool told = has_error(self);
+  if (!(fabs(self->value) > (told ? FLOWED_LEAST : FLOWED_NOTHING) * scale)) return 0;
+  if (told && self->low <= 0 && self->high >= 0) return 0;
+  return self->value > 0 ? 1 : -1;
+}
+
+/* --- sums --- */
+
+/* Of events and flows both ways, 1/s, but for what equations and events of the file do to numbers of their own. */
+static double traffic_of(const analysis *all)
+{
+  double sum = 0;
+  for (int32_t s = 0; s < all->net->nstep; s++)
+    if (!plain_step(all->net, s))
+      sum += fabs(analysis_total(all, all->plan->fwd + s)) + fabs(analysis_total(all, all->plan->bwd + s));
+  return sum / all->time;
+}
+
+static double energy_scale(const analysis *all)
+{
+  double sum = fabs(analysis_total(all, all->plan->ledger + DUMP_LEDGER_ENERGY)) +
+               fabs(analysis_total(all, all->plan->ledger + DUMP_LEDGER_INPUT));
+  for (int32_t w = 0; w < network_sources(all->net); w++)
+    sum += fabs(analysis_total(all, all->plan->ledger + DUMP_LEDGER_HEAD + w));
+  return fmax(sum / all->time, FLOWED_NOTHING * traffic_of(all));
+}
+
+/* Factors of the medium, of the change of energy, of that of ln n!, and of all works, in their sum. */
+static estimate parts_rate(const analysis *all, double medium, double energy, double factorial, double works)
+{
+  const int32_t sources = network_sources(all->net);
+  double *const x = all->scratch + all->sums->batches;
+  for (int32_t b = 0; b < all->sums->batches; b++) {
+    const double *const row = all->sums->batch + (int64_t)b * all->plan->width;
+    const double *const ledger = row + all->plan->ledger;
+    double work = ledger[DUMP_LEDGER_INPUT];
+    for (int32_t w = 0; w < sources; w++) work += ledger[DUMP_LEDGER_HEAD + w];
+    x[b] = medium * ledger[DUMP_LEDGER_MEDIUM] + energy * ledger[DUMP_LEDGER_ENERGY] +
+           factorial * row[TALLY_FACTORIAL] + works * work;
+  }
+  return estimate_rate(all, x, (double)NAN);
+}
+
+static void rates_find(flowed *self, const analysis *all)
+{
+  self->medium = parts_rate(all, 1, 0, 0, 0);
+  self->energy = parts_rate(all, 0, 1, 0, 0);
+  self->mixing = parts_rate(all, 0, 0, -1, 0);
+  self->works = parts_rate(all, 0, 0, 0, 1);
+  self->stored = parts_rate(all, 0, -1, -1, 0);
+  self->produced = parts_rate(all, 1, 0, -1, 0);
+  self->traffic = traffic_of(all);
+}
+
+/* --- whether it is at rest --- */
+
+/* What steps bring to a slot and take from it, 1/s: in a steady state as much as it loses. */
+static double through(const analysis *all, int32_t slot)
+{
+  const ness_network *const net = all->net;
+  double sum = 0;
+  for (int32_t s = 0; s < net->nstep; s++)
+    for (int32_t c = net->change_start[s]; c < net->change_start[s + 1]; c++)
+      if (net->change_slot[c] == slot)
+        sum += fabs(net->change_by[c] *
+                    (analysis_total(all, all->plan->fwd + s) - analysis_total(all, all->plan->bwd + s)));
+  return sum / all->time;
+}
+
+/* p that a change by this rate is none, where it is more than a share of `size`. Without noise it is one then. */
+static double change_p(const analysis *all, const estimate *rate, double size)
+{
+  if (!(fabs(rate->value) > FLOWED_APART * size)) return 1;
+  return has_error(rate) ? moved_runs_p(all, rate) : 0;
+}
+
+/* Few replicas are cut into pieces of time: whether these differ alike in all of them, by two-way analysis of variance,
+ * with a third of the degrees of freedom since pieces are neighbours. 1 where the dump does not tell. */
+static double pieces_p(const analysis *all, int32_t at, int32_t minus)
+{
+  const tally_plan *const plan = all->plan;
+  const int32_t replicas = (int32_t)all->run->replicas, pieces = plan->pieces;
+  double sum = 0, of_pieces = 0, of_replicas = 0, square = 0;
+  for (int32_t way = 0; way < 2; way++) {
+    for (int32_t i = 0; i < (way ? replicas : pieces); i++) {
+      double line = 0;
+      for (int32_t j = 0; j < (way ? pieces : replicas); j++) {
+        const double *const unit = all->sums->unit + (int64_t)(way ? i * pieces + j : j * pieces + i) * plan->width;
+        if (!(unit[TALLY_TIME] > 0)) return 1;
+        const double x = (unit[at] - (minus >= 0 ? unit[minus] : 0)) / unit[TALLY_TIME];
+        line += x;
+        if (way) square += x * x;
+      }
+      *(way ? &of_replicas : &of_pieces) += line * line / (way ? pieces : replicas);
+      sum += way ? line : 0;
+    }
+  }
+  const double middle = sum * sum / replicas / pieces, between = of_pieces - middle;
+  const double rest = square - of_pieces - of_replicas + middle, freedom = pieces - 1.0;
+  if (!(between > FLOWED_LEAST * square)) return 1;
+  if (!(rest > FLOWED_LEAST * square)) return 0;
+  return stat_f_tail(between * (replicas - 1) / rest, freedom / 3, freedom * (replicas - 1) / 3, 0);
+}
+
+/* The same of the second half beside the first. */
+static double halves_p(const analysis *all, int32_t at, int32_t minus)
+{
+  double x[2] = {0, 0}, time[2] = {0, 0};
+  for (int32_t b = 0; b < all->sums->batches; b++) {
+    const double *const row = all->sums->batch + (int64_t)b * all->plan->width;
+    const double *const early = all->sums->early + (int64_t)b * all->plan->width;
+    const double whole = row[at] - (minus >= 0 ? row[minus] : 0), first = early[at] - (minus >= 0 ? early[minus] : 0);
+    x[0] += first;
+    x[1] += whole - first;
+    time[0] += early[TALLY_TIME];
+    time[1] += row[TALLY_TIME] - early[TALLY_TIME];
+  }
+  if (!(time[0] > 0 && time[1] > 0)) return 1;
+  const double a = x[0] / time[0], b = x[1] / time[1];
+  if (!(fabs(a - b) > FLOWED_APART * fmax(fabs(a), fabs(b)))) return 1;
+  const double p = all->unerring ? 1 : drift_p(all, at, minus);
+  return p < 1 ? p : 0; /* no noise to compare with */
+}
+
+static double course_p(const analysis *all, int32_t at, int32_t minus)
+{
+  return all->plan->by_time && all->run->replicas > 1 ? pieces_p(all, at, minus) : halves_p(all, at, minus);
+}
+
+/* Student's law, or that all but few batches have the same sign, by a fair coin. */
+static int produced_sign(const flowed *self, const analysis *all, double scale)
+{
+  const int sign = sign_of(&self->produced, scale);
+  double up = 0, down = 0;
+  for (int32_t b = 0; b < all->sums->batches; b++) {
+    const double *const row = all->sums->batch + (int64_t)b * all->plan->width;
+    const double x = row[all->plan->ledger + DUMP_LEDGER_MEDIUM] - row[TALLY_FACTORIAL];
+    up += x > FLOWED_LEAST * scale;
+    down += x < -FLOWED_LEAST * scale;
+  }
+  return sign || !has_error(&self->produced) || holm_coin(up, down) > FLOWED_COIN ? sign : up > down ? 1 : -1;
+}
+
+typedef struct unrest { /* the surest of a kind */
+  double p;
+  int32_t id;
+} unrest;
+
+static void unrest_take(unrest *self, double p, int32_t id, int64_t *tests)
+{
+  ++*tests;
+  if (p < self->p) *self = (unrest){p, id};
+}
+
+/* Of several kinds that are sure the one is told that says most: a voltage or a count that goes somewhere first. */
+static void unrest_find(flowed *self, const analysis *all)
+{
+  const ness_network *const net = all->net;
+  const tally_plan *const plan = all->plan;
+  const bool halves = all->sums->early && (all->sums->batches >= FLOWED_GROUPS || all->unerring);
+  unrest found[] = {{1, -1}, {1, -1}, {1, -1}, {1, -1}, {1, -1}};
+  int64_t tests = 0;
+  for (int32_t i = 0; i < net->nslot; i++) {
+    if (plain(net, i)) continue;
+    const estimate change = estimate_column(all, plan->change + i, -1, (double)NAN);
+    const bool charge = net->slot_var[i] >= 0;
+    const double least = FLOWED_NOTHING * fmax(1, analysis_total(all, plan->dwell + i) / all->time) / FLOWED_APART;
+    const double size = (charge ? FLOWED_RANGE * (double)net->slot_max[i] : least) / (plan->end - plan->start);
+    unrest_take(&found[charge ? FLOWED_VOLTAGE : FLOWED_CHANGE],
+                change_p(all, &change, charge ? size : fmax(size, through(all, i))), i, &tests);
+    if (halves) unrest_take(&found[FLOWED_MEAN], course_p(all, plan->dwell + i, -1), i, &tests);
+  }
+  for (int32_t s = 0; halves && s < net->nstep; s++)
+    if (!plain_step(net, s)) unrest_take(&found[FLOWED_RATE], course_p(all, plan->fwd + s, plan->bwd + s), s, &tests);
+  const double scale = energy_scale(all);
+  unrest_take(&found[FLOWED_ENERGY], change_p(all, &self->energy, scale), -1, &tests);
+  self->p = 1;
+  self->rests = true;
+  for (int k = FLOWED_ENERGY; k >= FLOWED_VOLTAGE; k--) {
+    const double p = fmin(1, found[k].p * (double)tests);
+    self->p = fmin(self->p, p);
+    if (!(p < FLOWED_LEVEL)) continue;
+    self->rests = false;
+    self->kind = (flowed_kind)k;
+    self->id = found[k].id;
+  }
+  self->sign = produced_sign(self, all, scale);
+  if (self->rests && self->sign < 0) { /* heat is taken up for nothing: a spread that sets in */
+    self->rests = false;
+    self->kind = FLOWED_ENERGY;
+  }
+}
+
+void flowed_judge(flowed *self, const analysis *all)
+{
+  rates_find(self, all);
+  self->judged = analysis_dof(all) > 0 || all->unerring;
+  if (self->judged) unrest_find(self, all);
+  if (!self->judged || self->rests) return;
+  if (!all->plan->by_time || all->unerring) return;
+  diag_add(all->diags, NESS_WARNING, "the run was not at rest, and its errors come from pieces of time that differ");
+  diag_hint(all->diags, "with --replicas %d or more they come from replicas", ANALYSIS_REPLICAS);
+}
+
+/* --- who pays --- */
+
+typedef struct payers { /* sources, then the inputs beside, then slots: those that belong together */
+  int32_t n, input;
+  int32_t *of; /* (n) the lowest of the group */
+} payers;
+
+static int32_t payer_of(const payers *self, int32_t w)
+{
+  while (self->of[w] != w) w = self->of[w];
+  return w;
+}
+
+static void payers_join(payers *self, int32_t a, int32_t b)
+{
+  a = payer_of(self, a);
+  b = payer_of(self, b);
+  self->of[a > b ? a : b] = a > b ? b : a;
+}
+
+static const char *payer_text(const payers *self, const analysis *all, int32_t w)
+{
+  if (w < self->input) return network_source_name(all->net, w);
+  return w == self->input ? all->run->flows_beside : network_text(all->net, all->net->slot_name[w - self->input - 1]);
+}
+
+static bool payer_is_matter(const payers *self, const analysis *all, int32_t w)
+{
+  return w > self->input ? all->net->slot_var[w - self->input - 1] < 0 : w < all->net->nres;
+}
+
+/* Letters of "Na" in "Na.in"; 0: matter without a place. */
+static size_t species_length(const char *name)
+{
+  const char *const dot = strchr(name, '.');
+  return dot ? (size_t)(dot - name) : 0;
+}
+
+static void payers_species(payers *self, const analysis *all)
+{
+  for (int32_t a = 0; a < self->n; a++) {
+    const char *const name = payer_text(self, all, a);
+    const size_t length = payer_is_matter(self, all, a) ? species_length(name) : 0;
+    for (int32_t b = 0; length && b < a; b++) {
+      const char *const other = payer_text(self, all, b);
+      if (payer_is_matter(self, all, b) && species_length(other) == length && memcmp(name, other, length) == 0)
+        payers_join(self, a, b);
+    }
+  }
+}
+
+/* Baths without a place that one cycle takes from and gives to. */
+static void payers_cycle(payers *self, const analysis *all, const basis *cycles, int32_t c, double *by)
+{
+  const ness_network *const net = all->net;
+  int32_t first = -1;
+  memset(by, 0, (size_t)net->nres * sizeof *by);
+  for (int32_t k = cycles->start[c]; k < cycles->start[c + 1]; k++)
+    for (int32_t e = net->exch_start[cycles->id[k]]; e < net->exch_start[cycles->id[k] + 1]; e++)
+      by[net->exch_res[e]] += cycles->by[k] * net->exch_by[e];
+  for (int32_t r = 0; r < net->nres; r++) {
+    if (by[r] == 0 || species_length(network_text(net, net->res_name[r]))) continue;
+    if (first >= 0) payers_join(self, first, r);
+    else first = r;
+  }
+}
+
+/* States of one protein, and counts without a place that a step turns into each other. */
+static void payers_slots(payers *self, const analysis *all)
+{
+  const ness_network *const net = all->net;
+  const int32_t at = self->input + 1;
+  for (int32_t s = 0; s < net->nstep; s++) {
+    int32_t last[2] = {-1, -1};
+    for (int32_t c = net->change_start[s]; c < net->change_start[s + 1]; c++) {
+      const int32_t i = net->change_slot[c];
+      if (net->slot_var[i] >= 0 || species_length(network_text(net, net->slot_name[i]))) continue;
+      const bool state = net->slot_family[i] >= 0;
+      if (last[state] >= 0 && net->slot_family[i] == net->slot_family[last[state]])
+        payers_join(self, at + last[state], at + i);
+      last[state] = i;
+    }
+  }
+}
+
+/* What binds one species alone, a buffer, a carrier, belongs to it: what it holds is in energies of both. */
+static void payers_bound(payers *self, const analysis *all, int32_t *partner)
+{
+  const ness_network *const net = all->net;
+  enum { NOBODY = -1, SEVERAL = -2 };
+  for (int32_t w = 0; w < self->n; w++) partner[w] = NOBODY;
+  for (int32_t s = 0; s < net->nstep; s++) {
+    const int32_t first = net->change_start[s], changes = net->change_start[s + 1] - first;
+    const int32_t given = net->exch_start[s], all_of = changes + net->exch_start[s + 1] - given;
+    for (int32_t a = 0; a < changes; a++) {
+      const int32_t slot = net->change_slot[first + a], own = self->input + 1 + slot;
+      if (net->slot_var[slot] >= 0 || species_length(network_text(net, net->slot_name[slot]))) continue;
+      int32_t *const to = &partner[payer_of(self, own)];
+      for (int32_t b = 0; b < all_of; b++) {
+        const int32_t w =
+            b < changes ? self->input + 1 + net->change_slot[first + b] : net->exch_res[given + b - changes];
+        const bool other = payer_is_matter(self, all, w) && (b >= changes || species_length(payer_text(self, all, w)));
+        if (other) *to = *to == NOBODY || *to == payer_of(self, w) ? payer_of(self, w) : SEVERAL;
+      }
+    }
+  }
+  for (int32_t w = 0; w < self->n; w++)
+    if (partner[w] >= 0) payers_join(self, w, partner[w]);
+}
+
+static bool payers_find(payers *self, const analysis *all, const basis *cycles)
+{
+  const ness_network *const net = all->net;
+  self->input = network_sources(net);
+  self->n = self->input + 1 + net->nslot;
+  self->of = mem_zero((size_t)self->n, sizeof *self->of);
+  double *const by = mem_zero((size_t)net->nres + 1, sizeof *by);
+  int32_t *const partner = mem_zero((size_t)self->n, sizeof *partner);
+  const bool good = self->of && by && partner;
+  for (int32_t w = 0; good && w < self->n; w++) self->of[w] = w;
+  if (good) payers_species(self, all);
+  if (good) payers_slots(self, all);
+  for (int32_t c = 0; good && c < cycles->count; c++) payers_cycle(self, all, cycles, c, by);
+  if (good) payers_bound(self, all, partner);
+  mem_free(by);
+  mem_free(partner);
+  return good;
+}
+
+/* "Na", "ATP + ADP + Pi". */
+static void payer_name(const payers *self, const analysis *all, int32_t group, text_buffer *out)
+{
+  const char *const first = payer_text(self, all, group);
+  const size_t length = payer_is_matter(self, all, group) ? species_length(first) : 0;
+  if (length) {
+    text_add(out, "%.*s", (int)length, first);
+    return;
+  }
+  for (int32_t w = group; w < self->n; w++)
+    if (payer_of(self, w) == group) text_add(out, w == group ? "%s" : " + %s", payer_text(self, all, w));
+}
+
+/* Work of a source, and what a slot that is stored gives back; the inputs answer for energies that only they change. */
+static double payer_gives(const payers *self, const analysis *all, const double *row, int32_t w)
+{
+  const double *const ledger = row + all->plan->ledger;
+  if (w < self->input) return ledger[DUMP_LEDGER_HEAD + w];
+  if (w > self->input) return row[all->plan->gives + w - self->input - 1];
+  double left = ledger[DUMP_LEDGER_INPUT];
+  if (!*all->run->flows_beside) return left;
+  left -= ledger[DUMP_LEDGER_ENERGY] + row[TALLY_FACTORIAL];
+  for (int32_t i = 0; i < all->net->nslot; i++) left -= row[all->plan->gives + i];
+  return left;
+}
+
+static estimate payer_rate(const payers *self, const analysis *all, int32_t group)
+{
+  double *const x = all->scratch + all->sums->batches;
+  for (int32_t b = 0; b < all->sums->batches; b++) {
+    const double *const row = all->sums->batch + (int64_t)b * all->plan->width;
+    x[b] = 0;
+    for (int32_t w = group; w < self->n; w++)
+      if (payer_of(self, w) == group) x[b] += payer_gives(self, all, row, w);
+  }
+  return estimate_rate(all, x, (double)NAN);
+}
+
+/* --- the verdict --- */
+
+static void add_number(const estimate *of, bool error, text_buffer *out)
+{
+  char a[32], b[32];
+  number_short(of->value, 3, a);
+  number_short(of->error, 2, b);
+  if (error && has_error(of)) text_add(out, "%s ± %s", a, b);
+  else text_add(out, "%s", a);
+}
+
+/* Those that pay, the largest first, down to a share of it. */
+static void verdict_payers(const analysis *all, const basis *cycles, double scale, bool fit, text_buffer *out)
+{
+  payers of = {0};
+  int32_t named = 0;
+  double first = 0, last = (double)INFINITY;
+  const bool good = payers_find(&of, all, cycles);
+  while (good && named < FLOWED_PAYERS) {
+    int32_t best = -1;
+    estimate most = {0};
+    for (int32_t g = 0; g < of.n; g++) {
+      if (of.of[g] != g) continue;
+      const estimate rate = payer_rate(&of, all, g);
+      const bool pays = fit ? sign_of(&rate, scale) > 0 : rate.value > FLOWED_NOTHING * scale;
+      if (!pays || !(rate.value < last) || rate.value <= fmax(most.value, FLOWED_SHARE * first)) continue;
+      best = g;
+      most = rate;
+    }
+    if (best < 0) break;
+    text_add(out, named ? ", " : " by ");
+    payer_name(&of, all, best, out);
+    text_add(out, " (");
+    add_number(&most, fit, out);
+    text_add(out, " kT/s)");
+    last = most.value;
+    if (!named++) first = last;
+  }
+  if (!named) text_add(out, " by no single source that is told from the others");
+  mem_free(of.of);
+}
+
+static void verdict_unrest(const flowed *self, const analysis *all, text_buffer *out)
+{
+  const ness_network *const net = all->net;
+  char a[32], b[32];
+  const double runs = analysis_total(all, all->plan->started);
+  switch (self->kind) {
+  case FLOWED_VOLTAGE:
+  case FLOWED_CHANGE: {
+    const double from = analysis_total(all, all->plan->begin + self->id) / runs;
+    const double to = from + analysis_total(all, all->plan->change + self->id) / runs;
+    number_short(in_unit(net, self->id, from) + from_zero(net, self->id), 4, a);
+    number_short(in_unit(net, self->id, to) + from_zero(net, self->id), 4, b);
+    text_add(out, "%s goes from %s to %s", network_text(net, net->slot_name[self->id]), a, b);
+    if (*unit_of(net, self->id)) text_add(out, " %s", unit_of(net, self->id));
+    return;
+  }
+  case FLOWED_MEAN:
+    text_add(out, "the mean of %s changes in time", network_text(net, net->slot_name[self->id]));
+    return;
+  case FLOWED_RATE:
+    text_add(out, "the rate of %s changes in time", network_text(net, net->step_name[self->id]));
+    return;
+  default: text_add(out, "the energy that is stored changes");
+  }
+}
+
+static void verdict_unsteady(const flowed *self, const analysis *all, const basis *cycles, double scale,
+                             text_buffer *out)
+{
+  const bool fit = !all->plan->by_time; /* errors from pieces of time that differ are none */
+  const bool stored = fit ? sign_of(&self->works, scale) == 0 : fabs(self->works.value) <= FLOWED_NOTHING * scale;
+  text_add(out, stored ? "relaxing: " : "not at rest: ");
+  verdict_unrest(self, all, out);
+  text_add(out, "; ");
+  add_number(&self->produced, fit, out);
+  text_add(out, " k_B/s are produced, %s", stored ? "out of what was stored, for no source does work: paid" : "paid");
+  verdict_payers(all, cycles, scale, fit, out);
+}
+
+/* A production that would have been found with a power of 80 %. */
+static double seen_at_least(const flowed *self, const analysis *all)
+{
+  const double dof = analysis_dof(all);
+  return (stat_student_quantile(0.5 + 0.5 * all->level, dof) + stat_student_quantile(0.8, dof)) * self->produced.error;
+}
+
+static void verdict_rest(const flowed *self, const analysis *all, text_buffer *out)
+{
+  char a[32];
+  if (!has_error(&self->produced)) {
+    text_add(out, "at rest: consistent with equilibrium (no entropy is produced)");
+    return;
+  }
+  number_short(seen_at_least(self, all), 2, a);
+  if (flowed_blind(self, all))
+    text_add(out,
+             "not enough data (an entropy production below %s k_B/s, more than one k_B for each of all that went to "
+             "and fro, would not have been seen)",
+             a);
+  else
+    text_add(out, "at rest: consistent with equilibrium (an entropy production above %s k_B/s would have been seen)",
+             a);
+}
+
+bool flowed_blind(const flowed *self, const analysis *all)
+{
+  return has_error(&self->produced) && seen_at_least(self, all) > self->traffic;
+}
+
+bool flowed_driven(const flowed *self)
+{
+  return self->judged && self->rests && self->sign > 0;
+}
+
+const char *flowed_outcome(const flowed *self, const analysis *all)
+{
+  return !self->judged             ? "not enough data"
+         : !self->rests            ? "not at rest"
+         : flowed_driven(self)     ? "driven"
+         : flowed_blind(self, all) ? "not enough data"
+                                   : "consistent with equilibrium";
+}
+
+/* What had no way back is not in any number of this. */
+static void verdict_finite(const flowed *self, const analysis *all, const basis *cycles, text_buffer *out)
+{
+  const double scale = energy_scale(all);
+  if (!self->judged) {
+    text_add(out, "not enough data (no error is known of fewer than four batches, by replicas or by time: ");
+    add_number(&self->produced, false, out);
+    text_add(out, " k_B/s were produced)");
+  } else if (!self->rests) {
+    verdict_unsteady(self, all, cycles, scale, out);
+  } else if (flowed_driven(self)) {
+    text_add(out, "driven");
+    verdict_payers(all, cycles, scale, true, out);
+    text_add(out, ": ");
+    add_number(&self->produced, true, out);
+    text_add(out, " k_B/s are produced");
+  } else {
+    verdict_rest(self, all, out);
+  }
+}
+
+void flowed_verdict(const balance *test, const analysis *all, const basis *cycles, text_buffer *out)
+{
+  const ness_network *const net = all->net;
+  const int32_t s = test->one_way;
+  if (s >= 0) {
+    const bool never = net->dir_law[2 * s] == LAW_NONE || net->dir_law[2 * s + 1] == LAW_NONE;
+    text_add(out, "driven, by step %s, which %s: its entropy production is infinite; but for it ",
+             network_text(net, net->step_name[s]), never ? "has no way back" : "ran while its way back had no rate");
+  }
+  verdict_finite(&test->flow, all, cycles, out);
+}
+
+/* --- chapters --- */
+
+/* What flows, what answers back, and where it went from and to. */
+void flowed_doc(const balance *test, const analysis *all, doc_node *root)
+{
+  const ness_network *const net = all->net;
+  const tally_plan *const plan = all->plan;
+  const double runs = analysis_total(all, plan->started), length = plan->end - plan->start;
+  doc_node *const row = doc_object(root, "flow");
+  doc_string(row, "method", "%s", all->run->method);
+  doc_node *const names = doc_array(row, "steps_that_flow");
+  for (int32_t s = 0; s < net->nstep; s++)
+    if (strcmp(all->run->method, "hybrid") != 0 || net->step_flow[s] != FLOW_NONE)
+      doc_string(names, NULL, "%s", network_text(net, net->step_name[s]));
+  if (*all->run->flows_beside) doc_string(row, "inputs_beside", "%s", all->run->flows_beside);
+  doc_string(row, "rates_are", "%s",
+             "events, or the integral of the rate where a step flows, over the counted time; those of its mean by "
+             "methods mean and langevin");
+  number_or_null(row, "unrest_p", test->flow.judged ? test->flow.p : (double)NAN);
+  doc_string(row, "means_are", "%s",
+             !test->flow.judged ? "over the counted time; whether the run was at rest is not known"
+             : test->flow.rests ? "of the steady state"
+                                : "over the course that was counted: the run was not at rest");
+  doc_node *const list = doc_array(row, "course");
+  for (int32_t i = 0; i < net->nslot; i++) {
+    const double from = analysis_total(all, plan->begin + i) / runs;
+    const estimate rate = estimate_column(all, plan->change + i, -1, (double)NAN);
+    const double change = analysis_total(all, plan->change + i) / runs;
+    doc_node *const line = doc_object(list, NULL);
+    doc_string(line, "of", "%s", network_text(net, net->slot_name[i]));
+    if (*unit_of(net, i)) doc_string(line, "unit", "%s", unit_of(net, i));
+    number_or_null(line, "from", in_unit(net, i, from) + from_zero(net, i));
+    number_or_null(line, "to", in_unit(net, i, from + change) + from_zero(net, i));
+    number_or_null(line, "change", in_unit(net, i, change));
+    number_or_null(line, "error", in_unit(net, i, rate.error * length));
+  }
+}
+
+void flowed_mean(const analysis *all, int32_t slot, doc_node *row)
+{
+  const ness_network *const net = all->net;
+  estimate mean = estimate_column(all, all->plan->dwell + slot, -1, (double)NAN);
+  const double zero = from_zero(net, slot);
+  mean.value = in_unit(net, slot, mean.value) + zero;
+  mean.error = fabs(in_unit(net, slot, mean.error));
+  mean.low = in_unit(net, slot, mean.low) + zero;
+  mean.high = in_unit(net, slot, mean.high) + zero;
+  if (*unit_of(net, slot)) doc_string(row, "unit", "%s", unit_of(net, slot));
+  estimate_doc(row, &mean);
+}
+
+static void sheet_row(doc_node *list, const char *what, const estimate *of)
+{
+  doc_node *const row = doc_object(list, NULL);
+  doc_string(row, "part", "%s", what);
+  estimate_doc(row, of);
+}
+
+ness_status flowed_sheet(const balance *test, const analysis *all, const basis *cycles, doc_node *parent)
+{
+  const flowed *const self = &test->flow;
+  estimate_doc(doc_object(parent, "produced"), &self->produced);
+  doc_node *const list = doc_array(parent, "sheet");
+  payers of = {0};
+  text_buffer name = {0};
+  sheet_row(list, "works of all sources, kT/s", &self->works);
+  sheet_row(list, "change of stored energy, kT/s", &self->energy);
+  sheet_row(list, "to the medium, k_B/s", &self->medium);
+  sheet_row(list, "mixing of counts, k_B/s", &self->mixing);
+  sheet_row(list, "produced: medium and mixing, k_B/s", &self->produced);
+  doc_string(parent, "sheet_is",
+             "medium = works - change of stored energy%s; where matter piles up, either depends on the "
+             "standard state, and what is produced does not",
+             test->one_way >= 0 ? ", all without what had no way back" : "");
+  const bool good = payers_find(&of, all, cycles);
+  doc_node *const groups = doc_array(parent, "paid_by");
+  for (int32_t g = 0; good && g < of.n; g++) {
+    if (of.of[g] != g) continue;
+    const estimate rate = payer_rate(&of, all, g);
+    if (!(fabs(rate.value) > FLOWED_LEAST * energy_scale(all))) continue;
+    doc_node *const row = doc_object(groups, NULL);
+    payer_name(&of, all, g, &name);
+    doc_string(row, "payer", "%s", name.data ? name.data : "");
+    estimate_doc(row, &rate);
+    text_clear(&name);
+  }
+  mem_free(of.of);
+  return good ? NESS_OK : NESS_NOMEM;
+}
+
+static void left_out(doc_node *list, const char *chapter, const char *why)
+{
+  doc_node *const row = doc_object(list, NULL);
+  doc_string(row, "chapter", "%s", chapter);
+  doc_string(row, "why", "%s", why);
+}
+
+void flowed_left_out(const balance *test, const analysis *all, doc_node *root)
+{
+  doc_node *const list = doc_array(root, "left_out");
+  left_out(list, "exact values", "there is no master equation to solve where rates answer back to what flows");
+  left_out(list, "test of detailed balance, affinities from counts",
+           "counts and dwell times give rates that stand still, and these follow what flows");
+  left_out(list, "tests of memory, visits, cycles by loop erasure",
+           "rows at grid times do not tell the order of events");
+  left_out(list, "plug-in entropy, bounds from uncertainty, sequences and hidden transitions",
+           "what flows has no events to count; the ledger tells the entropy itself");
+  left_out(list, "split of the entropy production, which flows drive which",
+           "they ask for the steady state of the master equation");
+  if (all->unerring) {
+    left_out(list, "errors, noise, power spectra", "the method mean draws nothing, and no sampling error is in it");
+  } else if (flowed_unsteady(test)) {
+    left_out(list, "power spectra", "the run was not at rest, and its course would stand in them");
+    left_out(list, "cycles", "currents run round in a steady state alone");
+  }
+}
+
+bool flowed_unsteady(const balance *test)
+{
+  return test->flow.judged && !test->flow.rests;
+}
