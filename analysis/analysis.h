@@ -203,7 +203,7 @@ typedef enum flowed_kind { FLOWED_VOLTAGE, FLOWED_CHANGE, FLOWED_MEAN, FLOWED_RA
 
 typedef struct flowed {                                     /* of a run where something flows: what batches say of it */
   estimate medium, mixing, produced, works, energy, stored; /* per s; stored: what it gives, with mixing */
-  double traffic;                                           /* events and flows both ways, 1/s */
+  double traffic, scale;                                    /* events and flows both ways, 1/s; all payments, kT/s */
   bool judged, rests;                                       /* rests: nothing is seen to change */
   int sign;                                                 /* of what is produced; 0: not told from none */
   double p;                                                 /* of rest, corrected for the number of tests */
@@ -262,7 +262,7 @@ void phases_doc(const analysis *all, doc_node *root); /* phases.c */
 #define FLOWED_GROUPS 6 /* batches at least whose halves are compared */
 
 bool flowed_unerring(const dump_run *run);
-void flowed_judge(flowed *self, const analysis *all);
+ness_status flowed_judge(flowed *self, const analysis *all, const basis *cycles);
 bool flowed_unsteady(const balance *test); /* seen not to be at rest */
 bool flowed_driven(const flowed *self);
 bool flowed_blind(const flowed *self,

@@ -208,13 +208,12 @@ ness_status balance_test(balance *self, const analysis *all, const basis *cycles
   for (int32_t c = 0; c < cycles->count; c++) self->seen[c] = self->single_p[c] = self->single_error[c] = (double)NAN;
   for (int32_t s = 0; s < all->net->nstep && self->one_way < 0; s++) self->one_way = balance_one_way(all, s) ? s : -1;
   if (all->flows) {
-    flowed_judge(&self->flow, all);
     for (int32_t c = 0; c < cycles->count; c++) {
       const estimate rate = estimate_rate(all, cycles->current + (int64_t)c * all->sums->batches, (double)NAN);
       self->affinity[c] = estimate_normal(all, (double)NAN, (double)NAN, (double)NAN);
       self->single_p[c] = moved_runs_p(all, &rate);
     }
-    return NESS_OK;
+    return flowed_judge(&self->flow, all, cycles);
   }
   if (!all->moved || moved_drawn(all->run)) drift_test(self, all);
   if (all->moved) {

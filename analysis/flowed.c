@@ -16,7 +16,8 @@
 #define FLOWED_LEVEL 0.01   /* of the tests of rest */
 #define FLOWED_APART 1e-3   /* of what goes through a count, of a mean, of a rate: less is no unrest, however sure */
 #define FLOWED_RANGE 0.1    /* of a voltage's range, in the place of what goes through */
-#define FLOWED_NOTHING 1e-6 /* what is no more than the motion's own error, where no error tells */
+#define FLOWED_STILL 1e-6   /* of a count: less is no change, where no error tells */
+#define FLOWED_NOTHING 1e-4 /* of all that is paid: what may be the motion's own error, where none tells */
 #define FLOWED_LEAST 1e-9   /* what is no more than rounding, even where one does */
 #define FLOWED_SHARE 0.01   /* of the largest payer, to be named beside it */
 #define FLOWED_COIN 1e-3    /* p of a coin that is not fair */
@@ -67,7 +68,7 @@ static bool has_error(const estimate *self)
 /* -1, 0, 1: whether a rate is told from 0, beside the sum of all works and of changes of energy. */
 static int sign_of(const estimate *self, double scale)
 {
-  const bool told = has_error(self);
+  const bool told = self->error > FLOWED_LEAST * scale;
   if (!(fabs(self->value) > (told ? FLOWED_LEAST : FLOWED_NOTHING) * scale)) return 0;
   if (told && self->low <= 0 && self->high >= 0) return 0;
   return self->value > 0 ? 1 : -1;
@@ -83,15 +84,6 @@ static double traffic_of(const analysis *all)
     if (!plain_step(all->net, s))
       sum += fabs(analysis_total(all, all->plan->fwd + s)) + fabs(analysis_total(all, all->plan->bwd + s));
   return sum / all->time;
-}
-
-static double energy_scale(const analysis *all)
-{
-  double sum = fabs(analysis_total(all, all->plan->ledger + DUMP_LEDGER_ENERGY)) +
-               fabs(analysis_total(all, all->plan->ledger + DUMP_LEDGER_INPUT));
-  for (int32_t w = 0; w < network_sources(all->net); w++)
-    sum += fabs(analysis_total(all, all->plan->ledger + DUMP_LEDGER_HEAD + w));
-  return fmax(sum / all->time, FLOWED_NOTHING * traffic_of(all));
 }
 
 /* Factors of the medium, of the change of energy, of that of ln n!, and of all works, in their sum. */
@@ -196,20 +188,6 @@ static double course_p(const analysis *all, int32_t at, int32_t minus)
   return all->plan->by_time && all->run->replicas > 1 ? pieces_p(all, at, minus) : halves_p(all, at, minus);
 }
 
-/* Student's law, or that all but few batches have the same sign, by a fair coin. */
-static int produced_sign(const flowed *self, const analysis *all, double scale)
-{
-  const int sign = sign_of(&self->produced, scale);
-  double up = 0, down = 0;
-  for (int32_t b = 0; b < all->sums->batches; b++) {
-    const double *const row = all->sums->batch + (int64_t)b * all->plan->width;
-    const double x = row[all->plan->ledger + DUMP_LEDGER_MEDIUM] - row[TALLY_FACTORIAL];
-    up += x > FLOWED_LEAST * scale;
-    down += x < -FLOWED_LEAST * scale;
-  }
-  return sign || !has_error(&self->produced) || holm_coin(up, down) > FLOWED_COIN ? sign : up > down ? 1 : -1;
-}
-
 typedef struct unrest { /* the surest of a kind */
   double p;
   int32_t id;
@@ -219,56 +197,6 @@ static void unrest_take(unrest *self, double p, int32_t id, int64_t *tests)
 {
   ++*tests;
   if (p < self->p) *self = (unrest){p, id};
-}
-
-/* Of several kinds that are sure the one is told that says most: a voltage or a count that goes somewhere first. */
-static void unrest_find(flowed *self, const analysis *all)
-{
-  const ness_network *const net = all->net;
-  const tally_plan *const plan = all->plan;
-  const bool halves = all->sums->early && (all->sums->batches >= FLOWED_GROUPS || all->unerring);
-  unrest found[] = {{1, -1}, {1, -1}, {1, -1}, {1, -1}, {1, -1}};
-  int64_t tests = 0;
-  for (int32_t i = 0; i < net->nslot; i++) {
-    if (plain(net, i)) continue;
-    const estimate change = estimate_column(all, plan->change + i, -1, (double)NAN);
-    const bool charge = net->slot_var[i] >= 0;
-    const double least = FLOWED_NOTHING * fmax(1, analysis_total(all, plan->dwell + i) / all->time) / FLOWED_APART;
-    const double size = (charge ? FLOWED_RANGE * (double)net->slot_max[i] : least) / (plan->end - plan->start);
-    unrest_take(&found[charge ? FLOWED_VOLTAGE : FLOWED_CHANGE],
-                change_p(all, &change, charge ? size : fmax(size, through(all, i))), i, &tests);
-    if (halves) unrest_take(&found[FLOWED_MEAN], course_p(all, plan->dwell + i, -1), i, &tests);
-  }
-  for (int32_t s = 0; halves && s < net->nstep; s++)
-    if (!plain_step(net, s)) unrest_take(&found[FLOWED_RATE], course_p(all, plan->fwd + s, plan->bwd + s), s, &tests);
-  const double scale = energy_scale(all);
-  unrest_take(&found[FLOWED_ENERGY], change_p(all, &self->energy, scale), -1, &tests);
-  self->p = 1;
-  self->rests = true;
-  for (int k = FLOWED_ENERGY; k >= FLOWED_VOLTAGE; k--) {
-    const double p = fmin(1, found[k].p * (double)tests);
-    self->p = fmin(self->p, p);
-    if (!(p < FLOWED_LEVEL)) continue;
-    self->rests = false;
-    self->kind = (flowed_kind)k;
-    self->id = found[k].id;
-  }
-  self->sign = produced_sign(self, all, scale);
-  if (self->rests && self->sign < 0) { /* heat is taken up for nothing: a spread that sets in */
-    self->rests = false;
-    self->kind = FLOWED_ENERGY;
-  }
-}
-
-void flowed_judge(flowed *self, const analysis *all)
-{
-  rates_find(self, all);
-  self->judged = analysis_dof(all) > 0 || all->unerring;
-  if (self->judged) unrest_find(self, all);
-  if (!self->judged || self->rests) return;
-  if (!all->plan->by_time || all->unerring) return;
-  diag_add(all->diags, NESS_WARNING, "the run was not at rest, and its errors come from pieces of time that differ");
-  diag_hint(all->diags, "with --replicas %d or more they come from replicas", ANALYSIS_REPLICAS);
 }
 
 /* --- who pays --- */
@@ -438,6 +366,84 @@ static estimate payer_rate(const payers *self, const analysis *all, int32_t grou
   return estimate_rate(all, x, (double)NAN);
 }
 
+/* --- the judgement --- */
+
+/* Student's law, or that all but few batches have the same sign, by a fair coin. */
+static int produced_sign(const flowed *self, const analysis *all)
+{
+  const int sign = sign_of(&self->produced, self->scale);
+  double up = 0, down = 0;
+  for (int32_t b = 0; b < all->sums->batches; b++) {
+    const double *const row = all->sums->batch + (int64_t)b * all->plan->width;
+    const double x = row[all->plan->ledger + DUMP_LEDGER_MEDIUM] - row[TALLY_FACTORIAL];
+    up += x > 0;
+    down += x < 0;
+  }
+  return sign || !has_error(&self->produced) || holm_coin(up, down) > FLOWED_COIN ? sign : up > down ? 1 : -1;
+}
+
+/* Of several kinds that are sure the one is told that says most: a voltage or a count that goes somewhere first. */
+static void unrest_find(flowed *self, const analysis *all)
+{
+  const ness_network *const net = all->net;
+  const tally_plan *const plan = all->plan;
+  const bool halves = all->sums->early && (all->sums->batches >= FLOWED_GROUPS || all->unerring);
+  unrest found[] = {{1, -1}, {1, -1}, {1, -1}, {1, -1}, {1, -1}};
+  int64_t tests = 0;
+  for (int32_t i = 0; i < net->nslot; i++) {
+    if (plain(net, i)) continue;
+    const estimate change = estimate_column(all, plan->change + i, -1, (double)NAN);
+    const bool charge = net->slot_var[i] >= 0;
+    const double least = FLOWED_STILL * fmax(1, analysis_total(all, plan->dwell + i) / all->time) / FLOWED_APART;
+    const double size = (charge ? FLOWED_RANGE * (double)net->slot_max[i] : least) / (plan->end - plan->start);
+    unrest_take(&found[charge ? FLOWED_VOLTAGE : FLOWED_CHANGE],
+                change_p(all, &change, charge ? size : fmax(size, through(all, i))), i, &tests);
+    if (halves) unrest_take(&found[FLOWED_MEAN], course_p(all, plan->dwell + i, -1), i, &tests);
+  }
+  for (int32_t s = 0; halves && s < net->nstep; s++)
+    if (!plain_step(net, s)) unrest_take(&found[FLOWED_RATE], course_p(all, plan->fwd + s, plan->bwd + s), s, &tests);
+  unrest_take(&found[FLOWED_ENERGY], change_p(all, &self->energy, self->scale), -1, &tests);
+  self->p = 1;
+  self->rests = true;
+  for (int k = FLOWED_ENERGY; k >= FLOWED_VOLTAGE; k--) {
+    const double p = fmin(1, found[k].p * (double)tests);
+    self->p = fmin(self->p, p);
+    if (!(p < FLOWED_LEVEL)) continue;
+    self->rests = false;
+    self->kind = (flowed_kind)k;
+    self->id = found[k].id;
+  }
+  self->sign = produced_sign(self, all);
+  if (self->rests && self->sign < 0) { /* heat is taken up for nothing: a spread that sets in */
+    self->rests = false;
+    self->kind = FLOWED_ENERGY;
+  }
+}
+
+/* What goes to and from all that pay, kT/s; where all of them stand still, a little of the traffic. */
+static bool scale_find(flowed *self, const analysis *all, const basis *cycles)
+{
+  payers of = {0};
+  const bool good = payers_find(&of, all, cycles);
+  for (int32_t g = 0; good && g < of.n; g++)
+    if (of.of[g] == g) self->scale += fabs(payer_rate(&of, all, g).value);
+  self->scale = fmax(self->scale, FLOWED_NOTHING * self->traffic);
+  mem_free(of.of);
+  return good;
+}
+
+ness_status flowed_judge(flowed *self, const analysis *all, const basis *cycles)
+{
+  rates_find(self, all);
+  if (!scale_find(self, all, cycles)) return NESS_NOMEM;
+  self->judged = analysis_dof(all) > 0 || all->unerring;
+  if (self->judged) unrest_find(self, all);
+  if (!self->judged || self->rests || !all->plan->by_time || all->unerring) return NESS_OK;
+  diag_add(all->diags, NESS_WARNING, "the run was not at rest, and its errors come from pieces of time that differ");
+  diag_hint(all->diags, "with --replicas %d or more they come from replicas", ANALYSIS_REPLICAS);
+  return NESS_OK;
+}
+
 /* --- the verdict --- */
 
 static void add_number(const estimate *of, bool error, text_buffer *out)
@@ -450,7 +456,7 @@ static void add_number(const estimate *of, bool error, text_buffer *out)
 }
 
 /* Those that pay, the largest first, down to a share of it. */
-static void verdict_payers(const analysis *all, const basis *cycles, double scale, bool fit, text_buffer *out)
+static void verdict_payers(const flowed *self, const analysis *all, const basis *cycles, bool fit, text_buffer *out)
 {
   payers of = {0};
   int32_t named = 0;
@@ -462,7 +468,7 @@ static void verdict_payers(const analysis *all, const basis *cycles, double scal
     for (int32_t g = 0; g < of.n; g++) {
       if (of.of[g] != g) continue;
       const estimate rate = payer_rate(&of, all, g);
-      const bool pays = fit ? sign_of(&rate, scale) > 0 : rate.value > FLOWED_NOTHING * scale;
+      const bool pays = fit ? sign_of(&rate, self->scale) > 0 : rate.value > FLOWED_NOTHING * self->scale;
       if (!pays || !(rate.value < last) || rate.value <= fmax(most.value, FLOWED_SHARE * first)) continue;
       best = g;
       most = rate;
@@ -506,17 +512,17 @@ static void verdict_unrest(const flowed *self, const analysis *all, text_buffer 
   }
 }
 
-static void verdict_unsteady(const flowed *self, const analysis *all, const basis *cycles, double scale,
-                             text_buffer *out)
+static void verdict_unsteady(const flowed *self, const analysis *all, const basis *cycles, text_buffer *out)
 {
   const bool fit = !all->plan->by_time; /* errors from pieces of time that differ are none */
-  const bool stored = fit ? sign_of(&self->works, scale) == 0 : fabs(self->works.value) <= FLOWED_NOTHING * scale;
+  const bool stored =
+      fit ? sign_of(&self->works, self->scale) == 0 : fabs(self->works.value) <= FLOWED_NOTHING * self->scale;
   text_add(out, stored ? "relaxing: " : "not at rest: ");
   verdict_unrest(self, all, out);
   text_add(out, "; ");
   add_number(&self->produced, fit, out);
   text_add(out, " k_B/s are produced, %s", stored ? "out of what was stored, for no source does work: paid" : "paid");
-  verdict_payers(all, cycles, scale, fit, out);
+  verdict_payers(self, all, cycles, fit, out);
 }
 
 /* A production that would have been found with a power of 80 %. */
@@ -566,16 +572,15 @@ const char *flowed_outcome(const flowed *self, const analysis *all)
 /* What had no way back is not in any number of this. */
 static void verdict_finite(const flowed *self, const analysis *all, const basis *cycles, text_buffer *out)
 {
-  const double scale = energy_scale(all);
   if (!self->judged) {
     text_add(out, "not enough data (no error is known of fewer than four batches, by replicas or by time: ");
     add_number(&self->produced, false, out);
     text_add(out, " k_B/s were produced)");
   } else if (!self->rests) {
-    verdict_unsteady(self, all, cycles, scale, out);
+    verdict_unsteady(self, all, cycles, out);
   } else if (flowed_driven(self)) {
     text_add(out, "driven");
-    verdict_payers(all, cycles, scale, true, out);
+    verdict_payers(self, all, cycles, true, out);
     text_add(out, ": ");
     add_number(&self->produced, true, out);
     text_add(out, " k_B/s are produced");
@@ -590,7 +595,7 @@ void flowed_verdict(const balance *test, const analysis *all, const basis *cycle
   const int32_t s = test->one_way;
   if (s >= 0) {
     const bool never = net->dir_law[2 * s] == LAW_NONE || net->dir_law[2 * s + 1] == LAW_NONE;
-    text_add(out, "driven, by step %s, which %s: its entropy production is infinite; but for it ",
+    text_add(out, "driven, by step %s, which %s: its entropy production is infinite; without it: ",
              network_text(net, net->step_name[s]), never ? "has no way back" : "ran while its way back had no rate");
   }
   verdict_finite(&test->flow, all, cycles, out);
@@ -675,7 +680,7 @@ ness_status flowed_sheet(const balance *test, const analysis *all, const basis *
   for (int32_t g = 0; good && g < of.n; g++) {
     if (of.of[g] != g) continue;
     const estimate rate = payer_rate(&of, all, g);
-    if (!(fabs(rate.value) > FLOWED_LEAST * energy_scale(all))) continue;
+    if (!(fabs(rate.value) > FLOWED_LEAST * self->scale)) continue;
     doc_node *const row = doc_object(groups, NULL);
     payer_name(&of, all, g, &name);
     doc_string(row, "payer", "%s", name.data ? name.data : "");
