@@ -201,13 +201,13 @@ void basis_free(basis *self);
 
 typedef enum flowed_kind { FLOWED_VOLTAGE, FLOWED_CHANGE, FLOWED_MEAN, FLOWED_RATE, FLOWED_ENERGY } flowed_kind;
 
-typedef struct flowed {                                     /* of a run where something flows: what batches say of it */
-  estimate medium, mixing, produced, works, energy, stored; /* per s; stored: what it gives, with mixing */
-  double traffic, scale;                                    /* events and flows both ways, 1/s; all payments, kT/s */
-  bool judged, rests;                                       /* rests: nothing is seen to change */
-  int sign;                                                 /* of what is produced; 0: not told from none */
-  double p;                                                 /* of rest, corrected for the number of tests */
-  flowed_kind kind;                                         /* what changes most surely, and of which slot or step */
+typedef struct flowed {                             /* of a run where something flows: what batches say of it */
+  estimate medium, mixing, produced, works, energy; /* per s */
+  double traffic, scale;                            /* events and flows both ways, 1/s; all payments, kT/s */
+  bool judged, rests;                               /* rests: nothing is seen to change */
+  int sign;                                         /* of what is produced; 0: not told from none */
+  double p;                                         /* of rest, corrected for the number of tests */
+  flowed_kind kind;                                 /* what changes most surely, and of which slot or step */
   int32_t id;
 } flowed;
 
@@ -259,14 +259,9 @@ void phases_doc(const analysis *all, doc_node *root); /* phases.c */
 
 /* --- flowed.c: of runs where something flows --- */
 
-#define FLOWED_GROUPS 6 /* batches at least whose halves are compared */
-
 bool flowed_unerring(const dump_run *run);
 ness_status flowed_judge(flowed *self, const analysis *all, const basis *cycles);
 bool flowed_unsteady(const balance *test); /* seen not to be at rest */
-bool flowed_driven(const flowed *self);
-bool flowed_blind(const flowed *self,
-                  const analysis *all); /* less than 1 k_B for all that goes to and fro is not seen */
 const char *flowed_outcome(const flowed *self, const analysis *all);
 void flowed_verdict(const balance *test, const analysis *all, const basis *cycles, text_buffer *out);
 void flowed_doc(const balance *test, const analysis *all, doc_node *root);
