@@ -248,6 +248,10 @@ static void unrest_find(flowed *self, const analysis *all)
     self->kind = (flowed_kind)k;
     self->id = found[k].id;
   }
+  if (*all->run->flows_beside) { /* by design, whatever is seen of it */
+    self->rests = false;
+    self->kind = FLOWED_DRIVEN;
+  }
   const estimate produced = parts_rate(all, 1, 0, -1, 0);
   self->sign = sign_told(all, &produced, rate_batches(all), self->scale);
   if (self->rests && self->sign < 0) { /* heat is taken up for nothing: a spread that sets in */
@@ -354,9 +358,13 @@ static void verdict_unsteady(const flowed *self, const analysis *all, const basi
   const bool fit = !all->plan->by_time; /* errors from pieces of time that differ are none */
   const bool stored =
       fit ? sign_of(&self->works, self->scale) == 0 : fabs(self->works.value) <= FLOWED_NOTHING * self->scale;
-  text_add(out, stored ? "relaxing: " : "not at rest: ");
-  verdict_unrest(self, all, out);
-  text_add(out, "; ");
+  if (self->kind == FLOWED_DRIVEN) {
+    text_add(out, "driven in time by %s: ", all->run->flows_beside);
+  } else {
+    text_add(out, stored ? "relaxing: " : "not at rest: ");
+    verdict_unrest(self, all, out);
+    text_add(out, "; ");
+  }
   add_number(&self->produced, fit, out);
   text_add(out, " k_B/s are produced, %s", stored ? "out of what was stored, for no source does work: paid" : "paid");
   verdict_payers(self, all, cycles, fit, out);
@@ -400,11 +408,12 @@ static bool flowed_driven(const flowed *self)
 
 const char *flowed_outcome(const flowed *self, const analysis *all)
 {
-  return !self->judged             ? "not enough data"
-         : !self->rests            ? "not at rest"
-         : flowed_driven(self)     ? "driven"
-         : flowed_blind(self, all) ? "not enough data"
-                                   : "consistent with equilibrium";
+  return !self->judged                 ? "not enough data"
+         : self->rests                 ? flowed_driven(self)       ? "driven"
+                                         : flowed_blind(self, all) ? "not enough data"
+                                                                   : "consistent with equilibrium"
+         : self->kind == FLOWED_DRIVEN ? "driven in time"
+                                       : "not at rest";
 }
 
 /* What had no way back is not in any number of this. */
@@ -459,9 +468,10 @@ void flowed_doc(const balance *test, const analysis *all, doc_node *root)
              "methods mean and langevin");
   number_or_null(row, "unrest_p", test->flow.judged ? test->flow.p : (double)NAN);
   doc_string(row, "means_are", "%s",
-             !test->flow.judged ? "over the counted time; whether the run was at rest is not known"
-             : test->flow.rests ? "of the steady state"
-                                : "over the course that was counted: the run was not at rest");
+             !test->flow.judged                 ? "over the counted time; whether the run was at rest is not known"
+             : test->flow.rests                 ? "of the steady state"
+             : test->flow.kind == FLOWED_DRIVEN ? "over the course that was counted, which inputs move"
+                                                : "over the course that was counted: the run was not at rest");
   doc_node *const list = doc_array(row, "course");
   for (int32_t i = 0; i < net->nslot; i++) {
     const double from = analysis_total(all, plan->begin + i) / runs;

@@ -136,6 +136,11 @@ void payer_name(const payers *self, const analysis *all, int32_t group, text_buf
 {
   const char *const first = payer_text(self, all, group);
   const size_t length = payer_is_matter(self, all, group) ? species_length(first) : 0;
+  const bool volt = group >= all->net->nres && group < all->net->nres + all->net->nvolt;
+  if (volt) {
+    text_add(out, "the voltage of %s", first);
+    return;
+  }
   if (length) {
     text_add(out, "%.*s", (int)length, first);
     return;

@@ -222,6 +222,7 @@ static void same(const char *text, const char *method, int64_t replicas, bool in
   if (inputs) {
     const int row = row_of(doc, "entropy.thermodynamic.sources", "source", "u, Na.out");
     CHECK(says(doc, "flow.inputs_beside", "u, Na.out"));
+    CHECK(says(doc, "verdict", "driven in time by u, Na.out: ") && says(doc, "balance.outcome", "driven in time"));
     CHECK_REL(of_inputs, number(doc, "entropy.thermodynamic.sources[%d]", row, "estimate"), 1e-9);
   }
   CHECK_NEAR(value_of(doc, "observables[0]"), ness_doc_number(said, "observables[0].value"), 1e-9);

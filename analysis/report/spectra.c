@@ -108,7 +108,7 @@ void chapter_spectra(report_page *self)
   }
   const bool flows = doc_at(in->analyze, "flow") != NULL;
   const char *const outcome = ness_doc_string(in->analyze, "balance.outcome");
-  if (!points && flows && outcome && strcmp(outcome, "not at rest") == 0) {
+  if (!points && flows && outcome && (strcmp(outcome, "not at rest") == 0 || strcmp(outcome, "driven in time") == 0)) {
     text_add(out, "<p>No spectrum is drawn: the run was not at rest, and its course would stand in it.</p>\n");
     return;
   }
