@@ -199,7 +199,14 @@ void basis_free(basis *self);
 #define TEST_POWER 0.8
 #define TEST_STATED 1.0 /* kT: "consistent with equilibrium" is said where this much would have been seen */
 
-typedef enum flowed_kind { FLOWED_VOLTAGE, FLOWED_CHANGE, FLOWED_MEAN, FLOWED_RATE, FLOWED_ENERGY, FLOWED_DRIVEN } flowed_kind;
+typedef enum flowed_kind {
+  FLOWED_VOLTAGE,
+  FLOWED_CHANGE,
+  FLOWED_MEAN,
+  FLOWED_RATE,
+  FLOWED_ENERGY,
+  FLOWED_DRIVEN
+} flowed_kind;
 
 typedef struct flowed {                             /* of a run where something flows: what batches say of it */
   estimate medium, mixing, produced, works, energy; /* per s */
