@@ -41,18 +41,6 @@ static bool plain_step(const ness_network *net, int32_t step)
   return net->change_start[step] < net->change_start[step + 1];
 }
 
-static double in_unit(const ness_network *net, int32_t slot, double difference)
-{
-  const int32_t v = net->slot_var[slot];
-  return v < 0 ? difference : net->var_unit[v] * difference / net->var_print[v];
-}
-
-static double from_zero(const ness_network *net, int32_t slot)
-{
-  const int32_t v = net->slot_var[slot];
-  return v < 0 ? 0 : net->var_zero[v] / net->var_print[v];
-}
-
 static const char *unit_of(const ness_network *net, int32_t slot)
 {
   return net->slot_var[slot] < 0 ? "" : network_text(net, net->var_text[net->slot_var[slot]]);
@@ -337,8 +325,8 @@ static void verdict_unrest(const flowed *self, const analysis *all, text_buffer 
   case FLOWED_CHANGE: {
     const double from = analysis_total(all, all->plan->begin + self->id) / runs;
     const double to = from + analysis_total(all, all->plan->change + self->id) / runs;
-    number_short(in_unit(net, self->id, from) + from_zero(net, self->id), 4, a);
-    number_short(in_unit(net, self->id, to) + from_zero(net, self->id), 4, b);
+    number_short(network_shown(net, self->id, from), 4, a);
+    number_short(network_shown(net, self->id, to), 4, b);
     text_add(out, "%s goes from %s to %s", network_text(net, net->slot_name[self->id]), a, b);
     if (*unit_of(net, self->id)) text_add(out, " %s", unit_of(net, self->id));
     return;
@@ -480,24 +468,24 @@ void flowed_doc(const balance *test, const analysis *all, doc_node *root)
     doc_node *const line = doc_object(list, NULL);
     doc_string(line, "of", "%s", network_text(net, net->slot_name[i]));
     if (*unit_of(net, i)) doc_string(line, "unit", "%s", unit_of(net, i));
-    number_or_null(line, "from", in_unit(net, i, from) + from_zero(net, i));
-    number_or_null(line, "to", in_unit(net, i, from + change) + from_zero(net, i));
-    number_or_null(line, "change", in_unit(net, i, change));
-    number_or_null(line, "error", in_unit(net, i, rate.error * length));
+    number_or_null(line, "from", network_shown(net, i, from));
+    number_or_null(line, "to", network_shown(net, i, from + change));
+    number_or_null(line, "change", network_shown_by(net, i, change));
+    number_or_null(line, "error", network_shown_by(net, i, rate.error * length));
   }
 }
 
 void flowed_mean(const analysis *all, int32_t slot, doc_node *row)
 {
   const ness_network *const net = all->net;
-  estimate mean = estimate_column(all, all->plan->dwell + slot, -1, (double)NAN);
-  const double zero = from_zero(net, slot);
-  mean.value = in_unit(net, slot, mean.value) + zero;
-  mean.error = fabs(in_unit(net, slot, mean.error));
-  mean.low = in_unit(net, slot, mean.low) + zero;
-  mean.high = in_unit(net, slot, mean.high) + zero;
+  const estimate mean = estimate_column(all, all->plan->dwell + slot, -1, (double)NAN);
+  const estimate shown = {.value = network_shown(net, slot, mean.value),
+                          .error = fabs(network_shown_by(net, slot, mean.error)),
+                          .low = network_shown(net, slot, mean.low),
+                          .high = network_shown(net, slot, mean.high),
+                          .exact = (double)NAN};
   if (*unit_of(net, slot)) doc_string(row, "unit", "%s", unit_of(net, slot));
-  estimate_doc(row, &mean);
+  estimate_doc(row, &shown);
 }
 
 static void sheet_row(doc_node *list, const char *what, const estimate *of)

@@ -36,8 +36,7 @@ static void watch(samples *self)
   for (int turn = 0, left = SAMPLES_SLOTS; turn < 3; turn++) {
     for (int32_t i = 0; i < net->nslot && left > 0; i++) {
       if (watch_turn(net, i) != turn) continue;
-      const int32_t v = net->slot_var[i];
-      self->weight[(int64_t)self->watched * net->nslot + i] = v < 0 ? 1 : net->var_unit[v] / net->var_print[v];
+      self->weight[(int64_t)self->watched * net->nslot + i] = network_shown_by(net, i, 1);
       self->id[self->watched++] = i;
       left--;
     }

@@ -257,9 +257,6 @@ void answer_conventions(ness_doc *doc);
 void answer_cycle_text(const ness_network *net, const cme_cycle *cycle, text_buffer *out);
 /* The number and the unit a quantity is shown in: mV, kJ/mol, pA, mM, s, 1/s, one over another, else SI. */
 double answer_words(quantity q, char words[64]);
-/* What a mean (or a difference of counts) and a variance of a slot read as, on the scale of a variable. */
-double answer_mean(const ness_network *net, int32_t slot, double mean);
-double answer_spread(const ness_network *net, int32_t slot, double difference);
 /* "V [mV]" of a variable, else the name. */
 void answer_slot_name(const ness_network *net, int32_t slot, text_buffer *out);
 /* The number under `key` and the unit under "unit". */
