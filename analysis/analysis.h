@@ -216,6 +216,7 @@ typedef struct flowed {                             /* of a run where something 
   double p;                                         /* of rest, corrected for the number of tests */
   flowed_kind kind;                                 /* what changes most surely, and of which slot or step */
   int32_t id;
+  struct payers *paid; /* owned: payers.h */
 } flowed;
 
 typedef struct balance {
@@ -267,13 +268,15 @@ void phases_doc(const analysis *all, doc_node *root); /* phases.c */
 /* --- flowed.c: of runs where something flows --- */
 
 bool flowed_unerring(const dump_run *run);
+/* flowed_free in any case. */
 ness_status flowed_judge(flowed *self, const analysis *all, const basis *cycles);
+void flowed_free(flowed *self);
 bool flowed_unsteady(const balance *test); /* seen not to be at rest */
 const char *flowed_outcome(const flowed *self, const analysis *all);
-void flowed_verdict(const balance *test, const analysis *all, const basis *cycles, text_buffer *out);
+void flowed_verdict(const balance *test, const analysis *all, text_buffer *out);
 void flowed_doc(const balance *test, const analysis *all, doc_node *root);
 void flowed_mean(const analysis *all, int32_t slot, doc_node *row); /* in the unit of a variable */
-ness_status flowed_sheet(const balance *test, const analysis *all, const basis *cycles, doc_node *parent);
+void flowed_sheet(const balance *test, const analysis *all, doc_node *parent);
 void flowed_left_out(const balance *test, const analysis *all, doc_node *root);
 
 /* --- holm.c: cycles one by one --- */

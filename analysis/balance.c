@@ -267,7 +267,7 @@ static void verdict(const balance *self, const analysis *all, const basis *cycle
     return;
   }
   if (all->flows) {
-    flowed_verdict(self, all, cycles, out);
+    flowed_verdict(self, all, out);
     return;
   }
   if (self->one_way >= 0) {
@@ -341,6 +341,7 @@ void balance_doc(const balance *self, const analysis *all, const basis *cycles, 
 
 void balance_free(balance *self)
 {
+  flowed_free(&self->flow);
   mem_free(self->seen);
   mem_free(self->affinity);
   mem_free(self->single_p);

@@ -263,7 +263,7 @@ ness_status entropy_doc(const analysis *all, const basis *cycles, const balance 
     doc_node *const section = doc_object(root, "entropy");
     if (!all->measured) thermodynamic(all, section, x, work, by_source);
     status = all->measured ? NESS_OK : adiabatic_doc(all, x, section);
-    if (!status && all->flows) status = flowed_sheet(test, all, cycles, section);
+    if (!status && all->flows) flowed_sheet(test, all, section);
     else if (!status) status = plugin_doc(all, cycles, test, section);
     if (!status) sequences_doc(all, section);
     if (!status && !all->moved && !all->flows) status = uncertainty_doc(all, section);

@@ -119,17 +119,15 @@ static void rates_find(flowed *self, const analysis *all)
 
 /* --- whether it is at rest --- */
 
-/* What steps bring to a slot and take from it, 1/s: in a steady state as much as it loses. */
-static double through(const analysis *all, int32_t slot)
+/* (nslot) what steps bring to a slot and take from it, 1/s: in a steady state as much as it loses. */
+static void through_find(const analysis *all, double *through)
 {
   const ness_network *const net = all->net;
-  double sum = 0;
-  for (int32_t s = 0; s < net->nstep; s++)
+  for (int32_t s = 0; s < net->nstep; s++) {
+    const double rate = (analysis_total(all, all->plan->fwd + s) - analysis_total(all, all->plan->bwd + s)) / all->time;
     for (int32_t c = net->change_start[s]; c < net->change_start[s + 1]; c++)
-      if (net->change_slot[c] == slot)
-        sum += fabs(net->change_by[c] *
-                    (analysis_total(all, all->plan->fwd + s) - analysis_total(all, all->plan->bwd + s)));
-  return sum / all->time;
+      through[net->change_slot[c]] += fabs(net->change_by[c] * rate);
+  }
 }
 
 /* p that a change by this rate is none, where it is more than a share of `size`. Without noise it is one then. */
@@ -206,7 +204,7 @@ static void unrest_take(unrest *self, double p, int32_t id, int64_t *tests)
 /* --- the judgement --- */
 
 /* Of several kinds that are sure the one is told that says most: a voltage or a count that goes somewhere first. */
-static void unrest_find(flowed *self, const analysis *all)
+static void unrest_find(flowed *self, const analysis *all, const double *through)
 {
   const ness_network *const net = all->net;
   const tally_plan *const plan = all->plan;
@@ -220,7 +218,7 @@ static void unrest_find(flowed *self, const analysis *all)
     const double least = FLOWED_STILL * fmax(1, analysis_total(all, plan->dwell + i) / all->time) / FLOWED_APART;
     const double size = (charge ? FLOWED_RANGE * (double)net->slot_max[i] : least) / (plan->end - plan->start);
     unrest_take(&found[charge ? FLOWED_VOLTAGE : FLOWED_CHANGE],
-                change_p(all, &change, charge ? size : fmax(size, through(all, i))), i, &tests);
+                change_p(all, &change, charge ? size : fmax(size, through[i])), i, &tests);
     if (halves) unrest_take(&found[FLOWED_MEAN], course_p(all, plan->dwell + i, -1), i, &tests);
   }
   for (int32_t s = 0; halves && s < net->nstep; s++)
@@ -251,21 +249,32 @@ static void unrest_find(flowed *self, const analysis *all)
 /* What goes to and from all that pay, kT/s; where all of them stand still, a little of the traffic. */
 static bool scale_find(flowed *self, const analysis *all, const basis *cycles)
 {
-  payers of = {0};
-  const bool good = payers_find(&of, all, cycles);
-  for (int32_t g = 0; good && g < of.n; g++)
-    if (of.of[g] == g) self->scale += fabs(payer_rate(&of, all, g).value);
+  self->paid = mem_zero(1, sizeof *self->paid);
+  if (!self->paid || !payers_find(self->paid, all, cycles)) return false;
+  for (int32_t g = 0; g < self->paid->groups; g++) self->scale += fabs(self->paid->rate[g].value);
   self->scale = fmax(self->scale, FLOWED_NOTHING * self->traffic);
-  mem_free(of.of);
-  return good;
+  return true;
+}
+
+void flowed_free(flowed *self)
+{
+  if (self->paid) payers_free(self->paid);
+  mem_free(self->paid);
+  self->paid = NULL;
 }
 
 ness_status flowed_judge(flowed *self, const analysis *all, const basis *cycles)
 {
   rates_find(self, all);
-  if (!scale_find(self, all, cycles)) return NESS_NOMEM;
+  double *const through = mem_zero((size_t)all->net->nslot + 1, sizeof *through);
+  if (!through || !scale_find(self, all, cycles)) {
+    mem_free(through);
+    return NESS_NOMEM;
+  }
   self->judged = analysis_dof(all) > 0 || all->unerring;
-  if (self->judged) unrest_find(self, all);
+  through_find(all, through);
+  if (self->judged) unrest_find(self, all, through);
+  mem_free(through);
   if (!self->judged || self->rests || !all->plan->by_time || all->unerring) return NESS_OK;
   diag_add(all->diags, NESS_WARNING, "the run was not at rest, and its errors come from pieces of time that differ");
   diag_hint(all->diags, "with --replicas %d or more they come from replicas", ANALYSIS_REPLICAS);
@@ -284,35 +293,30 @@ static void add_number(const estimate *of, bool error, text_buffer *out)
 }
 
 /* Those that pay, the largest first, down to a share of it. */
-static void verdict_payers(const flowed *self, const analysis *all, const basis *cycles, bool fit, text_buffer *out)
+static void verdict_payers(const flowed *self, const analysis *all, bool fit, text_buffer *out)
 {
-  payers of = {0};
+  const payers *const of = self->paid;
   int32_t named = 0;
   double first = 0, last = (double)INFINITY;
-  const bool good = payers_find(&of, all, cycles);
-  while (good && named < FLOWED_PAYERS) {
+  for (; named < FLOWED_PAYERS; named++) {
     int32_t best = -1;
-    estimate most = {0};
-    for (int32_t g = 0; g < of.n; g++) {
-      if (of.of[g] != g) continue;
-      const estimate rate = payer_rate(&of, all, g);
-      const bool pays =
-          fit ? sign_told(all, &rate, rate_batches(all), self->scale) > 0 : rate.value > FLOWED_NOTHING * self->scale;
-      if (!pays || !(rate.value < last) || rate.value <= fmax(most.value, FLOWED_SHARE * first)) continue;
-      best = g;
-      most = rate;
+    for (int32_t g = 0; g < of->groups; g++) {
+      const estimate *const rate = &of->rate[g];
+      const double *const x = of->gives + (int64_t)g * all->sums->batches;
+      const double least = best >= 0 ? of->rate[best].value : FLOWED_SHARE * first;
+      if (!(rate->value < last && rate->value > least)) continue;
+      if (fit ? sign_told(all, rate, x, self->scale) > 0 : rate->value > FLOWED_NOTHING * self->scale) best = g;
     }
     if (best < 0) break;
     text_add(out, named ? ", " : " by ");
-    payer_name(&of, all, best, out);
+    payer_name(of, all, best, out);
     text_add(out, " (");
-    add_number(&most, fit, out);
+    add_number(&of->rate[best], fit, out);
     text_add(out, " kT/s)");
-    last = most.value;
-    if (!named++) first = last;
+    last = of->rate[best].value;
+    if (!named) first = last;
   }
   if (!named) text_add(out, " by no single source that is told from the others");
-  mem_free(of.of);
 }
 
 static void verdict_unrest(const flowed *self, const analysis *all, text_buffer *out)
@@ -341,7 +345,7 @@ static void verdict_unrest(const flowed *self, const analysis *all, text_buffer 
   }
 }
 
-static void verdict_unsteady(const flowed *self, const analysis *all, const basis *cycles, text_buffer *out)
+static void verdict_unsteady(const flowed *self, const analysis *all, text_buffer *out)
 {
   const bool fit = !all->plan->by_time; /* errors from pieces of time that differ are none */
   const bool stored =
@@ -355,7 +359,7 @@ static void verdict_unsteady(const flowed *self, const analysis *all, const basi
   }
   add_number(&self->produced, fit, out);
   text_add(out, " k_B/s are produced, %s", stored ? "out of what was stored, for no source does work: paid" : "paid");
-  verdict_payers(self, all, cycles, fit, out);
+  verdict_payers(self, all, fit, out);
 }
 
 /* A production that would have been found with a power of 80 %. */
@@ -405,17 +409,17 @@ const char *flowed_outcome(const flowed *self, const analysis *all)
 }
 
 /* What had no way back is not in any number of this. */
-static void verdict_finite(const flowed *self, const analysis *all, const basis *cycles, text_buffer *out)
+static void verdict_finite(const flowed *self, const analysis *all, text_buffer *out)
 {
   if (!self->judged) {
     text_add(out, "not enough data (no error is known of fewer than four batches, by replicas or by time: ");
     add_number(&self->produced, false, out);
     text_add(out, " k_B/s were produced)");
   } else if (!self->rests) {
-    verdict_unsteady(self, all, cycles, out);
+    verdict_unsteady(self, all, out);
   } else if (flowed_driven(self)) {
     text_add(out, "driven");
-    verdict_payers(self, all, cycles, true, out);
+    verdict_payers(self, all, true, out);
     text_add(out, ": ");
     add_number(&self->produced, true, out);
     text_add(out, " k_B/s are produced");
@@ -424,7 +428,7 @@ static void verdict_finite(const flowed *self, const analysis *all, const basis 
   }
 }
 
-void flowed_verdict(const balance *test, const analysis *all, const basis *cycles, text_buffer *out)
+void flowed_verdict(const balance *test, const analysis *all, text_buffer *out)
 {
   const ness_network *const net = all->net;
   const int32_t s = test->one_way;
@@ -433,7 +437,7 @@ void flowed_verdict(const balance *test, const analysis *all, const basis *cycle
     text_add(out, "driven, by step %s, which %s: its entropy production is infinite; without it: ",
              network_text(net, net->step_name[s]), never ? "has no way back" : "ran while its way back had no rate");
   }
-  verdict_finite(&test->flow, all, cycles, out);
+  verdict_finite(&test->flow, all, out);
 }
 
 /* --- chapters --- */
@@ -495,12 +499,11 @@ static void sheet_row(doc_node *list, const char *what, const estimate *of)
   estimate_doc(row, of);
 }
 
-ness_status flowed_sheet(const balance *test, const analysis *all, const basis *cycles, doc_node *parent)
+void flowed_sheet(const balance *test, const analysis *all, doc_node *parent)
 {
   const flowed *const self = &test->flow;
   estimate_doc(doc_object(parent, "produced"), &self->produced);
   doc_node *const list = doc_array(parent, "sheet");
-  payers of = {0};
   text_buffer name = {0};
   sheet_row(list, "works of all sources, kT/s", &self->works);
   sheet_row(list, "change of stored energy, kT/s", &self->energy);
@@ -511,20 +514,16 @@ ness_status flowed_sheet(const balance *test, const analysis *all, const basis *
              "medium = works - change of stored energy%s; where matter piles up, either depends on the "
              "standard state, and what is produced does not",
              test->one_way >= 0 ? ", all without what had no way back" : "");
-  const bool good = payers_find(&of, all, cycles);
-  doc_node *const groups = doc_array(parent, "paid_by");
-  for (int32_t g = 0; good && g < of.n; g++) {
-    if (of.of[g] != g) continue;
-    const estimate rate = payer_rate(&of, all, g);
-    if (!(fabs(rate.value) > FLOWED_LEAST * self->scale)) continue;
-    doc_node *const row = doc_object(groups, NULL);
-    payer_name(&of, all, g, &name);
+  doc_node *const paid = doc_array(parent, "paid_by");
+  for (int32_t g = 0; g < self->paid->groups; g++) {
+    const estimate *const rate = &self->paid->rate[g];
+    if (!(fabs(rate->value) > FLOWED_LEAST * self->scale)) continue;
+    doc_node *const row = doc_object(paid, NULL);
+    payer_name(self->paid, all, g, &name);
     doc_string(row, "payer", "%s", name.data ? name.data : "");
-    estimate_doc(row, &rate);
+    estimate_doc(row, rate);
     text_clear(&name);
   }
-  mem_free(of.of);
-  return good ? NESS_OK : NESS_NOMEM;
 }
 
 static void left_out(doc_node *list, const char *chapter, const char *why)

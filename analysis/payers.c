@@ -9,9 +9,19 @@
 #include <math.h>
 #include <string.h>
 
-int32_t payer_of(const payers *self, int32_t w)
+void payers_free(payers *self)
 {
-  while (self->of[w] != w) w = self->of[w];
+  mem_free(self->of);
+  mem_free(self->group);
+  mem_free(self->gives);
+  mem_free(self->rate);
+  memset(self, 0, sizeof *self);
+}
+
+/* Halves the way up as it goes. */
+static int32_t payer_of(payers *self, int32_t w)
+{
+  while (self->of[w] != w) w = self->of[w] = self->of[self->of[w]];
   return w;
 }
 
@@ -40,16 +50,22 @@ static size_t species_length(const char *name)
   return dot ? (size_t)(dot - name) : 0;
 }
 
-static void payers_species(payers *self, const analysis *all)
+/* By the letters of the species, FNV-1a: `first` (size) has who came first with them. */
+static void payers_species(payers *self, const analysis *all, int32_t *first, int32_t size)
 {
+  for (int32_t k = 0; k < size; k++) first[k] = -1;
   for (int32_t a = 0; a < self->n; a++) {
     const char *const name = payer_text(self, all, a);
     const size_t length = payer_is_matter(self, all, a) ? species_length(name) : 0;
-    for (int32_t b = 0; length && b < a; b++) {
-      const char *const other = payer_text(self, all, b);
-      if (payer_is_matter(self, all, b) && species_length(other) == length && memcmp(name, other, length) == 0)
-        payers_join(self, a, b);
+    uint32_t at = 2166136261U;
+    if (!length) continue;
+    for (size_t k = 0; k < length; k++) at = (at ^ (unsigned char)name[k]) * 16777619U;
+    for (at %= (uint32_t)size; first[at] >= 0; at = (at + 1) % (uint32_t)size) {
+      const char *const other = payer_text(self, all, first[at]);
+      if (species_length(other) == length && memcmp(name, other, length) == 0) break;
     }
+    if (first[at] >= 0) payers_join(self, a, first[at]);
+    else first[at] = a;
   }
 }
 
@@ -112,43 +128,6 @@ static void payers_bound(payers *self, const analysis *all, int32_t *partner)
     if (partner[w] >= 0) payers_join(self, w, partner[w]);
 }
 
-bool payers_find(payers *self, const analysis *all, const basis *cycles)
-{
-  const ness_network *const net = all->net;
-  self->input = network_sources(net);
-  self->n = self->input + 1 + net->nslot;
-  self->of = mem_zero((size_t)self->n, sizeof *self->of);
-  double *const by = mem_zero((size_t)net->nres + 1, sizeof *by);
-  int32_t *const partner = mem_zero((size_t)self->n, sizeof *partner);
-  const bool good = self->of && by && partner;
-  for (int32_t w = 0; good && w < self->n; w++) self->of[w] = w;
-  if (good) payers_species(self, all);
-  if (good) payers_slots(self, all);
-  for (int32_t c = 0; good && c < cycles->count; c++) payers_cycle(self, all, cycles, c, by);
-  if (good) payers_bound(self, all, partner);
-  mem_free(by);
-  mem_free(partner);
-  return good;
-}
-
-/* "Na", "ATP + ADP + Pi". */
-void payer_name(const payers *self, const analysis *all, int32_t group, text_buffer *out)
-{
-  const char *const first = payer_text(self, all, group);
-  const size_t length = payer_is_matter(self, all, group) ? species_length(first) : 0;
-  const bool volt = group >= all->net->nres && group < all->net->nres + all->net->nvolt;
-  if (volt) {
-    text_add(out, "the voltage of %s", first);
-    return;
-  }
-  if (length) {
-    text_add(out, "%.*s", (int)length, first);
-    return;
-  }
-  for (int32_t w = group; w < self->n; w++)
-    if (payer_of(self, w) == group) text_add(out, w == group ? "%s" : " + %s", payer_text(self, all, w));
-}
-
 /* Work of a source, and what a slot that is stored gives back; the inputs answer for energies that only they change. */
 static double payer_gives(const payers *self, const analysis *all, const double *row, int32_t w)
 {
@@ -162,14 +141,60 @@ static double payer_gives(const payers *self, const analysis *all, const double 
   return left;
 }
 
-estimate payer_rate(const payers *self, const analysis *all, int32_t group)
+static bool payers_groups(payers *self, const analysis *all)
 {
-  double *const x = all->scratch + all->sums->batches;
-  for (int32_t b = 0; b < all->sums->batches; b++) {
-    const double *const row = all->sums->batch + (int64_t)b * all->plan->width;
-    x[b] = 0;
-    for (int32_t w = group; w < self->n; w++)
-      if (payer_of(self, w) == group) x[b] += payer_gives(self, all, row, w);
+  const int32_t batches = all->sums->batches;
+  int32_t *const number = mem_zero((size_t)self->n, sizeof *number);
+  for (int32_t w = 0; w < self->n; w++) self->groups += payer_of(self, w) == w;
+  self->group = mem_zero((size_t)self->groups, sizeof *self->group);
+  self->rate = mem_zero((size_t)self->groups, sizeof *self->rate);
+  self->gives = mem_zero((size_t)self->groups * (size_t)batches + 1, sizeof *self->gives);
+  const bool good = number && self->group && self->rate && self->gives;
+  int32_t g = 0;
+  for (int32_t w = 0; good && w < self->n; w++) {
+    const int32_t of = self->of[w] = payer_of(self, w);
+    if (of == w) self->group[number[w] = g++] = w;
+    double *const to = self->gives + (int64_t)number[of] * batches;
+    for (int32_t b = 0; b < batches; b++)
+      to[b] += payer_gives(self, all, all->sums->batch + (int64_t)b * all->plan->width, w);
   }
-  return estimate_rate(all, x, (double)NAN);
+  for (g = 0; good && g < self->groups; g++)
+    self->rate[g] = estimate_rate(all, self->gives + (int64_t)g * batches, (double)NAN);
+  mem_free(number);
+  return good;
+}
+
+bool payers_find(payers *self, const analysis *all, const basis *cycles)
+{
+  const ness_network *const net = all->net;
+  self->input = network_sources(net);
+  self->n = self->input + 1 + net->nslot;
+  const int32_t size = 2 * self->n;
+  self->of = mem_zero((size_t)self->n, sizeof *self->of);
+  double *const by = mem_zero((size_t)net->nres + 1, sizeof *by);
+  int32_t *const scratch = mem_zero((size_t)size, sizeof *scratch);
+  bool good = self->of && by && scratch;
+  for (int32_t w = 0; good && w < self->n; w++) self->of[w] = w;
+  if (good) payers_species(self, all, scratch, size);
+  if (good) payers_slots(self, all);
+  for (int32_t c = 0; good && c < cycles->count; c++) payers_cycle(self, all, cycles, c, by);
+  if (good) payers_bound(self, all, scratch);
+  good = good && payers_groups(self, all);
+  mem_free(by);
+  mem_free(scratch);
+  return good;
+}
+
+/* "Na", "ATP + ADP + Pi". */
+void payer_name(const payers *self, const analysis *all, int32_t group, text_buffer *out)
+{
+  const int32_t root = self->group[group], volt = root - all->net->nres;
+  const char *const first = payer_text(self, all, root);
+  const size_t length = payer_is_matter(self, all, root) ? species_length(first) : 0;
+  if (length) text_add(out, "%.*s", (int)length, first);
+  else if (volt >= 0 && volt < all->net->nvolt) text_add(out, "the voltage of %s", first);
+  if (length || (volt >= 0 && volt < all->net->nvolt)) return;
+  const int32_t end = root < self->input ? self->input : self->n; /* baths stand for what they are bound to */
+  for (int32_t w = root; w < end; w++)
+    if (self->of[w] == root) text_add(out, w == root ? "%s" : " + %s", payer_text(self, all, w));
 }

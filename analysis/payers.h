@@ -6,15 +6,17 @@
 
 typedef struct payers {
   int32_t n, input; /* sources, then at `input` the inputs beside, then slots */
-  int32_t *of;      /* (n) owned; one of the same group, the lowest has itself */
+  int32_t *of;      /* (n) the lowest of the same group */
+  int32_t groups;
+  int32_t *group; /* (groups) its lowest, ascending */
+  double *gives;  /* (groups x batches) kT */
+  estimate *rate; /* (groups) kT/s */
 } payers;
 
-/* False: memory is out; free `of` in any case. */
+/* False: memory is out. payers_free in any case. */
 bool payers_find(payers *self, const analysis *all, const basis *cycles);
-int32_t payer_of(const payers *self, int32_t w); /* the lowest of its group */
+void payers_free(payers *self);
 /* "Na", "ATP + ADP + Pi". */
 void payer_name(const payers *self, const analysis *all, int32_t group, text_buffer *out);
-/* kT/s. Its sums by batch are left behind the first (batches) of the scratch. */
-estimate payer_rate(const payers *self, const analysis *all, int32_t group);
 
 #endif
