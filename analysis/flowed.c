@@ -1,11 +1,10 @@
 /* What an analysis says of a run where something flows or answers back, from the ledger and the real numbers of its
  * chunks.
  * Invariant: nothing here rests on rates that stand still, nor on whole counts. Medium entropy = works - change of
- * energy on every trajectory; counts have energies n g, and what their mixing holds is the change of ln n!, so medium
- * less that is what was produced, but for the spread between replicas. A run is at rest where no count, no voltage and
- * no stored energy is seen to change from its start to its end, or from one half to the other (Student's law over
- * batches, Holm's correction). Who pays is told in payers.c.
- * Cost: O(batches (slots + steps)). */
+ * energy on every trajectory; counts have energies n g, and ln n! less of mixing, so that the medium's entropy less
+ * the change of ln n! is what was produced, but for the spread between replicas. A run is at rest where no count, no
+ * voltage and no stored energy is seen to change from its start to its end, or from one half to the other (Student's
+ * law over batches, Bonferroni's correction). Who pays is told in payers.c. Cost: O(batches (slots + steps)). */
 #include "analysis/payers.h"
 
 #include <math.h>

@@ -132,6 +132,11 @@ ness_status timeline_flown(void *context, int64_t replica, int64_t row, const hy
   ledger[DUMP_LEDGER_INPUT] = now->input_work;
   ledger[DUMP_LEDGER_ENERGY] = now->energy;
   memcpy(ledger + DUMP_LEDGER_HEAD, now->work, (size_t)(self->ledger - DUMP_LEDGER_HEAD) * sizeof *now->work);
+  for (int32_t s = 0; s < self->net->nstep && !self->flows; s++) {
+    const bool never = self->net->dir_law[2 * s] == LAW_NONE || self->net->dir_law[2 * s + 1] == LAW_NONE;
+    if (now->lost[s] > 0 && !never) /* told by the network alone otherwise */
+      ledger[DUMP_LEDGER_MEDIUM] = ledger[self->ledger - 1] = (double)INFINITY;
+  }
   if (!self->flows) return NESS_OK;
   memcpy(ledger + self->ledger, now->x, slots * sizeof *now->x);
   memcpy(ledger + self->ledger + slots, now->lost, (size_t)self->net->nstep * sizeof *now->lost);
@@ -185,7 +190,8 @@ void timeline_counted(const timeline *self, const double *before, const double *
     f->dwell[i] = now[at] - (before ? before[at] : 0);
     f->dwell2[i] = now[at + nslot] - (before ? before[at + nslot] : 0);
   }
-  for (int32_t i = 0; i < self->ledger; i++) f->ledger[i] = now[ledger + i] - (before ? before[ledger + i] : 0);
+  for (int32_t i = 0; i < self->ledger; i++)
+    f->ledger[i] = now[ledger + i] - (before && isfinite(now[ledger + i]) ? before[ledger + i] : 0);
   out->n0 = f->n0;
   out->fwd = f->fwd;
   out->bwd = f->bwd;
