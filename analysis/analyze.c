@@ -103,8 +103,7 @@ static ness_status solve_moved(whole *self, const ness_analyze_options *options,
 /* Where something flows nothing is solved: its rates are none of counts alone. */
 static ness_status solve_flows(whole *self)
 {
-  self->unsolved =
-      "none: something flows or answers back; `ness solve MODEL ode` and `lna` have its means and noise at rest";
+  self->unsolved = "something flows or answers back; `ness solve MODEL ode` and `lna` have its means and noise at rest";
   self->unheld = "";
   return NESS_OK;
 }

@@ -122,7 +122,7 @@ static void membrane(const char *method)
         says(doc, "verdict", "are produced"));
   CHECK(!strstr(ness_doc_string(doc, "verdict"), "±")); /* nothing was drawn */
   CHECK(says(doc, "balance.outcome", "driven") && says(doc, "flow.means_are", "of the steady state"));
-  CHECK(says(doc, "run.exact", "none: something flows") && isnan(ness_doc_number(doc, "steps[0].exact")));
+  CHECK(says(doc, "run.exact", "something flows or answers back") && isnan(ness_doc_number(doc, "steps[0].exact")));
   CHECK(isnan(ness_doc_number(doc, "steps[0].error")) == (method != NULL));
   CHECK((row_of(doc, "left_out", "chapter", "errors, noise, power spectra") >= 0) == (method != NULL));
   closes(doc);
@@ -392,6 +392,16 @@ static void way_back(void)
   CHECK(!strstr(ness_doc_string(finite, "verdict"), "no way back"));
   ness_doc_free(before);
   ness_doc_free(finite);
+  /* The same of inputs alone, whose dump has no other place for it than the ledger. */
+  o.time = 0.1;
+  ness_doc_free(run(NATURAL
+                    "param g = 1, u = 0\nspecies S = 20, O = 0\nbind: S <-> O @ 2*g, 3\nspecies A = 10, B = 0\ns: A "
+                    "<-> B @ exp(u), 1\nprocess g steps { 0 = 1  0.05 = 0 }\nprocess u sine(mean = 0, amplitude "
+                    "= 1, frequency = 5)\n",
+                    &o));
+  ness_doc *const inputs = analyze(NULL);
+  CHECK(says(inputs, "verdict", "driven in time by g, u (steps, sine): inf k_B/s"));
+  ness_doc_free(inputs);
 }
 
 /* --- few data --- */

@@ -145,12 +145,12 @@ void chapter_sheet(report_page *self)
   if (list && list->first)
     put_sheet(out, "From the dump", list, "estimate", node_number(sampled, "estimate"),
               node_number(sampled, "free_energy_change"), node_number(sampled, "closure"));
+  if (in->analyze) put_payers(out, in->analyze);
   if (work && work->first)
     put_sheet(out, report_rates(in) ? "By the rate equations, at rest" : "Exactly, in the steady state", work,
               "work_kt_per_s", ness_doc_number(in->solve, "entropy.production_kb_per_s"),
               ness_doc_number(in->solve, "entropy.change_of_internal_free_energy"),
               ness_doc_number(in->solve, "entropy.closure_error"));
-  if (in->analyze) put_payers(out, in->analyze);
   const char *const method = node_string(sampled, "method");
   if (sampled && !(list && list->first)) {
     text_add(out, "<p>The dump gives no balance: ");
