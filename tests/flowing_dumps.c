@@ -584,8 +584,9 @@ static void refused(void)
   o.progress_context = &done;
   CHECK(ness_simulate(model, &o, diags, &doc) == NESS_INTERRUPTED && !doc);
   const ness_status status = ness_analyze(path, NULL, diags, &doc);
-  CHECK(status == NESS_OK ? !ness_doc_number(doc, "run.complete") && ness_doc_number(doc, "run.replicas_ended") < 4096
-                          : status == NESS_FORMAT);
+  CHECK(status == NESS_OK
+            ? ness_doc_number(doc, "run.complete") == 0 && ness_doc_number(doc, "run.replicas_ended") < 4096
+            : status == NESS_FORMAT);
   if (doc) closes(doc);
   ness_doc_free(doc);
   ness_model_free(model);
