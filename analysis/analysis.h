@@ -41,8 +41,12 @@ typedef struct tally_plan {
   double start, end; /* s: what pieces divide */
   /* the row of a unit: counted time, events, tape entropy, change of G, change of ln n! over mass-action events, that
    * of ln p at held inputs over all events but flips, then */
-  int32_t fwd, bwd, dwell, dwell2, area, ledger, width; /* ledger: of runs under an input that moves */
-  bool tapes;                                           /* some step's rates are a tape */
+  int32_t fwd, bwd, dwell, dwell2, area, ledger, width; /* ledger: of runs that keep one */
+  /* where something flows: replicas that begin, their counts then (nslot), how these change (nslot), what they give
+   * back of their energy and mixing (nslot), and what of each step had no way back (nstep). Events are real numbers
+   * then, and the change of ln n! is that of all counts */
+  int32_t started, begin, change, gives, one_way;
+  bool tapes;              /* some step's rates are a tape */
   bool mixed;              /* slots of more than one copy are changed by tapes and by mass action */
   bool unknown_mixed;      /* ... and the level does not tell what the tapes did to them */
   unsigned char *slot_law; /* (nslot) 1 changed by mass action, 2 by a tape */
@@ -144,6 +148,8 @@ typedef struct analysis { /* everything the chapters read */
   const char *unheld;       /* NULL, or why the entropy production is not split; "": nobody asks */
   const char *visible;      /* steps that are seen, as asked for; NULL: all */
   const moved_exact *moved; /* what is known beside a run whose input moves; NULL: none moves */
+  bool flows;               /* something flows or answers back; then `moved` is NULL */
+  bool unerring;            /* nothing was drawn, so that there are no errors of sampling */
   const phases *phased;     /* NULL: none, and why in `unphased` */
   const char *unphased;
   ness_diags *diags;
@@ -193,7 +199,28 @@ void basis_free(basis *self);
 #define TEST_POWER 0.8
 #define TEST_STATED 1.0 /* kT: "consistent with equilibrium" is said where this much would have been seen */
 
+typedef enum flowed_kind {
+  FLOWED_VOLTAGE,
+  FLOWED_CHANGE,
+  FLOWED_MEAN,
+  FLOWED_RATE,
+  FLOWED_ENERGY,
+  FLOWED_DRIVEN
+} flowed_kind;
+
+typedef struct flowed {                             /* of a run where something flows: what batches say of it */
+  estimate medium, mixing, produced, works, energy; /* per s */
+  double traffic, scale;                            /* events and flows both ways, 1/s; all payments, kT/s */
+  bool judged, rests;                               /* rests: nothing is seen to change */
+  int sign;                                         /* of what is produced; 0: not told from none */
+  double p;                                         /* of rest, corrected for the number of tests */
+  flowed_kind kind;                                 /* what changes most surely, and of which slot or step */
+  int32_t id;
+  struct payers *paid; /* owned: payers.h */
+} flowed;
+
 typedef struct balance {
+  flowed flow;
   bool tested, rejected, wald;
   double p, statistic, d1, d2;
   double smallest;          /* kT; NaN not known */
@@ -211,8 +238,12 @@ typedef struct balance {
   double drift_p; /* NaN: not known */
 } balance;
 
+/* Whether the step ran and had no way back. Of records that is not known. */
+bool balance_one_way(const analysis *all, int32_t step);
 /* The test on currents, where affinities cannot be had from counts. */
 ness_status currents_test(balance *out, const analysis *all, const basis *cycles);
+/* Two-sided p of a difference between the halves of column(s) x - y, or 1 when there is nothing to compare. */
+double drift_p(const analysis *all, int32_t at, int32_t minus);
 /* Whether the second half of the run is like the first; warns when it is not. */
 void drift_test(balance *out, const analysis *all);
 /* Time integral of the product of counts that mass action of a direction multiplies; NaN when the data do not tell. */
@@ -233,6 +264,20 @@ void moved_doc(const analysis *all, doc_node *root); /* the input */
 void moved_noise(const analysis *all, doc_node *root);
 void moved_left_out(const analysis *all, doc_node *root);
 void phases_doc(const analysis *all, doc_node *root); /* phases.c */
+
+/* --- flowed.c: of runs where something flows --- */
+
+bool flowed_unerring(const dump_run *run);
+/* flowed_free in any case. */
+ness_status flowed_judge(flowed *self, const analysis *all, const basis *cycles);
+void flowed_free(flowed *self);
+bool flowed_unsteady(const balance *test); /* seen not to be at rest */
+const char *flowed_outcome(const flowed *self, const analysis *all);
+void flowed_verdict(const balance *test, const analysis *all, text_buffer *out);
+void flowed_doc(const balance *test, const analysis *all, doc_node *root);
+void flowed_mean(const analysis *all, int32_t slot, doc_node *row); /* in the unit of a variable */
+void flowed_sheet(const balance *test, const analysis *all, doc_node *parent);
+void flowed_left_out(const balance *test, const analysis *all, doc_node *root);
 
 /* --- holm.c: cycles one by one --- */
 

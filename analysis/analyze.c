@@ -100,6 +100,14 @@ static ness_status solve_moved(whole *self, const ness_analyze_options *options,
   return status == NESS_NOMEM || status == NESS_STOPPED ? status : NESS_OK;
 }
 
+/* Where something flows nothing is solved: its rates are none of counts alone. */
+static ness_status solve_flows(whole *self)
+{
+  self->unsolved = "something flows or answers back; `ness solve MODEL ode` and `lna` have its means and noise at rest";
+  self->unheld = "";
+  return NESS_OK;
+}
+
 /* The laws at held inputs, of runs whose inputs flip or that count from their start. */
 static ness_status solve_held(whole *self)
 {
@@ -158,6 +166,7 @@ static void run_doc(const whole *self, doc_node *root)
       doc_string(row, "approximate", "method %s, epsilon %g: the run is off by about that", run->method, run->epsilon);
   }
   doc_string(row, "batches", "%d %s", sums->batches, self->from.plan.by_time ? "time batches" : "replica batches");
+  if (self->all.unerring) doc_string(row, "errors", "none: the method mean draws nothing");
   doc_number(row, "confidence", self->all.level);
   doc_bool(row, "complete", sums->complete && sums->damage == 0 && sums->unread == 0);
   if (sums->damage > 0) doc_int(row, "bytes_damaged", sums->damage);
@@ -187,22 +196,25 @@ static ness_status write_doc(whole *self, ness_doc **out)
   if (!doc) return NESS_NOMEM;
   doc_node *const root = doc_root(doc);
   balance_doc(&self->test, &self->all, &self->cycles, doc);
-  const bool moved = self->all.moved, prescribed = moved && !moved_drawn(self->all.run);
+  const bool moved = self->all.moved, prescribed = moved && !moved_drawn(self->all.run), flows = self->all.flows;
+  const bool still = !moved && !flows, unsteady = flows && flowed_unsteady(&self->test);
   run_doc(self, root);
   moved_doc(&self->all, root);
+  if (flows) flowed_doc(&self->test, &self->all, root);
   markov_doc(&self->all, root);
-  ness_status status = cycles_doc(&self->all, &self->cycles, &self->test, root);
-  if (!status && !moved) status = bayes_doc(&self->all, &self->cycles, root);
+  ness_status status = unsteady ? NESS_OK : cycles_doc(&self->all, &self->cycles, &self->test, root);
+  if (!status && still) status = bayes_doc(&self->all, &self->cycles, root);
   fluxes_doc(&self->all, root);
   if (moved) phases_doc(&self->all, root);
   waits_doc(&self->all, root);
-  if (prescribed) moved_noise(&self->all, root);
+  if (prescribed || flows) moved_noise(&self->all, root);
   else if (!status) status = noise_doc(&self->all, root);
-  if (!status) status = spectra_doc(&self->all, root);
+  if (!status && !unsteady) status = spectra_doc(&self->all, root);
   if (!status) status = entropy_doc(&self->all, &self->cycles, &self->test, root);
-  if (!status && !moved) status = hidden_doc(&self->all, root);
-  if (!status && !moved) status = transduction_doc(&self->all, &self->cycles, root);
+  if (!status && still) status = hidden_doc(&self->all, root);
+  if (!status && still) status = transduction_doc(&self->all, &self->cycles, root);
   if (moved) moved_left_out(&self->all, root);
+  if (flows) flowed_left_out(&self->test, &self->all, root);
   conventions_doc(root);
   const ness_status finished = doc_finish(doc);
   status = status ? status : finished;
@@ -223,6 +235,7 @@ static ness_status analyze_stream(whole *self, const char *path, const ness_anal
   const dump_run *const run = from->run;
   const char *unwatched = NULL;
   const bool moved = run->input, course = moved && !moved_drawn(run); /* course: nothing is stationary */
+  const bool flows = run->flows_beside, noisy = !flowed_unerring(run);
   if (run->level == DUMP_EVENTS) {
     if (!(self->loop = loops_create(net, from->plan.batches))) return NESS_NOMEM;
     const double step = from->measured.sampled ? from->measured.step : from->measured.tick;
@@ -230,14 +243,15 @@ static ness_status analyze_stream(whole *self, const char *path, const ness_anal
     if (!status && !course) status = trace_create(net, run, &self->kept);
     from->plan.kept = self->kept;
   }
-  if (run->level == DUMP_GRID && !from->is_record && !course) status = samples_create(net, run, &self->sampled);
+  if (run->level == DUMP_GRID && !from->is_record && !course && noisy)
+    status = samples_create(net, run, &self->sampled);
   from->plan.sampled = self->sampled;
-  if (!status && !course) status = counting_create(&from->plan, &self->counted, &unwatched);
+  if (!status && !course && !flows) status = counting_create(&from->plan, &self->counted, &unwatched);
   if (!status && self->past) status = waits_create(net, run->replicas, &self->waited);
   if (!status && moved) status = phases_create(&from->plan, &self->phased, &self->unphased);
   from->plan.phased = self->phased;
-  if (!status) status = moved ? solve_moved(self, options, ask) : solve(self, options);
-  if (!status && !moved) status = solve_held(self);
+  if (!status) status = moved ? solve_moved(self, options, ask) : flows ? solve_flows(self) : solve(self, options);
+  if (!status && !moved && !flows) status = solve_held(self);
   if (!status && run->level == DUMP_FLUX && !moved)
     status = windows_begin(&from->plan, self->unsolved ? NULL : &self->solution, &self->entropy, &self->pass);
   if (!status)
@@ -261,6 +275,8 @@ static ness_status analyze_stream(whole *self, const char *path, const ness_anal
                                   : moved        ? &self->beside.mean
                                                  : &self->solution,
                          .moved = moved ? &self->beside : NULL,
+                         .flows = flows,
+                         .unerring = !noisy,
                          .phased = self->phased,
                          .unphased = self->unphased,
                          .entropy = run->level == DUMP_FLUX && !moved ? &self->entropy : NULL,

@@ -181,6 +181,15 @@ out:
 
 /* --- the verdict --- */
 
+bool balance_one_way(const analysis *all, int32_t step)
+{
+  const ness_network *const net = all->net;
+  if (all->measured) return false; /* seen one way only is not known to be so */
+  if (all->flows) return analysis_total(all, all->plan->one_way + step) > 0;
+  if ((net->dir_law[2 * step] == LAW_NONE) == (net->dir_law[2 * step + 1] == LAW_NONE)) return false;
+  return analysis_total(all, all->plan->fwd + step) + analysis_total(all, all->plan->bwd + step) > 0;
+}
+
 ness_status balance_test(balance *self, const analysis *all, const basis *cycles)
 {
   const size_t n = (size_t)cycles->count + 1;
@@ -197,10 +206,14 @@ ness_status balance_test(balance *self, const analysis *all, const basis *cycles
   self->single_error = mem_zero(n, sizeof *self->single_error);
   if (!self->seen || !self->affinity || !self->single_p || !self->single_error) return NESS_NOMEM;
   for (int32_t c = 0; c < cycles->count; c++) self->seen[c] = self->single_p[c] = self->single_error[c] = (double)NAN;
-  for (int32_t s = 0; s < all->net->nstep && self->one_way < 0 && !all->measured; s++) {
-    if ((all->net->dir_law[2 * s] == LAW_NONE) == (all->net->dir_law[2 * s + 1] == LAW_NONE)) continue;
-    const double fired = analysis_total(all, all->plan->fwd + s) + analysis_total(all, all->plan->bwd + s);
-    self->one_way = fired > 0 ? s : -1;
+  for (int32_t s = 0; s < all->net->nstep && self->one_way < 0; s++) self->one_way = balance_one_way(all, s) ? s : -1;
+  if (all->flows) {
+    for (int32_t c = 0; c < cycles->count; c++) {
+      const estimate rate = estimate_rate(all, cycles->current + (int64_t)c * all->sums->batches, (double)NAN);
+      self->affinity[c] = estimate_normal(all, (double)NAN, (double)NAN, (double)NAN);
+      self->single_p[c] = moved_runs_p(all, &rate);
+    }
+    return flowed_judge(&self->flow, all, cycles);
   }
   if (!all->moved || moved_drawn(all->run)) drift_test(self, all);
   if (all->moved) {
@@ -253,6 +266,10 @@ static void verdict(const balance *self, const analysis *all, const basis *cycle
     moved_verdict(self, all, cycles, out);
     return;
   }
+  if (all->flows) {
+    flowed_verdict(self, all, out);
+    return;
+  }
   if (self->one_way >= 0) {
     text_add(out, "driven, by step %s, which has no way back: its entropy production is infinite",
              network_text(net, net->step_name[self->one_way]));
@@ -299,6 +316,7 @@ void balance_doc(const balance *self, const analysis *all, const basis *cycles, 
   doc_string(row, "outcome", "%s",
              all->moved && !all->moved->still                  ? "driven in time"
              : self->one_way >= 0 || self->rejected            ? "driven"
+             : all->flows                                      ? flowed_outcome(&self->flow, all)
              : self->tested && !(self->smallest > TEST_STATED) ? "consistent with equilibrium"
              : self->tested                                    ? "not enough data"
                                                                : "not tested");
@@ -309,17 +327,21 @@ void balance_doc(const balance *self, const analysis *all, const basis *cycles, 
   doc_number(row, "level", 1 - all->level);
   number_or_null(row, "smallest_affinity_seen", self->smallest);
   number_or_null(row, "more_data", more_data(self));
-  doc_string(row, "method", "%s", self->method ? self->method : "none");
+  doc_string(row, "method", "%s",
+             all->flows ? "works and entropy that the run kept, where nothing is seen to change; no rates are compared"
+             : self->method ? self->method
+                            : "none");
   if (self->why && !self->tested) doc_string(row, "why", "%s", self->why);
   if (self->one_way >= 0)
     doc_string(row, "one_way_step", "%s", network_text(all->net, all->net->step_name[self->one_way]));
   number_or_null(row, "drift_p", self->drift_p);
-  if (all->run->warmup <= 0 && !self->wald && !all->measured && !all->moved)
+  if (all->run->warmup <= 0 && !self->wald && !all->measured && !all->moved && !all->flows)
     doc_string(row, "note", "the run had no warmup: if it does not begin in the steady state, the test is biased");
 }
 
 void balance_free(balance *self)
 {
+  flowed_free(&self->flow);
   mem_free(self->seen);
   mem_free(self->affinity);
   mem_free(self->single_p);

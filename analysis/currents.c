@@ -304,8 +304,7 @@ ness_status currents_test(balance *out, const analysis *all, const basis *cycles
 
 /* --- drift --- */
 
-/* Two-sided p of a difference between the halves of column(s) x - y, or 1 when there is nothing to compare. */
-static double drift_p(const analysis *all, int32_t at, int32_t minus)
+double drift_p(const analysis *all, int32_t at, int32_t minus)
 {
   const stream_sums *sums = all->sums;
   const int32_t n = sums->batches, width = all->plan->width;

@@ -19,14 +19,6 @@
 
 /* --- from the rates --- */
 
-static bool runs_one_way(const analysis *all, int32_t step)
-{
-  const ness_network *net = all->net;
-  if (all->measured) return false; /* seen one way only is not known to be so */
-  const bool one = (net->dir_law[2 * step] == LAW_NONE) != (net->dir_law[2 * step + 1] == LAW_NONE);
-  return one && analysis_total(all, all->plan->fwd + step) + analysis_total(all, all->plan->bwd + step) > 0;
-}
-
 static bool is_tape(const ness_network *net, int32_t step)
 {
   return net->dir_law[2 * step] == LAW_TAPE || net->dir_law[2 * step + 1] == LAW_TAPE;
@@ -47,7 +39,7 @@ static double row_entropy(const analysis *all, const double *row, double *work)
 {
   const ness_network *net = all->net;
   const int32_t undeclared = network_sources(net) - 1;
-  if (all->moved) return ledger_entropy(all, row, work);
+  if (all->moved || all->flows) return ledger_entropy(all, row, work);
   double entropy = row[TALLY_TAPE] - row[TALLY_FACTORIAL], listed = 0;
   for (int32_t w = 0; w <= undeclared; w++) work[w] = 0;
   for (int32_t s = 0; s < net->nstep; s++) {
@@ -64,16 +56,24 @@ static double row_entropy(const analysis *all, const double *row, double *work)
   return entropy;
 }
 
+static const char *entropy_method(const analysis *all)
+{
+  return all->moved   ? "what the run kept of ln(k_fwd/k_bwd) of every event at its time"
+         : all->flows ? "what the run kept of every event and every flow"
+                      : "rates along the trajectory";
+}
+
 static void thermodynamic(const analysis *all, doc_node *parent, double *x, double *work, double *by_source)
 {
   const ness_network *net = all->net;
-  const int32_t batches = all->sums->batches, own = network_sources(net), sources = own + (all->moved != NULL);
-  double total = 0, energy = 0, spent = 0;
+  const bool ledger = all->moved || all->flows;
+  const int32_t batches = all->sums->batches, own = network_sources(net), sources = own + ledger;
+  double total = 0, energy = 0, spent = 0, size = 0;
   bool one_way = false;
   doc_node *const row = doc_object(parent, "thermodynamic");
   doc_node *const names = doc_array(row, "one_way");
   for (int32_t s = 0; s < net->nstep; s++) {
-    if (!runs_one_way(all, s)) continue;
+    if (!balance_one_way(all, s)) continue;
     doc_string(names, NULL, "%s", network_text(net, net->step_name[s]));
     one_way = true;
   }
@@ -81,10 +81,11 @@ static void thermodynamic(const analysis *all, doc_node *parent, double *x, doub
     const double *const sums = all->sums->batch + (int64_t)b * all->plan->width;
     x[b] = row_entropy(all, sums, work);
     total += x[b];
-    energy += all->moved ? sums[all->plan->ledger + DUMP_LEDGER_ENERGY] : sums[TALLY_ENERGY];
+    energy += ledger ? sums[all->plan->ledger + DUMP_LEDGER_ENERGY] : sums[TALLY_ENERGY];
     for (int32_t w = 0; w < sources; w++) {
       by_source[(int64_t)w * batches + b] = work[w];
       spent += work[w];
+      size += fabs(work[w]);
     }
   }
   if (one_way || all->plan->unknown_mixed) {
@@ -101,17 +102,18 @@ static void thermodynamic(const analysis *all, doc_node *parent, double *x, doub
   estimate_doc(row, &rate);
   doc_number(row, "free_energy_change", energy / all->time);
   doc_number(row, "closure", fabs(total - spent + energy) / all->time);
-  doc_string(row, "method", "%s, %s",
-             all->moved ? "what the run kept of ln(k_fwd/k_bwd) of every event at its time"
-                        : "rates along the trajectory",
-             all->plan->by_time ? "time batches" : "replica batches");
+  doc_string(row, "method", "%s, %s", entropy_method(all), all->plan->by_time ? "time batches" : "replica batches");
   doc_node *const list = doc_array(row, "sources");
   for (int32_t w = 0; w < sources; w++) {
     const double exact = !all->exact ? (double)NAN : w < own ? all->exact->source_work[w] : all->moved->input_work;
     const estimate share = estimate_rate(all, by_source + (int64_t)w * batches, exact);
     if (w == own - 1 && fabs(share.value) * all->time < 1e-9 * (1 + fabs(total))) continue;
+    if (all->flows && fabs(share.value) * all->time <= 1e-12 * size) continue; /* of what is undeclared rounding too */
     doc_node *const line = doc_object(list, NULL);
-    doc_string(line, "source", "%s", w < own ? network_source_name(net, w) : all->run->input);
+    doc_string(line, "source", "%s",
+               w < own      ? network_source_name(net, w)
+               : all->flows ? all->run->flows_beside
+                            : all->run->input);
     estimate_doc(line, &share);
   }
 }
@@ -150,7 +152,7 @@ static bool plugin_fill(plugin *self, double *forward, double *backward)
   if (!self->count) return false;
   for (int64_t k = 0; k < most; k++) {
     const loop_edge edge = self->edges ? loops_edge(all->loop, k) : (loop_edge){0, (int32_t)k, NULL, NULL};
-    if (runs_one_way(all, edge.step)) continue;
+    if (balance_one_way(all, edge.step)) continue;
     for (int32_t b = 0; b < batches; b++) {
       const double *const row = all->sums->batch + (int64_t)b * width;
       const int32_t i = all->sums->index[b];
@@ -261,9 +263,10 @@ ness_status entropy_doc(const analysis *all, const basis *cycles, const balance 
     doc_node *const section = doc_object(root, "entropy");
     if (!all->measured) thermodynamic(all, section, x, work, by_source);
     status = all->measured ? NESS_OK : adiabatic_doc(all, x, section);
-    if (!status) status = plugin_doc(all, cycles, test, section);
+    if (!status && all->flows) flowed_sheet(test, all, section);
+    else if (!status) status = plugin_doc(all, cycles, test, section);
     if (!status) sequences_doc(all, section);
-    if (!status && !all->moved) status = uncertainty_doc(all, section);
+    if (!status && !all->moved && !all->flows) status = uncertainty_doc(all, section);
     fluctuation_doc(all, section);
   }
   mem_free(x);

@@ -13,7 +13,7 @@
 double analysis_dof(const analysis *self)
 {
   const int32_t b = self->sums->batches;
-  if (b < 4) return 0;
+  if (b < 4 || self->unerring) return 0;
   return self->plan->by_time ? fmax(1, (b - 1) / 3.0) : b - 1;
 }
 
@@ -28,7 +28,7 @@ double analysis_total(const analysis *self, int32_t at)
 static double residual_variance(const analysis *self, const double *e)
 {
   const int32_t b = self->sums->batches;
-  if (b < 4) return (double)NAN;
+  if (b < 4 || self->unerring) return (double)NAN;
   double own = 0, neighbours = 0;
   for (int32_t i = 0; i < b; i++) {
     own += e[i] * e[i];

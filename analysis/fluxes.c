@@ -55,9 +55,13 @@ static void means_doc(const analysis *all, doc_node *root)
   const ness_network *net = all->net;
   doc_node *const list = doc_array(root, "means");
   for (int32_t i = 0; i < net->nslot; i++) {
-    if (net->slot_var[i] >= 0) continue; /* an input among several, on a scale of its own */
+    if (net->slot_var[i] >= 0 && !all->flows) continue; /* an input among several, on a scale of its own */
     doc_node *const row = doc_object(list, NULL);
     doc_string(row, "of", "%s", network_text(net, net->slot_name[i]));
+    if (all->flows) {
+      flowed_mean(all, i, row);
+      continue;
+    }
     const estimate mean =
         estimate_column(all, all->plan->dwell + i, -1, all->exact ? all->exact->mean[i] : (double)NAN);
     estimate_doc(row, &mean);

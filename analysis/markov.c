@@ -31,7 +31,8 @@ void markov_doc(const analysis *self, doc_node *root)
   if (!self->memory) {
     doc_string(row, "outcome", "not tested");
     doc_string(row, "why", "%s",
-               self->moved ? "rates moved with the input, so that what comes next depends on the time as well"
+               self->flows   ? "what comes next depends on what flows as well"
+               : self->moved ? "rates moved with the input, so that what comes next depends on the time as well"
                : self->run->level == DUMP_EVENTS
                    ? "only the states of one molecule are tested, and not of too large a network"
                    : "only a dump of level events tells the order of events");

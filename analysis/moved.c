@@ -162,7 +162,8 @@ void moved_doc(const analysis *all, doc_node *root)
                "over the counted course: nothing comes back, and there is no rest to compare with");
 }
 
-/* How much what flowed in a whole replica differs between replicas under the same course: noise by itself. */
+/* How much what flowed in a whole replica differs between replicas under the same course: noise by itself. Where
+ * something flows there is no other. */
 void moved_noise(const analysis *all, doc_node *root)
 {
   const ness_network *const net = all->net;
@@ -170,16 +171,18 @@ void moved_noise(const analysis *all, doc_node *root)
   const int32_t n = all->sums->batches;
   doc_node *const chapter = doc_object(root, "noise");
   if (plan->by_time || n < 8) {
-    doc_string(chapter, "available", "no: under a prescribed input it is told from replicas, and takes %d of them",
-               ANALYSIS_REPLICAS);
+    doc_string(chapter, "available", "no: %s it is told from replicas, and takes %d of them",
+               all->flows ? "where something flows" : "under a prescribed input", ANALYSIS_REPLICAS);
     return;
   }
   const double tail = 0.5 * (1 - all->level), dof = n - 1;
   doc_string(chapter, "available", "for whole replicas");
   doc_number(chapter, "window", plan->end - plan->start);
   doc_string(chapter, "method",
-             "variance of net counts between batches of replicas, which share the course of the "
-             "input, over time; interval by chi-square");
+             all->flows ? "variance of net counts and flows between batches of replicas, over time; interval by "
+                          "chi-square"
+                        : "variance of net counts between batches of replicas, which share the course of the "
+                          "input, over time; interval by chi-square");
   doc_node *const list = doc_array(chapter, "currents");
   for (int32_t s = 0; s < net->nstep; s++) {
     const estimate net_rate = estimate_column(all, plan->fwd + s, plan->bwd + s, (double)NAN);

@@ -16,6 +16,13 @@ static bool counts_alone(const ness_network *net, int32_t observable)
   return alone;
 }
 
+/* Voltages first, then counts, then what equations and events of the file keep. */
+static int watch_turn(const ness_network *net, int32_t slot)
+{
+  const int32_t v = net->slot_var[slot];
+  return v < 0 ? 1 : net->var_stiff[v] > 0 ? 0 : 2;
+}
+
 static void watch(samples *self)
 {
   const ness_network *const net = self->net;
@@ -26,9 +33,13 @@ static void watch(samples *self)
     self->id[self->watched++] = o;
     self->observables++;
   }
-  for (int32_t i = 0; i < net->nslot && i < SAMPLES_SLOTS; i++) {
-    self->weight[(int64_t)self->watched * net->nslot + i] = 1;
-    self->id[self->watched++] = i;
+  for (int turn = 0, left = SAMPLES_SLOTS; turn < 3; turn++) {
+    for (int32_t i = 0; i < net->nslot && left > 0; i++) {
+      if (watch_turn(net, i) != turn) continue;
+      self->weight[(int64_t)self->watched * net->nslot + i] = network_shown_by(net, i, 1);
+      self->id[self->watched++] = i;
+      left--;
+    }
   }
 }
 
@@ -89,7 +100,8 @@ ness_status samples_follow(samples *self, const dump_chunk *chunk)
       const double *const weight = self->weight + (int64_t)w * nslot;
       double sum = 0;
       for (int32_t i = 0; i < nslot; i++) sum += weight[i] * (double)n[i];
-      self->value[(self->rows + r) * self->watched + w] = self->every * sum;
+      const double value = self->value[(self->rows + r) * self->watched + w] = self->every * sum;
+      self->moves[w] = self->moves[w] || value != self->value[w];
     }
   }
   self->part[self->parts] = (samples_part){self->rows, chunk->rows, -1, chunk->row_time[chunk->rows - 1]};

@@ -21,7 +21,8 @@ typedef struct samples {
   int32_t watched, observables;
   int32_t id[SAMPLES_WATCHED]; /* observables of counts alone, then slots */
   double *weight;              /* (watched x nslot) */
-  double *value;               /* (rows x watched) times `every` */
+  double *value;               /* (rows x watched) times `every`, in the unit of a variable */
+  bool moves[SAMPLES_WATCHED]; /* not the same in all rows */
   samples_part *part;
   int64_t *piece;  /* (pieces) first part of a stretch without gaps */
   int64_t *latest; /* (replicas) last part, -1 none */

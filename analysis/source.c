@@ -11,10 +11,10 @@ static double file_bytes(const char *path)
 }
 
 /* What neither its counts nor a ledger tell. */
-static bool flowed(const dump_run *run, const char *path, ness_diags *diags)
+static bool unledgered(const dump_run *run, const char *path, ness_diags *diags)
 {
   static const char *const unread[] = {"hybrid", "mean", "langevin"};
-  if (run->input) return false;
+  if (dump_has_ledger(run)) return false;
   if (strcmp(run->method, "thinning") == 0) {
     diag_add(diags, NESS_ERROR,
              "%s: an input of this run moved, and the ness that wrote it (%s) kept no ledger of entropy and works",
@@ -25,10 +25,10 @@ static bool flowed(const dump_run *run, const char *path, ness_diags *diags)
   for (size_t i = 0; i < sizeof unread / sizeof *unread; i++) {
     if (strcmp(run->method, unread[i]) != 0) continue;
     diag_add(diags, NESS_ERROR,
-             "%s: something of this run flowed or answered back (method %s): entropy, cycles and noise cannot be had "
-             "from its counts at grid times",
-             path, run->method);
-    diag_hint(diags, "`ness run` itself gives flows, entropy and works; `ness dump cat` and `export` give the counts");
+             "%s: something of this run flowed or answered back (method %s), and the ness that wrote it (%s) kept no "
+             "ledger of entropy and works",
+             path, run->method, run->version);
+    diag_hint(diags, "run it again with this one: %s", run->command);
     return true;
   }
   return false;
@@ -53,7 +53,7 @@ static ness_status open_dump(source *self, const char *path, const ness_analyze_
     diag_add(diags, NESS_ERROR, "%s: the settings of its run make no sense", path);
     return NESS_FORMAT;
   }
-  return flowed(run, path, diags) ? NESS_USAGE : NESS_OK;
+  return unledgered(run, path, diags) ? NESS_USAGE : NESS_OK;
 }
 
 static ness_status open_record(source *self, const char *path, const ness_analyze_options *options, ness_diags *diags)

@@ -444,12 +444,20 @@ static void watched_name(const spectra *self, int32_t watched, doc_node *row)
                            : self->grid          ? network_text(net, net->obs_name[id])
                                                  : noise_name(net, &self->all->counted->current[id]);
   doc_string(row, "of", "%s", name);
-  doc_string(row, "kind", "%s", !leads(self, watched) ? "count" : self->grid ? "observable" : "current");
+  const int32_t v = leads(self, watched) ? -1 : net->slot_var[id];
+  doc_string(row, "kind", "%s",
+             v >= 0                  ? "variable"
+             : !leads(self, watched) ? "count"
+             : self->grid            ? "observable"
+                                     : "current");
+  if (v >= 0 && *network_text(net, net->var_text[v]))
+    doc_string(row, "unit", "%s^2/Hz", network_text(net, net->var_text[v]));
 }
 
 static bool watched_moves(const spectra *self, int32_t watched)
 {
   double power = 0;
+  if (self->grid && !self->grid->moves[watched]) return false; /* but for rounding */
   for (int b = 0; b < SPECTRA_BLOCKS; b++) power += self->octave[0].power[watched][0][b];
   return power > 0;
 }
@@ -501,9 +509,10 @@ static void spectra_head(const spectra *self, doc_node *chapter)
     return;
   }
   doc_string(
-      chapter, "method", "%s",
+      chapter, "method",
       "two-sided power spectra of samples, Welch with Hann's taper on octaves; chi-square intervals. What is faster "
-      "than nyquist_hz is folded back, in the exact values as well");
+      "than nyquist_hz is folded back%s",
+      self->all->flows ? "" : ", in the exact values as well");
   doc_int(chapter, "samples", self->grid->rows);
   doc_number(chapter, "nyquist_hz", 0.5 / self->grid->every);
 }

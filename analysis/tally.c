@@ -40,8 +40,9 @@ static void plan_laws(tally_plan *self)
     self->mixed |= self->slot_law[i] == 3 && slot_many(net, i);
     if ((self->slot_law[i] & 2) && self->nareaslot < ANALYSIS_AREA_SLOTS) self->area_slot[self->nareaslot++] = i;
   }
-  self->unknown_mixed = self->mixed && self->run->level != DUMP_EVENTS && !self->run->input;
-  if (self->run->level == DUMP_SUMMARY || self->run->input) self->nareaslot = 0; /* a ledger tells the entropy itself */
+  self->unknown_mixed = self->mixed && self->run->level != DUMP_EVENTS && !dump_has_ledger(self->run);
+  if (self->run->level == DUMP_SUMMARY || dump_has_ledger(self->run))
+    self->nareaslot = 0; /* a ledger tells the entropy itself */
   self->narea = self->nareaslot * (self->nareaslot - 1) / 2;
 }
 
@@ -49,8 +50,9 @@ static bool plan_units(tally_plan *self)
 {
   const ness_network *net = self->net;
   const int64_t replicas = self->run->replicas;
-  const int64_t ledger = self->run->input ? DUMP_LEDGER_HEAD + (int64_t)network_sources(net) : 0;
-  const int64_t width = TALLY_HEAD + 2 * (int64_t)net->nstep + 2 * (int64_t)net->nslot + self->narea + ledger;
+  const int64_t ledger = dump_has_ledger(self->run) ? DUMP_LEDGER_HEAD + (int64_t)network_sources(net) : 0;
+  const int64_t width = TALLY_HEAD + 2 * (int64_t)net->nstep + 2 * (int64_t)net->nslot + self->narea + ledger +
+                        (self->run->flows_beside ? 1 + 3 * (int64_t)net->nslot + net->nstep : 0);
   size_t bytes;
   if (width > INT32_MAX / 2) return false;
   self->width = (int32_t)width;
@@ -60,6 +62,11 @@ static bool plan_units(tally_plan *self)
   self->dwell2 = self->dwell + net->nslot;
   self->area = self->dwell2 + net->nslot;
   self->ledger = self->area + self->narea;
+  self->started = self->ledger + (int32_t)ledger;
+  self->begin = self->started + 1;
+  self->change = self->begin + net->nslot;
+  self->gives = self->change + net->nslot;
+  self->one_way = self->gives + net->nslot;
   self->by_time = replicas < ANALYSIS_REPLICAS;
   self->by_events = !isfinite(self->run->time);
   self->start = self->run->warmup;
@@ -210,15 +217,47 @@ static bool counts_legal(const ness_network *net, const int64_t *n)
   return low >= 0;
 }
 
+/* Of runs where something flows: real numbers in the place of whole ones, which fit no sum of events there. */
+static ness_status tally_flows(const tally_plan *plan, const dump_chunk *chunk, double *sum)
+{
+  const ness_network *const net = plan->net;
+  if (!chunk->flow_fwd || !chunk->flow_bwd || !chunk->one_way || !chunk->x0 || !chunk->x1) return NESS_FORMAT;
+  for (int32_t s = 0; s < net->nstep; s++) {
+    sum[plan->fwd + s] = chunk->flow_fwd[s];
+    sum[plan->bwd + s] = chunk->flow_bwd[s];
+    sum[plan->one_way + s] = chunk->one_way[s];
+  }
+  sum[TALLY_TIME] = chunk->counted;
+  sum[TALLY_EVENTS] = (double)chunk->events;
+  sum[plan->started] = chunk->index == 0;
+  for (int32_t i = 0; i < net->nslot; i++) {
+    const double from = chunk->x0[i], to = chunk->x1[i];
+    sum[plan->dwell + i] = chunk->dwell[i];
+    sum[plan->dwell2 + i] = chunk->dwell2[i];
+    sum[plan->begin + i] = chunk->index == 0 ? from : 0;
+    sum[plan->change + i] = to - from;
+    const int32_t v = net->slot_var[i];
+    const double mixed = v < 0 ? stat_lgamma(fmax(to, 0) + 1) - stat_lgamma(fmax(from, 0) + 1) : 0;
+    const double charged = v < 0 ? 0 : 0.5 * (network_var_pull(net, v, to) + network_var_pull(net, v, from));
+    sum[TALLY_FACTORIAL] += mixed;
+    sum[plan->gives + i] = -(v < 0 ? net->slot_g[i] : charged) * (to - from) - mixed;
+  }
+  for (int32_t k = 0; k < plan->width; k++)
+    if (!isfinite(sum[k])) return NESS_FORMAT;
+  return NESS_OK;
+}
+
 /* The totals of the chunk, all to one unit. */
 static ness_status tally_whole(const tally_plan *plan, const dump_chunk *chunk, int64_t unit, tally *out)
 {
   const ness_network *net = plan->net;
-  const int32_t ledger = plan->run->input ? plan->width - plan->ledger : 0;
+  const int32_t ledger = dump_has_ledger(plan->run) ? plan->started - plan->ledger : 0;
   for (int32_t i = 0; i < ledger; i++)
     if (!chunk->ledger) return NESS_FORMAT;
   double *const sum = segment_add(out, plan, unit, 0, chunk->rows);
   if (!sum) return NESS_NOMEM;
+  for (int32_t i = 0; i < ledger; i++) sum[plan->ledger + i] = chunk->ledger[i];
+  if (plan->run->flows_beside) return tally_flows(plan, chunk, sum);
   int64_t *const n = out->n;
   memcpy(n, chunk->n0, (size_t)net->nslot * sizeof *n);
   counts_after(net, chunk->fwd, chunk->bwd, n);
@@ -234,7 +273,6 @@ static ness_status tally_whole(const tally_plan *plan, const dump_chunk *chunk, 
     sum[plan->dwell + i] = chunk->dwell[i];
     sum[plan->dwell2 + i] = chunk->dwell2[i];
   }
-  for (int32_t i = 0; i < ledger; i++) sum[plan->ledger + i] = chunk->ledger[i];
   const int64_t *before = chunk->n0;
   for (int64_t r = 0; plan->narea && chunk->row_count && r < chunk->rows; r++) {
     add_areas(plan, before, chunk->row_count + r * net->nslot, sum);
@@ -509,7 +547,7 @@ static tally_way way_of(const tally_plan *plan, const dump_chunk *chunk, int64_t
     last = piece_of_time(plan, nextafter(chunk->t1, -INFINITY));
     *middle = piece_of_time(plan, 0.5 * (chunk->t0 + chunk->t1));
   }
-  if (plan->run->input) return TALLY_BY_TOTALS; /* a ledger is that of a whole chunk */
+  if (dump_has_ledger(plan->run)) return TALLY_BY_TOTALS; /* a ledger is that of a whole chunk */
   if (plan->run->level == DUMP_EVENTS && chunk->rows == chunk->events && (first < last || must_follow(plan)))
     return TALLY_BY_EVENTS;
   return plan->run->level == DUMP_FLUX && first < last && chunk->rows > 0 ? TALLY_BY_WINDOWS : TALLY_BY_TOTALS;
@@ -517,7 +555,8 @@ static tally_way way_of(const tally_plan *plan, const dump_chunk *chunk, int64_t
 
 unsigned tally_wanted(const tally_plan *plan, const dump_chunk *chunk, int64_t done)
 {
-  const unsigned ledger = plan->run->input ? DUMP_LEDGER : 0;
+  const unsigned flows = plan->run->flows_beside ? DUMP_FLOW_FWD | DUMP_FLOW_BWD | DUMP_ONE_WAY | DUMP_X0 | DUMP_X1 : 0;
+  const unsigned ledger = (dump_has_ledger(plan->run) ? DUMP_LEDGER : 0) | flows;
   const unsigned totals = DUMP_N0 | DUMP_FWD | DUMP_BWD | DUMP_DWELL | DUMP_DWELL2 | ledger;
   int64_t middle;
   switch (way_of(plan, chunk, done, &middle)) {
@@ -545,7 +584,7 @@ ness_status tally_chunk(const tally_plan *plan, const dump_chunk *chunk, int64_t
   case TALLY_BY_WINDOWS: status = tally_windows(plan, chunk, done, out); break;
   default: status = tally_whole(plan, chunk, unit_of(plan, chunk->replica, middle), out);
   }
-  for (int64_t k = 0; !status && k < out->segments; k++) {
+  for (int64_t k = 0; !status && !plan->run->flows_beside && k < out->segments; k++) {
     double *const sum = out->sum + k * plan->width;
     for (int32_t s = 0; s < 2 * plan->net->nstep; s++) sum[TALLY_EVENTS] += sum[plan->fwd + s];
   }

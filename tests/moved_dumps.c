@@ -6,75 +6,12 @@
  * Ornstein-Uhlenbeck process, a ramp; how often the test of cycles cries wolf; what is refused; threads and failing
  * memory. Some 200 statistics have Student's law of 63 degrees and are held to SIGMA: a false alarm below 1e-7 all
  * together under random seeds; the seeds are fixed. Cost: 5 s. */
-#include "engine/dump/dump.h"
-#include "lang_sample.h"
-#include <ness/analyze.h>
+#include "dump_answers.h"
 #include <ness/dump.h>
 #include <ness/report.h>
 
 #define SIGMA 7.6
 #define PI 3.14159265358979323846
-
-static char path[64], other[80];
-
-static ness_simulate_options options_of(const char *level, double time, double warmup, uint64_t seed)
-{
-  return (ness_simulate_options){.struct_size = sizeof(ness_simulate_options),
-                                 .replicas = 64,
-                                 .time = time,
-                                 .warmup = warmup,
-                                 .seed = seed,
-                                 .path = path,
-                                 .overwrite = 1,
-                                 .level = level};
-}
-
-/* What the run says. */
-static ness_doc *run(const char *text, const ness_simulate_options *options)
-{
-  ness_model *const model = sample_model(text);
-  ness_diags *const diags = ness_diags_create();
-  ness_doc *doc = NULL;
-  CHECK(model && ness_simulate(model, options, diags, &doc) == NESS_OK);
-  if (!doc) {
-    char *const shown = ness_diags_render(diags, 0);
-    fprintf(stderr, "%s\n", shown);
-    exit(1);
-  }
-  ness_diags_free(diags);
-  ness_model_free(model);
-  return doc;
-}
-
-static ness_doc *analyze(const ness_analyze_options *options)
-{
-  ness_diags *const diags = ness_diags_create();
-  ness_doc *doc = NULL;
-  CHECK(ness_analyze(path, options, diags, &doc) == NESS_OK);
-  if (!doc) {
-    char *const shown = ness_diags_render(diags, 0);
-    fprintf(stderr, "%s\n", shown);
-    exit(1);
-  }
-  ness_diags_free(diags);
-  return doc;
-}
-
-static double number(const ness_doc *doc, const char *format, int i, const char *member)
-{
-  char key[96];
-  snprintf(key, sizeof key, format, i);
-  snprintf(key + strlen(key), sizeof key - strlen(key), ".%s", member);
-  return ness_doc_number(doc, key);
-}
-
-static bool says(const ness_doc *doc, const char *key, const char *words)
-{
-  const char *const text = ness_doc_string(doc, key);
-  const bool found = text && strstr(text, words);
-  if (!found) fprintf(stderr, "%s: %s\n", key, text ? text : "(none)");
-  return found;
-}
 
 /* A row of the result: its exact value is what it should be, its estimate is within SIGMA of that and not of a value
  * that many errors off. */
@@ -591,26 +528,6 @@ static void half(void)
 
 /* --- what is refused, and what failures do --- */
 
-static void *slurp(const char *from, size_t *bytes)
-{
-  FILE *const file = fopen(from, "rb");
-  CHECK(file != NULL);
-  fseek(file, 0, SEEK_END);
-  *bytes = (size_t)ftell(file);
-  rewind(file);
-  void *const data = malloc(*bytes);
-  CHECK(fread(data, 1, *bytes, file) == *bytes);
-  fclose(file);
-  return data;
-}
-
-static void spill(const void *data, size_t bytes)
-{
-  FILE *const file = fopen(path, "wb");
-  CHECK(file && fwrite(data, 1, bytes, file) == bytes);
-  fclose(file);
-}
-
 /* A dump of a moving run without a ledger, as older ones are; and one whose chunks have none. */
 static void without_ledger(bool named)
 {
@@ -771,10 +688,7 @@ static void memory(const char *level)
 
 int main(void)
 {
-  const char *const folder = getenv("TMPDIR");
-  snprintf(path, sizeof path, "%s/ness_moved_%ld.msgpack", folder && strlen(folder) < 24 ? folder : "/tmp",
-           (long)getpid());
-  snprintf(other, sizeof other, "%s.html", path);
+  answers_begin("moved");
   square("events");
   square("flux");
   square("grid");
@@ -797,7 +711,6 @@ int main(void)
   memory("events");
   memory("flux");
   memory("grid");
-  unlink(path);
-  unlink(other);
+  answers_end();
   return check_done();
 }

@@ -71,6 +71,13 @@ static ness_status fits(const fit *self, ness_diags *diags)
     diag_hint(diags, "`ness analyze` tells what flowed; fit a run in which %s stands or flips", self->from.run->input);
     return NESS_USAGE;
   }
+  if (self->from.run->flows_beside) {
+    diag_add(diags, NESS_ERROR,
+             "something of this run flowed or answered back, and only rates that stand still are fitted");
+    diag_hint(diags,
+              "`ness analyze` tells what flowed; fit a run in which nothing is fluid and no voltage answers back");
+    return NESS_USAGE;
+  }
   for (int32_t d = 0; d < 2 * net->nstep; d++) {
     const int32_t first = net->react_start[d], n = net->react_start[d + 1] - first;
     const bool none = net->dir_law[d] == LAW_NONE;

@@ -27,7 +27,8 @@ static void put_facts(text_buffer *out, const report_sources *in)
 {
   text_add(out, "<dl class=\"facts\">\n");
   if (in->analyze) {
-    const doc_node *const entropy = doc_at(in->analyze, "entropy.thermodynamic");
+    const doc_node *const produced = doc_at(in->analyze, "entropy.produced"); /* where something flows */
+    const doc_node *const entropy = produced ? produced : doc_at(in->analyze, "entropy.thermodynamic");
     put_fact(out, "entropy production, estimated", node_number(entropy, "estimate"), node_number(entropy, "error"),
              "k<sub>B</sub>/s");
     put_fact(out, "the same, exact", node_number(entropy, "exact"), 0, "k<sub>B</sub>/s");
@@ -115,9 +116,20 @@ static void put_sheet(text_buffer *out, const char *caption, const doc_node *sou
   }
   put_line(out, " class=\"sum\"", "sum of the work", "", sum, 0);
   put_line(out, "", "less the change of internal free energy", "", internal, 0);
-  put_line(out, " class=\"sum\"", "entropy production", "dissipated", entropy, 0);
+  put_line(out, " class=\"sum\"", "entropy production", "given to the medium", entropy, 0);
   put_line(out, "", "residual of the closure", "", closure, 0);
   html_table_end(out);
+}
+
+/* Where something flows: the sheet with errors, and who pays, of works and of what is stored. */
+static void put_payers(text_buffer *out, const ness_doc *doc)
+{
+  static const char *const columns[] = {"part", "payer", "estimate", "error", "low", "high", NULL};
+  const doc_node *const sheet = doc_at(doc, "entropy.sheet"), *const payers = doc_at(doc, "entropy.paid_by");
+  if (sheet) html_table(out, sheet, "The same with errors, and what mixing adds", columns, 0);
+  if (payers && payers->first)
+    html_table(out, payers, "Who pays for what is produced: works, and what is stored, added up by species, kT/s",
+               columns, 0);
 }
 
 void chapter_sheet(report_page *self)
@@ -133,6 +145,7 @@ void chapter_sheet(report_page *self)
   if (list && list->first)
     put_sheet(out, "From the dump", list, "estimate", node_number(sampled, "estimate"),
               node_number(sampled, "free_energy_change"), node_number(sampled, "closure"));
+  if (in->analyze) put_payers(out, in->analyze);
   if (work && work->first)
     put_sheet(out, report_rates(in) ? "By the rate equations, at rest" : "Exactly, in the steady state", work,
               "work_kt_per_s", ness_doc_number(in->solve, "entropy.production_kb_per_s"),

@@ -57,7 +57,7 @@ static void put_estimate_tables(text_buffer *out, const ness_doc *doc)
                                          {"currents", "Currents out of compartments, e/s"},
                                          {"steps", "Net rates of steps, 1/s"},
                                          {"means", "Mean counts"}};
-  static const char *const columns[] = {"observable", "reservoir", "out_of", "step",  "of", "estimate",
+  static const char *const columns[] = {"observable", "reservoir", "out_of", "step",  "of", "unit", "estimate",
                                         "error",      "low",       "high",   "exact", "z",  NULL};
   for (size_t k = 0; k < sizeof lists / sizeof lists[0]; k++) {
     const doc_node *const list = doc_at(doc, lists[k][0]);

@@ -265,9 +265,12 @@ void chapter_entropy(report_page *self)
     }
     text_add(out, ".</p>\n");
   }
-  static const char *const kinds[][2] = {{"entropy.thermodynamic", "From the rates along the trajectory"},
-                                         {"entropy.plug_in", "From counts alone"}};
-  for (size_t k = 0; k < 2 && in->analyze; k++) {
+  const bool flows = in->analyze && doc_at(in->analyze, "flow");
+  const char *const kinds[][2] = {
+      {"entropy.produced", "Produced: what the medium gets, and the mixing of counts"},
+      {"entropy.thermodynamic", flows ? "Given to the medium" : "From the rates along the trajectory"},
+      {"entropy.plug_in", "From counts alone"}};
+  for (size_t k = 0; k < sizeof kinds / sizeof *kinds && in->analyze; k++) {
     const doc_node *const node = doc_at(in->analyze, kinds[k][0]);
     if (!node) continue;
     text_add(out, "<h3>%s</h3>\n<dl>\n", kinds[k][1]);

@@ -9,7 +9,7 @@
 static bool is_count(const doc_node *row)
 {
   const char *const kind = node_string(row, "kind");
-  return kind && strcmp(kind, "count") == 0;
+  return kind && (strcmp(kind, "count") == 0 || strcmp(kind, "variable") == 0);
 }
 
 static bool is_other(const doc_node *row)
@@ -41,24 +41,29 @@ static bool spectrum_take(spectrum *self, arena *memory, const doc_node *points,
 }
 
 /* In the unit of what is watched squared, over time for what flows. */
-static const char *unit_of(const doc_node *points, bool (*takes)(const doc_node *row))
+static void unit_of(const doc_node *points, bool (*takes)(const doc_node *row), char out[64])
 {
-  for (const doc_node *row = points->first; row; row = row->next)
-    if (takes(row) && node_string(row, "kind"))
-      return strcmp(node_string(row, "kind"), "current") == 0 ? "density, 1/s" : "density, s";
-  return "density";
+  snprintf(out, 64, "density");
+  for (const doc_node *row = points->first; row; row = row->next) {
+    if (!takes(row) || !node_string(row, "kind")) continue;
+    const bool current = strcmp(node_string(row, "kind"), "current") == 0;
+    const char *const unit = node_string(row, "unit");
+    snprintf(out, 64, "density, %.40s", unit ? unit : current ? "1/s" : "s");
+    return;
+  }
 }
 
 static void put_spectrum(report_page *self, const doc_node *points, bool (*takes)(const doc_node *row))
 {
   static const char *const columns[] = {"f_hz", "estimate", "error", "low", "high", "exact", "z", NULL};
-  char title[160], caption[360], band[40];
+  char title[160], caption[360], band[40], unit[64];
   arena memory = {0};
   spectrum s = {0};
   if (!spectrum_take(&s, &memory, points, takes)) self->status = NESS_NOMEM;
   if (!self->status && s.n > 1) {
     const char *const of = s.of ? s.of : "";
     snprintf(band, sizeof band, "%.4g %% interval", 100 * ness_doc_number(self->in->analyze, "run.confidence"));
+    unit_of(points, takes, unit);
     snprintf(title, sizeof title, "Power spectrum of %s", of);
     snprintf(caption, sizeof caption,
              "Two-sided power spectrum of %s; the band is that of the intervals, both axes go by "
@@ -71,7 +76,7 @@ static void put_spectrum(report_page *self, const doc_node *points, bool (*takes
                         "the table below holds both."
                       : "A line through the estimates in a band of their intervals; the table below holds them.",
               .x_title = "frequency, Hz",
-              .y_title = unit_of(points, takes),
+              .y_title = unit,
               .x_log = true,
               .y_log = true,
               .bare = true};
@@ -101,6 +106,12 @@ void chapter_spectra(report_page *self)
     text_add(out, "<p>No spectrum is drawn: lines of the input would stand in it.</p>\n");
     return;
   }
+  const bool flows = doc_at(in->analyze, "flow") != NULL;
+  const char *const outcome = ness_doc_string(in->analyze, "balance.outcome");
+  if (!points && flows && outcome && (strcmp(outcome, "not at rest") == 0 || strcmp(outcome, "driven in time") == 0)) {
+    text_add(out, "<p>No spectrum is drawn: the run was not at rest, and its course would stand in it.</p>\n");
+    return;
+  }
   if (!points) {
     text_add(out, "<p>No spectrum is drawn: it takes a dump of level <code>events</code> or <code>grid</code>, or a "
                   "record, with enough of them to fill a few segments of time.</p>\n");
@@ -110,7 +121,7 @@ void chapter_spectra(report_page *self)
   if (isfinite(nyquist)) {
     text_add(out, "<p>From states at regular times: what is faster than ");
     html_number(out, nyquist, 6);
-    text_add(out, " Hz is folded back, in the exact values as well.</p>\n");
+    text_add(out, " Hz is folded back%s.</p>\n", flows ? "" : ", in the exact values as well");
   }
   put_spectrum(self, points, is_other);
   put_spectrum(self, points, is_count);

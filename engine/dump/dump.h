@@ -35,10 +35,19 @@ typedef struct dump_run {
   double window;  /* flux level: length of a window, s */
   double every;   /* grid level: distance of grid times, s */
   double epsilon; /* of an approximate method: relative change of rates within a leap; 0 for exact ones */
-  /* of a run under an input that moves continuously, whose chunks have a ledger; NULL none */
+  /* of a run that nothing but an input moves continuously, whose chunks have a ledger; NULL none */
   const char *input, *input_kind; /* its name; "sine", "ramp", "ou", ... */
   double input_period;            /* s; 0: it does not come back */
+  /* of a run where something flows or answers back, whose chunks have a ledger too: names of the inputs that moved
+   * beside, "" none; NULL where nothing flows */
+  const char *flows_beside;
 } dump_run;
+
+/* Whether chunks of the run have a ledger. */
+static inline bool dump_has_ledger(const dump_run *run)
+{
+  return run->input || run->flows_beside;
+}
 
 /* A replica's stretch. Arrays are borrowed by the writer for the call, by the reader's user from frame and buffer both,
  * until either is used again. Row-major: row r of `fwd` starts at r * nstep. Unused columns are NULL. */
@@ -57,7 +66,11 @@ typedef struct dump_chunk {
   const double *dwell2;     /* (nslot) integral of n_i^2 dt, s */
   double counted;           /* counted time in the stretch (after warmup), s */
   double tape_entropy;      /* sum over events of steps with a tape of ln(a_fwd/a_bwd), k_B */
-  const double *ledger;     /* (DUMP_LEDGER_HEAD + sources) under an input that moves: what it says below; else NULL */
+  const double *ledger;     /* (DUMP_LEDGER_HEAD + sources) of runs that keep one: what it says below; else NULL */
+  /* of runs where something flows, as real numbers what stands above in whole ones; else NULL */
+  const double *flow_fwd, *flow_bwd; /* (nstep) events, or integrals of rates where the step flows */
+  const double *one_way;             /* (nstep) how many of both ways had no way back at their time */
+  const double *x0, *x1;             /* (nslot) counts at t0 and at t1 */
   /* rows: windows (flux), grid times (grid), events (events); none at summary level */
   int64_t rows;
   const double *row_time;           /* (rows) end of the window, grid time, or time of the event */
@@ -70,7 +83,7 @@ typedef struct dump_chunk {
   int32_t row_dir_bytes;            /* which of them: 1, 2 or 4 */
 } dump_chunk;
 
-/* A ledger: entropy given to the medium, without steps of one way, k_B; work of the input and change of energy, kT;
+/* A ledger: entropy given to the medium, without what has no way back, k_B; work of the input and change of energy, kT;
  * then the work of each source of the network, kT. Medium = works - change of energy. */
 enum { DUMP_LEDGER_MEDIUM, DUMP_LEDGER_INPUT, DUMP_LEDGER_ENERGY, DUMP_LEDGER_HEAD };
 
@@ -102,8 +115,13 @@ typedef enum dump_column {
   DUMP_ROW_DWELL = 1 << 10,
   DUMP_ROW_TAPE_ENTROPY = 1 << 11,
   DUMP_LEDGER = 1 << 12,
-  DUMP_EVERYTHING = (1 << 13) - 1,
-  DUMP_ROW_DIR_STORED = 1 << 13 /* the directions without widening them */
+  DUMP_FLOW_FWD = 1 << 13,
+  DUMP_FLOW_BWD = 1 << 14,
+  DUMP_ONE_WAY = 1 << 15,
+  DUMP_X0 = 1 << 16,
+  DUMP_X1 = 1 << 17,
+  DUMP_EVERYTHING = (1 << 18) - 1,
+  DUMP_ROW_DIR_STORED = 1 << 18 /* the directions without widening them */
 } dump_column;
 
 /* --- writing --- */

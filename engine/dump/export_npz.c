@@ -284,7 +284,8 @@ enum { SCALARS = sizeof scalars / sizeof scalars[0] };
 /* Whether chunks of the run may have it. */
 static bool has_column(const chunk_column *of, const dump_run *run)
 {
-  return of->levels & 1u << run->level && (!(of->levels & CHUNK_UNDER_INPUT) || run->input);
+  return of->levels & 1u << run->level && (!(of->levels & CHUNK_LEDGER) || dump_has_ledger(run)) &&
+         (!(of->levels & CHUNK_FLOWS) || run->flows_beside);
 }
 
 /* Members in the order: scalars, row_replica, columns of the level, names. Returns the number before the names. */

@@ -132,8 +132,9 @@ typedef struct chunk_column {
   bool optional;
   unsigned levels; /* bit l: present at level l */
 } chunk_column;
-#define CHUNK_COLUMNS 13
-#define CHUNK_UNDER_INPUT (1u << 31) /* of levels: in runs under an input that moves alone */
+#define CHUNK_COLUMNS 18
+#define CHUNK_LEDGER (1u << 31) /* of levels: in runs with a ledger alone (dump_has_ledger), */
+#define CHUNK_FLOWS (1u << 30)  /* in those where something flows alone */
 extern const chunk_column chunk_columns[CHUNK_COLUMNS];
 int64_t chunk_width_of(const chunk_column *self, const ness_network *net);
 const void *chunk_data(const chunk_column *self, const dump_chunk *chunk);

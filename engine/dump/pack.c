@@ -31,7 +31,12 @@ const chunk_column chunk_columns[CHUNK_COLUMNS] = {
     ENTRY(row_bwd, I64, STEP, true, false, FLUX),
     ENTRY(row_dwell, F64, SLOT, true, false, FLUX),
     ENTRY(row_tape_entropy, F64, ONE, true, true, FLUX),
-    ENTRY(ledger, F64, LEDGER, false, true, ANY | CHUNK_UNDER_INPUT),
+    ENTRY(ledger, F64, LEDGER, false, true, ANY | CHUNK_LEDGER),
+    ENTRY(flow_fwd, F64, STEP, false, true, GRID | CHUNK_FLOWS),
+    ENTRY(flow_bwd, F64, STEP, false, true, GRID | CHUNK_FLOWS),
+    ENTRY(one_way, F64, STEP, false, true, GRID | CHUNK_FLOWS),
+    ENTRY(x0, F64, SLOT, false, true, GRID | CHUNK_FLOWS),
+    ENTRY(x1, F64, SLOT, false, true, GRID | CHUNK_FLOWS),
 };
 
 int64_t chunk_width_of(const chunk_column *self, const ness_network *net)
@@ -81,7 +86,7 @@ int64_t dump_chunk_rows(const ness_network *net, int32_t level)
     const chunk_column *c = &chunk_columns[k];
     const bool direction = c->type == COLUMN_I32;
     const int64_t value = !direction ? 8 : net->nstep <= 128 ? 1 : net->nstep <= 32768 ? 2 : 4;
-    if (!(c->levels & 1u << level) || c->levels & CHUNK_UNDER_INPUT) continue; /* a ledger finds room beside them */
+    if (!(c->levels & 1u << level) || c->levels & (CHUNK_LEDGER | CHUNK_FLOWS)) continue; /* they find room beside */
     *(c->rows ? &row : &fixed) += value * chunk_width_of(c, net);
   }
   /* Half the target is for rows, however much stands there once. */

@@ -19,11 +19,11 @@ static char *copy_text(cursor *at, arena *strings)
 static ness_status read_run(const frame_body *body, arena *strings, dump_run *run, uint64_t *model_hash,
                             cursor *network)
 {
-  static const char *const keys[] = {"version", "command",    "machine",     "method",     "overrides", "level",
-                                     "seed",    "replicas",   "block",       "time",       "events",    "warmup",
-                                     "window",  "every",      "model_text",  "model_hash", "network",   "epsilon",
-                                     "input",   "input_kind", "input_period"};
-  enum { KEYS = sizeof keys / sizeof keys[0], EPSILON = KEYS - 4, INPUT, KIND, PERIOD };
+  static const char *const keys[] = {"version", "command",    "machine",      "method",      "overrides", "level",
+                                     "seed",    "replicas",   "block",        "time",        "events",    "warmup",
+                                     "window",  "every",      "model_text",   "model_hash",  "network",   "epsilon",
+                                     "input",   "input_kind", "input_period", "flows_beside"};
+  enum { KEYS = sizeof keys / sizeof keys[0], EPSILON = KEYS - 5, INPUT, KIND, PERIOD, BESIDE };
   cursor at = body->map;
   size_t length;
   unsigned seen = 0;
@@ -61,15 +61,18 @@ static ness_status read_run(const frame_body *body, arena *strings, dump_run *ru
     case INPUT: run->input = copy_text(&at, strings); break;
     case KIND: run->input_kind = copy_text(&at, strings); break;
     case PERIOD: run->input_period = cursor_real(&at); break;
+    case BESIDE: run->flows_beside = copy_text(&at, strings); break;
     default: cursor_skip(&at);
     }
   }
   if (strings->failed) return NESS_NOMEM;
-  /* Exact methods have no epsilon, and most runs no input: what is told of one is told whole. */
+  /* Exact methods have no epsilon, and most runs no input: what is told of one is told whole, and is not told of what
+   * flows, which has rows of a grid alone. */
   const unsigned of_input = 1u << INPUT | 1u << KIND | 1u << PERIOD;
-  if (at.bad || ((seen & ~of_input) | 1u << EPSILON) != (1u << INPUT) - 1) return NESS_FORMAT;
+  if (at.bad || ((seen & ~of_input & ~(1u << BESIDE)) | 1u << EPSILON) != (1u << INPUT) - 1) return NESS_FORMAT;
   if (seen & of_input && ((seen & of_input) != of_input || !*run->input || !(run->input_period >= 0)))
     return NESS_FORMAT;
+  if (run->flows_beside && (run->input || level != DUMP_GRID)) return NESS_FORMAT;
   if (level < DUMP_SUMMARY || level > DUMP_EVENTS || run->replicas < 0) return NESS_FORMAT;
   run->level = (int32_t)level;
   return NESS_OK;

@@ -28,6 +28,8 @@ static const char *const units[][2] = {
     {"dwell row_dwell", "copies s, integral of n dt"},
     {"dwell2", "copies^2 s, integral of n^2 dt"},
     {"tape_entropy row_tape_entropy", "k_B"},
+    {"flow_fwd flow_bwd one_way", "events, integrals of rates where a step flows"},
+    {"x0 x1", "copies"},
     {"ledger", "k_B to the medium; work of the input, change of energy, work of each source, kT"},
     {"energies and chemical potentials", "kT"},
     {"volt_kt", "kT/e"},
@@ -204,8 +206,10 @@ ness_status run_pack(const ness_network *net, const dump_run *run, ness_diags *d
   if (run->level < DUMP_SUMMARY || run->level > DUMP_EVENTS || run->replicas < 0) return NESS_USAGE;
   if (!add_network(&columns, net)) goto out;
 
-  /* Exact methods have no epsilon, and runs whose inputs stand or flip have no input; nor have files of before. */
-  frame_begin(&build, "run", 23U + (run->epsilon > 0 ? 1U : 0U) + (run->input ? 3U : 0U));
+  /* Exact methods have no epsilon, and runs whose inputs stand or flip have no input; nor have files of before,
+   * which do not know what flows either. */
+  frame_begin(&build, "run",
+              23U + (run->epsilon > 0 ? 1U : 0U) + (run->input ? 3U : 0U) + (run->flows_beside ? 1U : 0U));
   pack_text(&build, "about", "a dump of ness: docs/dump-format.md explains it");
   pack_text(&build, "version", run->version);
   pack_text(&build, "command", run->command);
@@ -228,6 +232,7 @@ ness_status run_pack(const ness_network *net, const dump_run *run, ness_diags *d
     pack_text(&build, "input_kind", run->input_kind);
     pack_real(&build, "input_period", run->input_period);
   }
+  if (run->flows_beside) pack_text(&build, "flows_beside", run->flows_beside);
   pack_text(&build, "model", net->model_name);
   pack_text(&build, "model_text", text);
   pack_uint(&build, "model_hash", dump_text_hash(text));

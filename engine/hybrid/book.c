@@ -6,7 +6,8 @@
  * taken at their times; the work of an input, the integral of n dg, is then that of the ends less these sums (summation
  * by parts, exact for what jumps and for what flows as exact as the sums). Mass action gives its lnk to the medium per
  * event, whatever the counts; a tape the logarithm of its quotient of rates, without the mixing (engine/model/law.c). A
- * step of which one way alone runs makes the medium infinite once it has run. Cost: of a step of the flow, the flowing
+ * event or a flow whose way back has no rate gives nothing to the medium, and what it does to energies is undeclared:
+ * it is counted beside, for the medium is infinite by right. Cost: of a step of the flow, the flowing
  * directions and real slots, and a logarithm a step with tapes both ways. */
 #include "engine/hybrid/parts.h"
 
@@ -62,6 +63,7 @@ void book_clear(hybrid_replica *self, const hybrid_net *net)
   self->set_work = 0;
   memset(self->fired, 0, 2 * steps * sizeof *self->fired);
   memset(self->medium, 0, steps * sizeof *self->medium);
+  memset(self->lost, 0, steps * sizeof *self->lost);
   memset(self->pulled, 0, steps * sizeof *self->pulled);
   memset(self->dwell, 0, slots * sizeof *self->dwell);
   memset(self->dwell2, 0, slots * sizeof *self->dwell2);
@@ -105,7 +107,8 @@ static void flow_medium(hybrid_replica *self, const hybrid_net *net)
       if (flux == 0) continue;
       const double force = local_force(self, net, s) ? local_value(&self->force[s], stage->x[net->force_alone[s] - 1])
                                                      : flow_force(net, s, stage);
-      sum += flux * force;
+      if (isfinite(force)) sum += flux * force;
+      else self->lost[s] += fabs(flux);
     }
     self->medium[s] += sum;
   }
@@ -221,6 +224,10 @@ bool book_event(hybrid_replica *self, const hybrid_net *net, const hybrid_dir *d
 void book_event_after(hybrid_replica *self, const hybrid_net *net, const hybrid_dir *dir)
 {
   const double back = event_rate(self, net, &net->fire[net->place[dir->dir ^ 1]]);
+  if (!(back > 0)) {
+    self->lost[dir->dir / 2]++;
+    return;
+  }
   const double quotient = self->value / back;
   double *const product = &self->quotient[dir->dir / 2];
   if (!(quotient > PRODUCT_LEAST && quotient < PRODUCT_MOST)) {
@@ -261,7 +268,7 @@ static double shares_settle(const hybrid_replica *self, const hybrid_net *net, i
 }
 
 /* Medium of one step, and its works added to those of the sources. */
-static double step_settle(const hybrid_replica *self, const hybrid_net *net, int32_t step, double *work)
+static double step_settle(hybrid_replica *self, const hybrid_net *net, int32_t step, double *work)
 {
   const ness_network *const of = net->net;
   const int32_t undeclared = network_sources(of) - 1;
@@ -281,11 +288,10 @@ static double step_settle(const hybrid_replica *self, const hybrid_net *net, int
     work[undeclared] += self->medium[step] + (energy + moved) - (declared + paid);
     return self->medium[step];
   case BOOK_DRIFT: work[undeclared] += energy - declared; return 0;
-  case BOOK_ONE_WAY: {
-    const bool ran = self->fired[2 * step] != 0 || self->fired[2 * step + 1] != 0;
-    if (ran) work[undeclared] = (double)INFINITY;
-    return ran ? (double)INFINITY : 0;
-  }
+  case BOOK_ONE_WAY:
+    self->lost[step] = fabs(self->fired[2 * step]) + fabs(self->fired[2 * step + 1]);
+    work[undeclared] += energy + moved - (declared + paid);
+    return 0;
   case BOOK_FLIP: break;
   }
   return 0;
@@ -304,7 +310,7 @@ hybrid_totals book_settle(hybrid_replica *self, const hybrid_net *net, double *w
 {
   const ness_network *const of = net->net;
   const int32_t sources = network_sources(of);
-  hybrid_totals totals = {0, 0};
+  hybrid_totals totals = {0};
   memset(work, 0, (size_t)sources * sizeof *work);
   for (int32_t i = 0; i < of->nslot; i++) {
     if (net->real_of[i] < 0) book_slot(self, i);
@@ -314,7 +320,10 @@ hybrid_totals book_settle(hybrid_replica *self, const hybrid_net *net, double *w
     self->medium[s] += rng_ln(self->quotient[s]);
     self->quotient[s] = 1;
   }
-  for (int32_t s = 0; s < of->nstep; s++) totals.medium += step_settle(self, net, s, work);
+  for (int32_t s = 0; s < of->nstep; s++) {
+    totals.medium += step_settle(self, net, s, work);
+    totals.one_way |= self->lost[s] > 0;
+  }
   work[sources - 1] += self->set_work;
   inputs_settle(self, net, input_work);
   totals.energy = book_energy(self, net) - self->energy;

@@ -45,7 +45,9 @@ typedef struct hybrid_now {
   int64_t events;
   const double *fired;          /* (2 nstep) events, or integrals of rates where the step flows */
   const double *dwell, *dwell2; /* (nslot) */
-  double medium, energy;        /* k_B; change of energies, kT */
+  const double *x;              /* (nslot) the state */
+  const double *lost;           /* (nstep) events and flows that had no way back at their time */
+  double medium, energy;        /* k_B, without these; change of energies, kT */
   double input_work;            /* of all inputs, kT */
   const double *work;           /* (sources) kT */
 } hybrid_now;

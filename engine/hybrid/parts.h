@@ -289,6 +289,7 @@ struct hybrid_replica {
   double *since;          /* (nslot) */
   double *dwell, *dwell2; /* (nslot) */
   double *medium;         /* (nstep) of steps with tapes */
+  double *lost;           /* (nstep) events and flows that had no way back at their time */
   double *quotient;       /* (nstep) of their rates, whose logarithm is still to come */
   double *pulled;         /* (nstep) energy that went into capacitors */
   double *shared;         /* (shares) sums of the part over events, backward ones negative; integrals where it flows */
@@ -300,7 +301,8 @@ struct hybrid_replica {
 };
 
 typedef struct hybrid_totals {
-  double medium, energy;
+  double medium, energy; /* medium: without what had no way back */
+  bool one_way;          /* something had none: by right it is infinite, and so is undeclared work */
 } hybrid_totals;
 
 ness_status hybrid_replica_init(hybrid_replica *self, const hybrid_net *net);

@@ -98,6 +98,7 @@ static void fold(const run *self, const run_lane *lane)
     result->dwell2[batch * net->nslot + i] += replica->dwell2[i];
   }
   for (int32_t i = 0; i < sources; i++) result->work[batch * sources + i] += lane->work[i];
+  if (lane->totals.one_way) result->work[batch * sources + sources - 1] = result->medium[batch] = (double)INFINITY;
   for (int32_t k = 0; k < inputs; k++) result->input_work[batch * inputs + k] += lane->work[sources + k];
   result->counted[batch] += replica->t - replica->begin;
   result->medium[batch] += lane->totals.medium;
@@ -136,6 +137,8 @@ static bool lane_count(run *self, run_lane *lane, int64_t row)
                     .fired = r->fired,
                     .dwell = r->dwell,
                     .dwell2 = r->dwell2,
+                    .x = r->x,
+                    .lost = r->lost,
                     .medium = totals.medium,
                     .energy = totals.energy,
                     .work = lane->work};

@@ -47,6 +47,7 @@ static void room_books(hybrid_replica *self, const hybrid_net *net)
   ROOM(dwell, of->nslot);
   ROOM(dwell2, of->nslot);
   ROOM(medium, of->nstep);
+  ROOM(lost, of->nstep);
   ROOM(quotient, of->nstep);
   ROOM(pulled, of->nstep);
   ROOM(shared, net->share_start[of->nstep]);

@@ -337,6 +337,18 @@ static inline double network_var_pull(const ness_network *self, int32_t var, dou
 {
   return self->var_stiff[var] * (x + self->var_zero[var] / self->var_unit[var]);
 }
+/* What a count (or a mean of it) and a difference of counts of a slot read as for people, on the scale of a variable.
+ */
+static inline double network_shown(const ness_network *self, int32_t slot, double count)
+{
+  const int32_t v = self->slot_var[slot];
+  return v < 0 ? count : (self->var_zero[v] + self->var_unit[v] * count) / self->var_print[v];
+}
+static inline double network_shown_by(const ness_network *self, int32_t slot, double difference)
+{
+  const int32_t v = self->slot_var[slot];
+  return v < 0 ? difference : self->var_unit[v] * difference / self->var_print[v];
+}
 double network_mixing_change(const ness_network *self, int32_t step, int way, const int64_t *n);
 /* Medium entropy of an event where the entropy -sum ln n! belongs to the state: network_event_entropy +
  * network_mixing_change, which for mass action is the ratio of constants at the reservoirs, whatever the counts. */

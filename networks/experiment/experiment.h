@@ -188,6 +188,7 @@ typedef struct timeline { /* states at grid times */
   double *total;                 /* (replicas x chunks x timeline_width) */
   int64_t *done;                 /* (replicas) chunks that are whole */
   int32_t ledger;                /* numbers of a chunk's ledger, 0 none */
+  bool flows;                    /* chunks tell real numbers too */
   struct timeline_track **track; /* (replicas) of levels flux and events: chunks that wait for their turn; else NULL */
   ness_diags *diags;             /* of the file, for them; borrowed */
 } timeline;
@@ -195,11 +196,12 @@ typedef struct timeline { /* states at grid times */
 #define TIMELINE_FEW 16    /* replicas: fewer are estimated from pieces of their time, so that chunks must be short */
 #define TIMELINE_PIECES 64 /* of a replica then; else its halves */
 
-/* What stands in the first frame of a dump about an input, or several. */
+/* What stands in the first frame of a dump about what moved continuously. */
 typedef struct timeline_input {
-  const char *name, *kind;
-  double period; /* s, of all; 0 none */
-  bool counted;  /* windows and events can be told */
+  const char *name, *kind; /* of an input, or several */
+  double period;           /* s, of all; 0 none */
+  bool counted;            /* windows and events can be told */
+  bool flows;              /* something flows or answers back; inputs, "" none, move beside it */
 } timeline_input;
 
 /* The options with the times that a dump of level grid has unless they say: a hundredth of the counted time. Other
@@ -211,8 +213,7 @@ ness_status timeline_room(timeline *self, const ness_network *net, const ness_si
 void timeline_free(timeline *self);
 void timeline_tracks_free(timeline *self);
 /* With a path in the options: creates the dump, at level grid or, under an input that is counted, flux or events,
- * before the run. `model_text` and `settings` make it repeatable. NESS_USAGE for other levels. `input` is NULL where
- * nothing keeps a ledger. */
+ * before the run. `model_text` and `settings` make it repeatable. NESS_USAGE for other levels. */
 ness_status timeline_create(timeline *self, const ness_simulate_options *options, const char *method,
                             const timeline_input *input, const char *model_text, const char *settings,
                             ness_diags *diags);
@@ -256,9 +257,6 @@ void answer_conventions(ness_doc *doc);
 void answer_cycle_text(const ness_network *net, const cme_cycle *cycle, text_buffer *out);
 /* The number and the unit a quantity is shown in: mV, kJ/mol, pA, mM, s, 1/s, one over another, else SI. */
 double answer_words(quantity q, char words[64]);
-/* What a mean (or a difference of counts) and a variance of a slot read as, on the scale of a variable. */
-double answer_mean(const ness_network *net, int32_t slot, double mean);
-double answer_spread(const ness_network *net, int32_t slot, double difference);
 /* "V [mV]" of a variable, else the name. */
 void answer_slot_name(const ness_network *net, int32_t slot, text_buffer *out);
 /* The number under `key` and the unit under "unit". */

@@ -39,14 +39,13 @@ static void flowing_barred(const ness_network *net, const hybrid_result *flow, n
             "let the step flow too (`fluid`), or let the steps beside it hop: its rate in this run is too small");
 }
 
-/* What the dump says of inputs that move alone, without anything that flows or answers back; NULL others. The words go
- * to `names` and `kinds`. */
-static const timeline_input *flowing_inputs(const ness_network *net, const moving_inputs *inputs, hybrid_mode mode,
-                                            text_buffer *names, text_buffer *kinds, timeline_input *out)
+/* What the dump says of inputs, which may move alone, and of what flows or answers back. The words go to `names` and
+ * `kinds`. */
+static ness_status flowing_about(const ness_network *net, const moving_inputs *inputs, hybrid_mode mode,
+                                 text_buffer *names, text_buffer *kinds, timeline_input *out)
 {
-  if (!inputs || mode != HYBRID_EXACT || net->nflow > 0 || net->nevent > 0 || net->nvar != inputs->ninput) return NULL;
-  int32_t n;
-  const lang_process *const list = lang_inputs(inputs->model, &n);
+  int32_t n = 0;
+  const lang_process *const list = inputs ? lang_inputs(inputs->model, &n) : NULL;
   for (int32_t i = 0; i < n; i++) {
     const path_spec *const path = &inputs->input[i].path;
     const double period = path->kind == PATH_SINE ? 1 / path->frequency : path->period;
@@ -54,10 +53,10 @@ static const timeline_input *flowing_inputs(const ness_network *net, const movin
     text_add(kinds, i ? ", %s" : "%s", lang_process_word(list[i].kind));
     out->period = i == 0 || period == out->period ? period : 0;
   }
-  out->name = names->data;
-  out->kind = kinds->data;
-  out->counted = false;
-  return names->failed || kinds->failed ? NULL : out;
+  out->name = n ? names->data : "";
+  out->kind = n ? kinds->data : "";
+  out->flows = !inputs || mode != HYBRID_EXACT || net->nflow > 0 || net->nevent > 0 || net->nvar != inputs->ninput;
+  return names->failed || kinds->failed ? NESS_NOMEM : NESS_OK;
 }
 
 ness_status flowing_run(const ness_network *net, const moving_inputs *inputs, const ness_simulate_options *given,
@@ -73,9 +72,9 @@ ness_status flowing_run(const ness_network *net, const moving_inputs *inputs, co
   if (status == NESS_OK) status = timeline_room(&grid, net, o, replicas, diags);
   const char *const method = mode == HYBRID_MEAN ? "mean" : mode == HYBRID_LANGEVIN ? "langevin" : "hybrid";
   text_buffer names = {0}, kinds = {0};
-  timeline_input of;
-  const timeline_input *const about = flowing_inputs(net, inputs, mode, &names, &kinds, &of);
-  if (status == NESS_OK) status = timeline_create(&grid, o, method, about, text, settings, diags);
+  timeline_input about = {0};
+  if (status == NESS_OK) status = flowing_about(net, inputs, mode, &names, &kinds, &about);
+  if (status == NESS_OK) status = timeline_create(&grid, o, method, &about, text, settings, diags);
   text_clear(&names);
   text_clear(&kinds);
   const hybrid_options options = {.mode = mode,

@@ -59,11 +59,11 @@ static void info_variables(const ness_network *net, doc_node *root)
     doc_node *const row = doc_object(rows, NULL);
     doc_string(row, "name", "%s", network_text(net, net->slot_name[slot]));
     doc_string(row, "is", "%s", net->var_kind[v] == VAR_CHARGE ? "capacitor" : "variable");
-    doc_number(row, "start", answer_mean(net, slot, (double)net->slot_start[slot]));
-    doc_number(row, "from", answer_mean(net, slot, 0));
-    doc_number(row, "to", answer_mean(net, slot, (double)net->slot_max[slot]));
+    doc_number(row, "start", network_shown(net, slot, (double)net->slot_start[slot]));
+    doc_number(row, "from", network_shown(net, slot, 0));
+    doc_number(row, "to", network_shown(net, slot, (double)net->slot_max[slot]));
     doc_string(row, "unit", "%s", network_text(net, net->var_text[v]));
-    doc_number(row, "one_count", answer_spread(net, slot, 1));
+    doc_number(row, "one_count", network_shown_by(net, slot, 1));
     if (net->var_kind[v] == VAR_CHARGE) doc_number(row, "energy_of_one_count_kt", net->var_stiff[v] / 2);
   }
   rows = net->nevent ? doc_array(root, "events") : NULL;

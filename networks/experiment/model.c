@@ -166,18 +166,6 @@ double answer_words(quantity q, char words[64])
                                                                                                : q.value;
 }
 
-double answer_mean(const ness_network *net, int32_t slot, double mean)
-{
-  const int32_t v = net->slot_var[slot];
-  return v < 0 ? mean : (net->var_zero[v] + net->var_unit[v] * mean) / net->var_print[v];
-}
-
-double answer_spread(const ness_network *net, int32_t slot, double difference)
-{
-  const int32_t v = net->slot_var[slot];
-  return v < 0 ? difference : net->var_unit[v] * difference / net->var_print[v];
-}
-
 void answer_slot_name(const ness_network *net, int32_t slot, text_buffer *out)
 {
   const int32_t v = net->slot_var[slot];

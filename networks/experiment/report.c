@@ -198,8 +198,11 @@ static ness_status open_dump(report_job *self)
 
 static ness_status read_windows(report_job *self)
 {
-  if (dump_run_of(self->reader)->input) {
-    self->page.no_windows = "a run under an input that moves keeps its entropy for long stretches, not for windows";
+  if (dump_has_ledger(dump_run_of(self->reader))) {
+    self->page.no_windows =
+        dump_run_of(self->reader)->input
+            ? "a run under an input that moves keeps its entropy for long stretches, not for windows"
+            : "a run where something flows keeps its entropy for long stretches, not for windows";
     return NESS_OK;
   }
   cme_solution exact = {0};

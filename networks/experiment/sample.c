@@ -54,7 +54,7 @@ static ness_status sample_moved(const lang_model *model, const lang_process *inp
   }
   if (status == NESS_OK && d.period > 0) sample_periods(&d, o->time - o->warmup, diags);
   if (status == NESS_OK) status = timeline_room(&grid, d.net, o, options.replicas, diags);
-  const timeline_input about = {input->name, lang_process_word(input->kind), d.period, true};
+  const timeline_input about = {input->name, lang_process_word(input->kind), d.period, true, false};
   if (status == NESS_OK) status = timeline_create(&grid, o, SAMPLE_MOVED, &about, text, settings, diags);
   options.row = grid.x ? timeline_counts : NULL;
   options.count = grid.total ? timeline_moved : NULL;

@@ -87,7 +87,7 @@ static void simulate_answer(const ness_network *net, const sampled *sample, doc_
     if (isnan(value)) continue; /* an input that is drawn has no integral */
     doc_node *const row = doc_object(rows, NULL);
     doc_string(row, "name", "%s", network_text(net, net->slot_name[i]));
-    simulate_estimate(row, "mean", answer_mean(net, i, value), answer_spread(net, i, error));
+    simulate_estimate(row, "mean", network_shown(net, i, value), network_shown_by(net, i, error));
     if (net->slot_var[i] >= 0) doc_string(row, "unit", "%s", network_text(net, net->var_text[net->slot_var[i]]));
   }
   rows = net->nobs ? doc_array(root, "observables") : NULL;
@@ -137,13 +137,13 @@ static void simulate_course(const ness_network *net, const ssa_result *r, doc_no
         sum2 += r->grid_sum2[at * (size_t)net->nslot + (size_t)i];
       }
       answer_slot_name(net, i, &key);
-      if (!key.failed) doc_number(row, key.data, answer_mean(net, i, sum / n));
+      if (!key.failed) doc_number(row, key.data, network_shown(net, i, sum / n));
       const double variance = n > 1 ? (sum2 - sum * sum / n) / (n - 1) : 0;
       text_clear(&key);
       if (n < 2) continue;
       text_add(&key, "sd ");
       answer_slot_name(net, i, &key);
-      if (!key.failed) doc_number(row, key.data, answer_spread(net, i, sqrt(variance > 0 ? variance : 0)));
+      if (!key.failed) doc_number(row, key.data, network_shown_by(net, i, sqrt(variance > 0 ? variance : 0)));
       text_clear(&key);
     }
   }

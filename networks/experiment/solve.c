@@ -62,8 +62,8 @@ void solve_means(const ness_network *net, const cme_solution *s, bool spread, do
     doc_node *const row = doc_object(rows, NULL);
     doc_string(row, "name", "%s", network_text(net, net->slot_name[i]));
     const int32_t variable = net->slot_var[i];
-    const double scale = answer_spread(net, i, 1);
-    doc_number(row, "mean", answer_mean(net, i, s->mean[i]));
+    const double scale = network_shown_by(net, i, 1);
+    doc_number(row, "mean", network_shown(net, i, s->mean[i]));
     if (spread && !isnan(s->var[i])) doc_number(row, "variance", s->var[i] * scale * scale);
     if (variable >= 0) doc_string(row, "unit", "%s", network_text(net, net->var_text[variable]));
   }

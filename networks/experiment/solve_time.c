@@ -17,12 +17,12 @@ static void time_rows(lang_model *model, const evolution *path, bool spread, doc
       const int64_t at = (int64_t)t * net->nslot + i;
       text_buffer key = {0};
       answer_slot_name(net, i, &key);
-      if (!key.failed) doc_number(row, key.data, answer_mean(net, i, path->mean[at]));
+      if (!key.failed) doc_number(row, key.data, network_shown(net, i, path->mean[at]));
       text_clear(&key);
       if (!spread) continue;
       text_add(&key, "sd ");
       answer_slot_name(net, i, &key);
-      if (!key.failed) doc_number(row, key.data, answer_spread(net, i, sqrt(path->var[at])));
+      if (!key.failed) doc_number(row, key.data, network_shown_by(net, i, sqrt(path->var[at])));
       text_clear(&key);
     }
     for (int32_t o = 0; o < net->nobs; o++) {

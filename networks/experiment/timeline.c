@@ -2,7 +2,7 @@
  * the times of a grid are kept until the end and then summed in the order of replicas, so that the bits do not depend
  * on threads; timeline_dump.c makes a dump of them. Memory: 8 bytes a replica, time and slot, TIMELINE_BYTES at most.
  */
-#include "networks/experiment/experiment.h"
+#include "networks/experiment/timeline.h"
 #include <math.h>
 #include <string.h>
 
@@ -41,8 +41,7 @@ void timeline_free(timeline *self)
   *self = (timeline){0};
 }
 
-/* Where a row goes, NULL: it is behind the end by rounding. */
-static double *timeline_place(const timeline *self, int64_t replica, int64_t row)
+double *timeline_place(const timeline *self, int64_t replica, int64_t row)
 {
   if (row >= self->times) return NULL;
   return self->x + ((size_t)replica * (size_t)self->times + (size_t)row) * (size_t)self->nslot;

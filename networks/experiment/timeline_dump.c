@@ -1,9 +1,9 @@
 /* The course of a simulation as a dump at level grid: rows of whole counts, for engines that write none of their own.
  * Real slots are rounded; so are the integrals of steps that flow, as differences of rounded totals, so that chunks add
- * up to the whole. A chunk is written when all that it covers was counted; chunks stand in the order of replicas, all
- * of one behind another. There is no state of a generator in it, and no way to go on. Levels flux and events, for runs
- * that keep a ledger, stand in timeline_chunks.c. Memory: that of the timeline, and a total a chunk. Cost: O(steps,
- * slots) a row while it runs. */
+ * up to the whole; where something flows, chunks have the same as real numbers beside. A chunk is written when all that
+ * it covers was counted; chunks stand in the order of replicas, all of one behind another. There is no state of a
+ * generator in it, and no way to go on. Levels flux and events, for runs that keep a ledger, stand in
+ * timeline_chunks.c. Memory: that of the timeline, and a total a chunk. Cost: O(steps, slots) a row while it runs. */
 #include "networks/experiment/timeline.h"
 #include <math.h>
 #include <string.h>
@@ -16,7 +16,8 @@
 
 size_t timeline_width(const timeline *self)
 {
-  return 2 * (size_t)self->net->nstep + 2 * (size_t)self->net->nslot + 2 + (size_t)self->ledger;
+  const size_t slots = (size_t)self->net->nslot, state = self->flows ? slots + (size_t)self->net->nstep : 0;
+  return 2 * (size_t)self->net->nstep + 2 * slots + 2 + (size_t)self->ledger + state;
 }
 
 static bool timeline_level(const ness_simulate_options *o, const char *level)
@@ -33,12 +34,12 @@ ness_simulate_options timeline_options(const ness_simulate_options *given)
   return out;
 }
 
-/* Rows of a chunk, of `rows` that a replica has: fewer than fit where a ledger is wanted of pieces of its time. */
+/* Rows of a chunk, of `rows` that a replica has: fewer than fit, for a ledger is wanted of pieces of its time. */
 static int64_t timeline_rows_of(const timeline *self, int32_t level, double rows)
 {
   const int64_t most = dump_chunk_rows(self->net, level);
   const double piece = ceil(rows / (self->replicas < TIMELINE_FEW ? TIMELINE_PIECES : 2));
-  return self->ledger && piece < (double)most ? piece > 1 ? (int64_t)piece : 1 : most;
+  return piece < (double)most ? piece > 1 ? (int64_t)piece : 1 : most;
 }
 
 /* What chunks of level grid need. */
@@ -60,7 +61,7 @@ ness_status timeline_create(timeline *self, const ness_simulate_options *o, cons
                             ness_diags *diags)
 {
   if (!o->path) return NESS_OK;
-  const bool counted = input && input->counted, grid = timeline_level(o, "grid");
+  const bool counted = input->counted, grid = timeline_level(o, "grid");
   const bool flux = counted && timeline_level(o, "flux"), events = counted && timeline_level(o, "events");
   if (!grid && !flux && !events) {
     diag_add(diags, NESS_ERROR,
@@ -70,7 +71,8 @@ ness_status timeline_create(timeline *self, const ness_simulate_options *o, cons
     diag_hint(diags, "add --level grid, and --every for the distance of times");
     return NESS_USAGE;
   }
-  self->ledger = input ? DUMP_LEDGER_HEAD + network_sources(self->net) : 0;
+  self->ledger = DUMP_LEDGER_HEAD + network_sources(self->net);
+  self->flows = input->flows;
   self->diags = diags;
   if (flux) self->window = o->window > 0 ? o->window : (o->time - o->warmup) / 100;
   if (!grid) self->track = mem_zero((size_t)self->replicas, sizeof *self->track);
@@ -94,9 +96,10 @@ ness_status timeline_create(timeline *self, const ness_simulate_options *o, cons
                         .warmup = o->warmup,
                         .window = self->window,
                         .every = o->every,
-                        .input = input ? input->name : NULL,
-                        .input_kind = input ? input->kind : NULL,
-                        .input_period = input ? input->period : 0};
+                        .input = input->flows ? NULL : input->name,
+                        .input_kind = input->flows ? NULL : input->kind,
+                        .input_period = input->period,
+                        .flows_beside = input->flows ? input->name : NULL};
   return dump_create(o->path, o->overwrite != 0, self->net, &run, diags, &self->writer);
 }
 
@@ -124,12 +127,19 @@ ness_status timeline_flown(void *context, int64_t replica, int64_t row, const hy
   memcpy(to + steps + slots, now->dwell2, slots * sizeof *to);
   to[steps + 2 * slots] = now->counted;
   to[steps + 2 * slots + 1] = (double)now->events;
-  if (!self->ledger) return NESS_OK;
   double *const ledger = to + steps + 2 * slots + 2;
   ledger[DUMP_LEDGER_MEDIUM] = now->medium;
   ledger[DUMP_LEDGER_INPUT] = now->input_work;
   ledger[DUMP_LEDGER_ENERGY] = now->energy;
   memcpy(ledger + DUMP_LEDGER_HEAD, now->work, (size_t)(self->ledger - DUMP_LEDGER_HEAD) * sizeof *now->work);
+  for (int32_t s = 0; s < self->net->nstep && !self->flows; s++) {
+    const bool never = self->net->dir_law[2 * s] == LAW_NONE || self->net->dir_law[2 * s + 1] == LAW_NONE;
+    if (now->lost[s] > 0 && !never) /* told by the network alone otherwise */
+      ledger[DUMP_LEDGER_MEDIUM] = ledger[self->ledger - 1] = (double)INFINITY;
+  }
+  if (!self->flows) return NESS_OK;
+  memcpy(ledger + self->ledger, now->x, slots * sizeof *now->x);
+  memcpy(ledger + self->ledger + slots, now->lost, (size_t)self->net->nstep * sizeof *now->lost);
   return NESS_OK;
 }
 
@@ -180,15 +190,31 @@ void timeline_counted(const timeline *self, const double *before, const double *
     f->dwell[i] = now[at] - (before ? before[at] : 0);
     f->dwell2[i] = now[at + nslot] - (before ? before[at + nslot] : 0);
   }
-  for (int32_t i = 0; i < self->ledger; i++) f->ledger[i] = now[ledger + i] - (before ? before[ledger + i] : 0);
+  for (int32_t i = 0; i < self->ledger; i++)
+    f->ledger[i] = now[ledger + i] - (before && isfinite(now[ledger + i]) ? before[ledger + i] : 0);
   out->n0 = f->n0;
   out->fwd = f->fwd;
   out->bwd = f->bwd;
   out->dwell = f->dwell;
   out->dwell2 = f->dwell2;
-  out->ledger = self->ledger ? f->ledger : NULL;
+  out->ledger = f->ledger;
   out->counted = now[ledger - 2] - (before ? before[ledger - 2] : 0);
   out->events = (int64_t)(now[ledger - 1] - (before ? before[ledger - 1] : 0));
+  if (!self->flows) return;
+  const int32_t state = ledger + self->ledger, lost = state + nslot;
+  for (int32_t s = 0; s < nstep; s++) {
+    f->one_way[s] = now[lost + s] - (before ? before[lost + s] : 0);
+    f->flow_fwd[s] = now[2 * s] - (before ? before[2 * s] : 0);
+    f->flow_bwd[s] = now[2 * s + 1] - (before ? before[2 * s + 1] : 0);
+  }
+  const size_t slots = (size_t)nslot;
+  memcpy(f->x1, now + state, slots * sizeof *f->x1);
+  if (before) memcpy(f->x0, before + state, slots * sizeof *f->x0);
+  out->flow_fwd = f->flow_fwd;
+  out->flow_bwd = f->flow_bwd;
+  out->one_way = f->one_way;
+  out->x0 = f->x0;
+  out->x1 = f->x1;
 }
 
 bool timeline_frame_init(timeline_frame *self, const timeline *of, arena *memory)
@@ -199,7 +225,12 @@ bool timeline_frame_init(timeline_frame *self, const timeline *of, arena *memory
                            .bwd = arena_alloc(memory, steps * sizeof(int64_t)),
                            .dwell = arena_alloc(memory, slots * sizeof(double)),
                            .dwell2 = arena_alloc(memory, slots * sizeof(double)),
-                           .ledger = arena_alloc(memory, ((size_t)of->ledger + 1) * sizeof(double))};
+                           .ledger = arena_alloc(memory, ((size_t)of->ledger + 1) * sizeof(double)),
+                           .flow_fwd = arena_alloc(memory, steps * sizeof(double)),
+                           .flow_bwd = arena_alloc(memory, steps * sizeof(double)),
+                           .one_way = arena_alloc(memory, steps * sizeof(double)),
+                           .x0 = arena_alloc(memory, slots * sizeof(double)),
+                           .x1 = arena_alloc(memory, slots * sizeof(double))};
   return !memory->failed;
 }
 
@@ -225,6 +256,7 @@ static ness_status timeline_chunk(timeline *self, int64_t replica, int64_t index
                       .row_count = rows->count};
   chunk.t1 = last ? self->end : self->time[first + chunk.rows];
   timeline_round(self, replica, first, f->n0);
+  if (index == 0) memcpy(f->x0, timeline_place(self, replica, 0), (size_t)self->nslot * sizeof *f->x0);
   timeline_counted(self, index > 0 ? now - width : NULL, now, f, &chunk);
   for (int64_t r = 0; r < chunk.rows; r++) {
     rows->time[r] = fmin(self->time[first + 1 + r], self->end);

@@ -1,0 +1,105 @@
+/* Runs that write a dump, and what is said of it: for the tests of ness_analyze on runs of models. One file at a time,
+ * in `path`; `other` is beside it. What was not expected to fail prints its diagnostics and ends the program. */
+#ifndef NESS_TESTS_DUMP_ANSWERS_H
+#define NESS_TESTS_DUMP_ANSWERS_H
+
+#include "engine/dump/dump.h"
+#include "lang_sample.h"
+#include <ness/analyze.h>
+
+static char path[64], other[80];
+
+static inline ness_simulate_options options_of(const char *level, double time, double warmup, uint64_t seed)
+{
+  return (ness_simulate_options){.struct_size = sizeof(ness_simulate_options),
+                                 .replicas = 64,
+                                 .time = time,
+                                 .warmup = warmup,
+                                 .seed = seed,
+                                 .path = path,
+                                 .overwrite = 1,
+                                 .level = level};
+}
+
+/* What the run says. */
+static inline ness_doc *run(const char *text, const ness_simulate_options *options)
+{
+  ness_model *const model = sample_model(text);
+  ness_diags *const diags = ness_diags_create();
+  ness_doc *doc = NULL;
+  CHECK(model && ness_simulate(model, options, diags, &doc) == NESS_OK);
+  if (!doc) {
+    char *const shown = ness_diags_render(diags, 0);
+    fprintf(stderr, "%s\n", shown);
+    exit(1);
+  }
+  ness_diags_free(diags);
+  ness_model_free(model);
+  return doc;
+}
+
+static inline ness_doc *analyze(const ness_analyze_options *options)
+{
+  ness_diags *const diags = ness_diags_create();
+  ness_doc *doc = NULL;
+  CHECK(ness_analyze(path, options, diags, &doc) == NESS_OK);
+  if (!doc) {
+    char *const shown = ness_diags_render(diags, 0);
+    fprintf(stderr, "%s\n", shown);
+    exit(1);
+  }
+  ness_diags_free(diags);
+  return doc;
+}
+
+static inline double number(const ness_doc *doc, const char *format, int i, const char *member)
+{
+  char key[96];
+  snprintf(key, sizeof key, format, i);
+  snprintf(key + strlen(key), sizeof key - strlen(key), ".%s", member);
+  return ness_doc_number(doc, key);
+}
+
+static inline bool says(const ness_doc *doc, const char *key, const char *words)
+{
+  const char *const text = ness_doc_string(doc, key);
+  const bool found = text && strstr(text, words);
+  if (!found) fprintf(stderr, "%s: %s\n", key, text ? text : "(none)");
+  return found;
+}
+
+static inline void *slurp(const char *from, size_t *bytes)
+{
+  FILE *const file = fopen(from, "rb");
+  CHECK(file != NULL);
+  fseek(file, 0, SEEK_END);
+  *bytes = (size_t)ftell(file);
+  rewind(file);
+  void *const data = malloc(*bytes);
+  CHECK(fread(data, 1, *bytes, file) == *bytes);
+  fclose(file);
+  return data;
+}
+
+static inline void spill(const void *data, size_t bytes)
+{
+  FILE *const file = fopen(path, "wb");
+  CHECK(file && fwrite(data, 1, bytes, file) == bytes);
+  fclose(file);
+}
+
+static inline void answers_begin(const char *name)
+{
+  const char *const folder = getenv("TMPDIR");
+  snprintf(path, sizeof path, "%s/ness_%s_%ld.msgpack", folder && strlen(folder) < 24 ? folder : "/tmp", name,
+           (long)getpid());
+  snprintf(other, sizeof other, "%s.html", path);
+}
+
+static inline void answers_end(void)
+{
+  unlink(path);
+  unlink(other);
+}
+
+#endif
