@@ -149,6 +149,8 @@ typedef struct analysis { /* everything the chapters read */
   ness_diags *diags;
   int32_t threads;
   double level;
+  double student,
+      normal; /* what an interval at this level is in errors: of analysis_dof (NaN without), of a normal law */
   int64_t max_cycles;
   double time;     /* all counted time, s */
   double *scratch; /* (batches) */

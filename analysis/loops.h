@@ -49,6 +49,8 @@ void loop_counter_free(loop_counter *self);
 typedef struct loop_tally { /* what a chunk gave: lists in the order of its stretches */
   struct loop_entry *entry;
   int64_t entries, entry_room;
+  struct loop_passage *passage;
+  int64_t passages, passage_room;
   int32_t *sequence; /* edges of cycles that were new */
   int64_t sequences, sequence_room;
 } loop_tally;

@@ -38,6 +38,7 @@ struct loop_counter {
   int32_t *touched;
   int64_t ntouched;
   loop_map found;      /* key of a cycle -> entry of the tally, in this stretch */
+  loop_canonical form; /* of the cycle that is being named */
   int64_t *scratch;    /* (nslot) */
   path_jump *jump;     /* (cells) a row: a head, whose count is the number of its path, and the part's directions */
   path_effect *effect; /* (cells) */
@@ -83,6 +84,7 @@ void loop_counter_free(loop_counter *self)
   if (!self) return;
   mem_free(self->edge_count);
   mem_free(self->touched);
+  mem_free(self->form.block);
   mem_free(self->scratch);
   mem_free(self->jump);
   mem_free(self->effect);
@@ -114,7 +116,7 @@ static int64_t cycle_entry(const loops *self, loop_counter *counter, uint64_t ke
   *sequence = NULL;
   const int64_t *const found = loop_map_find(&counter->found, key);
   if (found) return *found;
-  loop_entry entry = {key, 0, -1, (int32_t)length, batch};
+  loop_entry entry = {.key = key, .sequence = -1, .length = (int32_t)length, .batch = batch};
   if (!loop_map_find(&self->cycle_of, key)) {
     entry.sequence = out->sequences;
     if (!mem_grow(&out->sequence, &out->sequence_room, out->sequences + length, sizeof *out->sequence)) return -1;
@@ -370,17 +372,34 @@ static void made_count(loop_counter *counter, loop_tally *out)
   counter->nmade = 0;
 }
 
+/* Names the cycles that were new, from entry `from` on; false when memory is out. */
+static bool entries_name(const loops *self, loop_counter *counter, loop_tally *out, int64_t from)
+{
+  for (int64_t i = from; i < out->entries; i++) {
+    loop_entry *const entry = &out->entry[i];
+    if (entry->sequence < 0) continue;
+    const int32_t *const edges = out->sequence + entry->sequence;
+    entry->way = loop_orient(self, edges, entry->length, &counter->form);
+    if (entry->way < 0) return false;
+    entry->name = loop_name(self, self->edge[edges[0]].part, entry->length, entry->way, &counter->form);
+  }
+  return true;
+}
+
 ness_status loop_follow(loops *self, loop_walker *walker, loop_counter *counter, const dump_chunk *chunk, int64_t from,
                         int64_t to, int32_t batch, loop_tally *out)
 {
+  const int64_t before = out->entries;
   bool good = follow(self, walker, counter, chunk, from, to, batch, out);
   for (int32_t p = 0; p < self->nparts; p++)
     if (counter->at[p] != NO_PATH) good = path_leave(&walker->stack[p], counter, p) && good;
   made_count(counter, out);
+  good = good && entries_name(self, counter, out, before);
+  const int64_t passages = out->passages + counter->ntouched;
+  good = mem_grow(&out->passage, &out->passage_room, passages, sizeof *out->passage) && good;
   for (int64_t k = 0; k < counter->ntouched; k++) {
     const int32_t edge = counter->touched[k];
-    const loop_entry entry = {0, counter->edge_count[edge], edge, 0, batch};
-    good = good && tally_entry(out, &entry);
+    if (good) out->passage[out->passages++] = (loop_passage){counter->edge_count[edge], edge, batch};
     counter->edge_count[edge] = 0;
   }
   counter->ntouched = 0;

@@ -195,7 +195,7 @@ static ness_status window_group(const stream *self, window *now)
     const int64_t replica = at->from->scalars.replica;
     at->first = !at->status;
     at->next = -1;
-    at->loops.entries = at->loops.sequences = 0;
+    at->loops.entries = at->loops.passages = at->loops.sequences = 0;
     at->walker = NULL;
     if (at->status || !alive || !at->alive) continue;
     if (!(at->walker = loops_walker(self->loop, replica))) return NESS_NOMEM;
