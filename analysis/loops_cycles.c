@@ -204,8 +204,7 @@ static const loops *sorted; /* what qsort compares in */
 static int total_order(const void *x, const void *y)
 {
   const loop_total *const a = x, *const b = y;
-  const double i = sum_of(a->count, 2 * sorted->batches), j = sum_of(b->count, 2 * sorted->batches);
-  if (i != j) return i > j ? -1 : 1;
+  if (a->sum != b->sum) return a->sum > b->sum ? -1 : 1;
   const int order = a->part != b->part ? (a->part < b->part ? -1 : 1) : compare_dirs(a, b);
   if (order) return order;
   return memcmp(a->count, b->count, 2 * (size_t)sorted->batches * sizeof *a->count);
@@ -263,7 +262,9 @@ ness_status loops_finish(loops *self)
       mem_free(self->total[i].dir);
       mem_free(self->total[i].count);
     } else {
-      self->total[kept++] = self->total[i];
+      self->total[kept] = self->total[i];
+      self->total[kept].sum = sum_of(self->total[i].count, 2 * self->batches);
+      kept++;
     }
   }
   self->totals = kept;

@@ -84,6 +84,7 @@ typedef struct loop_total {
   int32_t *dir;
   int64_t paths;
   double *count; /* (2 x batches) forward, backward */
+  double sum;    /* of all counts; after loops_finish */
   double exact[2];
 } loop_total;
 
