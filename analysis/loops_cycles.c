@@ -151,8 +151,10 @@ static int64_t cycle_place(loops *self, const loop_entry *entry, const int32_t *
 /* A row a batch, since a stretch passes many edges in one. */
 static bool edge_room(loops *self)
 {
-  if (self->nedge <= self->edge_room) return true;
-  const int64_t had = self->edge_room, room = 2 * (int64_t)self->nedge;
+  omp_set_lock(&self->lock);
+  const int64_t edges = self->nedge, had = self->edge_room, room = 2 * edges;
+  omp_unset_lock(&self->lock);
+  if (edges <= had) return true;
   double *const fresh = mem_zero((size_t)room * (size_t)self->batches, sizeof *fresh);
   if (!fresh) return false;
   for (int64_t b = 0; b < self->batches && had > 0; b++)

@@ -53,9 +53,9 @@ typedef struct loop_edge_data {
 } loop_edge_data;
 
 typedef struct loop_entry { /* in a tally: completions of a cycle */
-  uint64_t key, name;       /* of this cycle of states; of all that share its total, where it was new */
+  uint64_t key, name;       /* of this cycle of states; of all that share its total */
   int64_t count;
-  int64_t sequence; /* where its edges are in the tally's sequence; -1 known */
+  int64_t sequence; /* where its edges are in the tally's sequence */
   int32_t length, batch;
   int32_t way; /* 0: it runs as its total is called forward, 1 reversed */
 } loop_entry;

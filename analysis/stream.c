@@ -1,26 +1,31 @@
 /* From the file to the sums, in one pass and in bounded memory.
- * Invariant: three windows of frames are under way. One is read by one thread; of the one before, chunks are decoded
- * and counted, each by any thread; of the first, trajectories are followed: loops of each replica, memory and waits,
- * each through its chunks in their order by one thread. Then the first is folded in the order of the file, and its
- * events are kept until there are enough (trace.h). So each sum has the same bits for any number of threads, and no
- * thread waits for what must go one after another. Of a chunk only the columns that its sums need are decoded. Cost:
- * the frames of three windows, rows and sums of two. */
+ * Invariant: four windows of frames are under way. One is read by one thread; of the one before, chunks are decoded
+ * and counted, each by any thread; of the one before that, trajectories are followed: loops of each replica, memory and
+ * waits, each through its chunks in their order by one thread; and the first is folded in the order of the file by one
+ * thread, its events kept until there are enough (trace.h). So each sum has the same bits for any number of threads, and
+ * no thread waits for what must go one after another. Windows are small where the file begins and ends, since threads
+ * wait there; what is looked at only up to some number of events ends with a stretch of the file that no window
+ * changes. Of a chunk only the columns that its sums need are decoded. Cost: the frames of four windows, rows and sums
+ * of three. */
 #include "analysis/analysis.h"
 
+#include <math.h>
 #include <omp.h>
 #include <string.h>
 #include <time.h>
 
 #define WINDOW_FRAMES 32
 #define WINDOW_READ ((size_t)4 << 20)    /* a window ends where its chunks have so many bytes: they stay in the cache */
+#define STRETCH_READ ((size_t)4 << 20)   /* as a stretch does */
 #define WINDOW_BYTES ((size_t)256 << 20) /* of the sums of a window's chunks */
-#define STREAM_WINDOWS 3
+#define STREAM_WINDOWS 4
 #define STREAM_TICK 0.2      /* s between two calls of progress */
 #define STREAM_REPLICAS 4096 /* replicas whose events are added up for pieces by events */
 
 typedef struct arrival { /* a chunk as it came from the file */
   dump_frame frame;
   dump_chunk scalars; /* its columns are NULL */
+  int64_t before;     /* events before the stretch that it is in */
   ness_status status;
 } arrival;
 
@@ -31,6 +36,7 @@ typedef struct window {
   int64_t offset;                       /* in the file, behind the last chunk */
   ness_status status;                   /* why reading stopped */
   ness_status past_status, wait_status; /* of following the molecule */
+  ness_status fold_status;
 } window;
 
 typedef struct job {
@@ -63,9 +69,13 @@ typedef struct stream {
   windows_pass *entropy; /* NULL: not followed */
   ness_diags *diags;
   stream_sums *out;
-  window windows[STREAM_WINDOWS]; /* followed, counted, read */
-  int32_t size;                   /* chunks of a window */
+  window windows[STREAM_WINDOWS]; /* folded, followed, counted, read */
+  int32_t size;                   /* chunks of a window, and of a stretch */
   bool ended;                     /* all was read */
+  int64_t place;                  /* bytes that were read */
+  size_t stretch_bytes;           /* of the stretch that is read */
+  int32_t stretch_chunks;
+  int64_t stretch_before, read_events; /* events before the stretch; up to here */
   dump_buffer scratch;
   loop_counter **counter; /* (threads) */
   int32_t threads;
@@ -83,20 +93,42 @@ static double stream_clock(void)
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+static void stretch_add(stream *self, arrival *at)
+{
+  if (self->stretch_chunks == self->size || self->stretch_bytes >= STRETCH_READ) {
+    self->stretch_chunks = 0;
+    self->stretch_bytes = 0;
+    self->stretch_before = self->read_events;
+  }
+  self->stretch_chunks++;
+  self->stretch_bytes += at->frame.bytes;
+  at->before = self->stretch_before;
+  if (!at->status) self->read_events += at->scalars.events;
+}
+
+/* Bytes of the window to come: as many as were read before, half of what is left, or a full one. */
+static double window_room(const stream *self)
+{
+  const double left = self->bytes > 0 ? fmax(self->bytes - (double)self->place, 0) : INFINITY;
+  return fmin(fmin((double)self->place, left / 2), (double)WINDOW_READ);
+}
+
 /* Fills the window; count 0 at the end of the file. */
 static void window_read(stream *self, window *out)
 {
+  const double room = window_room(self);
   size_t bytes = 0; /* of chunks */
   out->status = NESS_OK;
-  for (out->count = 0; !self->ended && out->count < self->size && bytes < WINDOW_READ;) {
+  for (out->count = 0; !self->ended && out->count < self->size && (bytes == 0 || (double)bytes < room);) {
     arrival *const at = &out->chunk[out->count];
     out->status = dump_next(self->reader, &at->frame, self->diags);
     self->ended = out->status || at->frame.bytes == 0;
     if (self->ended) return;
-    out->offset = at->frame.offset + (int64_t)at->frame.bytes;
+    self->place = out->offset = at->frame.offset + (int64_t)at->frame.bytes;
     if (at->frame.kind == DUMP_KIND_CHUNK) {
       bytes += at->frame.bytes;
       at->status = dump_decode(self->reader, &at->frame, &self->scratch, 0, &at->scalars);
+      stretch_add(self, at);
       out->count++;
     }
     if (interrupt_pending()) {
@@ -165,9 +197,9 @@ static void window_jobs(stream *self, window *now)
 {
   const tally_plan *plan = self->plan;
   const bool alive = self->loop && plan->run->level == DUMP_EVENTS && loops_alive(self->loop);
-  const int64_t events = self->events;
   for (int32_t i = 0; i < now->count; i++) {
     job *const at = &now->jobs[i];
+    const int64_t events = now->chunk[i].before;
     const dump_chunk *const chunk = &now->chunk[i].scalars;
     at->from = &now->chunk[i];
     at->status = at->from->status;
@@ -238,28 +270,37 @@ static ness_status job_fold(stream *self, job *at)
   return status;
 }
 
+/* What does not fit the network is left out, and told where nobody else tells of anything. */
+static void window_unread(stream *self, const window *now)
+{
+  for (int32_t i = 0; i < now->count; i++)
+    if (now->jobs[i].status && now->jobs[i].status != NESS_NOMEM && self->out->unread++ < 4)
+      diag_add(self->diags, NESS_WARNING, "the chunk at byte %lld does not fit the network and is left out",
+               (long long)now->jobs[i].from->frame.offset);
+}
+
 static ness_status window_fold(stream *self, const window *now)
 {
-  ness_status status = now->past_status ? now->past_status : now->wait_status;
+  ness_status status = NESS_OK;
   for (int32_t i = 0; i < now->count && !status; i++) {
     job *const at = &now->jobs[i];
     if (at->status == NESS_NOMEM) return NESS_NOMEM;
     if (!at->status) status = job_fold(self, at);
-    else if (self->out->unread++ < 4)
-      diag_add(self->diags, NESS_WARNING, "the chunk at byte %lld does not fit the network and is left out",
-               (long long)at->from->frame.offset);
   }
   return status;
 }
 
-/* Follows one window, counts the next and reads the one behind. What is long and cannot be shared begins first. */
-static ness_status windows_advance(stream *self, window *now, window *next, window *last)
+/* Folds one window, follows the next, counts the one behind and reads the last. What is long and cannot be shared begins
+ * first. */
+static ness_status windows_advance(stream *self, window *gone, window *now, window *next, window *last)
 {
   const bool remember = self->past != NULL, wait = self->waited != NULL;
   const ness_status status = window_group(self, now);
   if (status) return status;
+  window_unread(self, gone);
   window_jobs(self, next);
-#pragma omp parallel num_threads(self->threads) default(none) shared(self, now, next, last, remember, wait)
+  now->past_status = now->wait_status = NESS_OK;
+#pragma omp parallel num_threads(self->threads) default(none) shared(self, gone, now, next, last, remember, wait)
 #pragma omp single
   {
     if (wait) {
@@ -270,6 +311,8 @@ static ness_status windows_advance(stream *self, window *now, window *next, wind
 #pragma omp task default(none) shared(self, now)
       now->past_status = window_remember(self, now);
     }
+#pragma omp task default(none) shared(self, gone)
+    gone->fold_status = window_fold(self, gone);
     for (int32_t i = 0; i < now->count; i++) {
       if (!now->jobs[i].first) continue;
 #pragma omp task default(none) shared(self, now) firstprivate(i)
@@ -282,7 +325,7 @@ static ness_status windows_advance(stream *self, window *now, window *next, wind
       job_count(self, &next->jobs[i]);
     }
   }
-  return window_fold(self, now);
+  return gone->fold_status ? gone->fold_status : now->past_status ? now->past_status : now->wait_status;
 }
 
 /* --- from units to batches --- */
@@ -406,13 +449,14 @@ ness_status stream_run(dump_reader *reader, const tally_plan *plan, const ness_a
   int64_t offset = 0;
   bool more = true;
   for (int32_t first = 0; more && !status; first = (first + 1) % STREAM_WINDOWS) {
-    window *const now = &self.windows[first], *const next = &self.windows[(first + 1) % STREAM_WINDOWS];
-    window *const last = &self.windows[(first + 2) % STREAM_WINDOWS];
-    status = windows_advance(&self, now, next, last);
+    window *const gone = &self.windows[first], *const now = &self.windows[(first + 1) % STREAM_WINDOWS];
+    window *const next = &self.windows[(first + 2) % STREAM_WINDOWS];
+    window *const last = &self.windows[(first + 3) % STREAM_WINDOWS];
+    status = windows_advance(&self, gone, now, next, last);
     if (!status) status = last->status;
-    if (now->count > 0) offset = now->offset;
+    if (gone->count > 0) offset = gone->offset;
     if (!status) status = stream_report(&self, (double)offset, false);
-    more = !self.ended || next->count > 0 || last->count > 0;
+    more = !self.ended || now->count > 0 || next->count > 0 || last->count > 0;
   }
   if (!status) status = stream_report(&self, bytes > 0 ? bytes : (double)offset, true);
   stream_free(&self);
