@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define PATH_CELLS 65536
-#define NAMES 32768 /* a power of two */
+#define NAMES 4096 /* a power of two */
 #define NO_PATH 0u /* row 0 belongs to none: its jumps are never counted */
 
 typedef struct path_jump {

@@ -15,8 +15,8 @@
 #include <time.h>
 
 #define WINDOW_FRAMES 32
-#define WINDOW_READ ((size_t)4 << 20)    /* a window ends where its chunks have so many bytes: they stay in the cache */
-#define STRETCH_READ ((size_t)4 << 20)   /* as a stretch does */
+#define WINDOW_READ ((size_t)1 << 20) /* a thread: a window ends where its chunks have so many bytes, which stay in the cache */
+#define STRETCH_READ ((size_t)4 << 20) /* a stretch ends where its chunks have so many */
 #define WINDOW_BYTES ((size_t)256 << 20) /* of the sums of a window's chunks */
 #define STREAM_WINDOWS 4
 #define STREAM_TICK 0.2      /* s between two calls of progress */
@@ -110,7 +110,7 @@ static void stretch_add(stream *self, arrival *at)
 static double window_room(const stream *self)
 {
   const double left = self->bytes > 0 ? fmax(self->bytes - (double)self->place, 0) : INFINITY;
-  return fmin(fmin((double)self->place, left / 2), (double)WINDOW_READ);
+  return fmin(fmin((double)self->place, left / 2), (double)WINDOW_READ * self->threads);
 }
 
 /* Fills the window; count 0 at the end of the file. */
