@@ -1,24 +1,28 @@
 /* From the file to the sums, in one pass and in bounded memory.
- * Invariant: four windows of frames are under way. One is read by one thread; of the one before, chunks are decoded
- * and counted, each by any thread; of the one before that, trajectories are followed: loops of each replica, memory and
- * waits, each through its chunks in their order by one thread; and the first is folded in the order of the file by one
- * thread, its events kept until there are enough (trace.h). So each sum has the same bits for any number of threads, and
- * no thread waits for what must go one after another. Windows are small where the file begins and ends, since threads
- * wait there; what is looked at only up to some number of events ends with a stretch of the file that no window
- * changes. Of a chunk only the columns that its sums need are decoded. Cost: the frames of four windows, rows and sums
- * of three. */
+ * Invariant: windows of frames are under way in the order of the file. Each is read by one thread; its chunks are
+ * decoded and counted, each by any thread; its trajectories are followed: loops of each replica, memory and waits, each
+ * through its chunks in their order by one thread, and not before those of the window before; then it is folded in the
+ * order of the file, and its events are kept until there are enough (trace.h). So each sum has the same bits for any
+ * number of threads. A thread takes the next task of the oldest window that has one, and gives way where there is none:
+ * no window waits for another but where an order asks for it. Windows are small where the file begins and ends, since
+ * threads wait there; what is looked at only up to some number of events ends with a stretch of the file, whatever the
+ * windows. Of a chunk only the columns that its sums need are decoded. Cost: the frames, rows and sums of
+ * STREAM_WINDOWS. */
 #include "analysis/analysis.h"
 
 #include <math.h>
 #include <omp.h>
+#include <sched.h>
 #include <string.h>
 #include <time.h>
 
 #define WINDOW_FRAMES 32
-#define WINDOW_READ ((size_t)1 << 20) /* a thread: a window ends where its chunks have so many bytes, which stay in the cache */
-#define STRETCH_READ ((size_t)4 << 20) /* a stretch ends where its chunks have so many */
+#define WINDOW_LIMIT                                                                                                    \
+  ((size_t)1 << 20) /* a thread: a window ends where its chunks have so many bytes, which stay in the cache */
+#define STRETCH_READ ((size_t)4 << 20)   /* a stretch ends where its chunks have so many */
 #define WINDOW_BYTES ((size_t)256 << 20) /* of the sums of a window's chunks */
 #define STREAM_WINDOWS 4
+#define STREAM_UNREAD 4      /* chunks that are told of */
 #define STREAM_TICK 0.2      /* s between two calls of progress */
 #define STREAM_REPLICAS 4096 /* replicas whose events are added up for pieces by events */
 
@@ -29,15 +33,29 @@ typedef struct arrival { /* a chunk as it came from the file */
   ness_status status;
 } arrival;
 
+typedef enum window_stage {
+  WINDOW_EMPTY,
+  WINDOW_READ,
+  WINDOW_COUNT,
+  WINDOW_COUNTED,
+  WINDOW_FOLLOW,
+  WINDOW_FOLLOWED,
+  WINDOW_FOLD
+} window_stage;
+
 typedef struct window {
+  window_stage stage;
+  int32_t task, tasks, left; /* of the stage: the next to be taken, all, and those not done */
   arrival *chunk;
   int32_t count;
-  struct job *jobs;                     /* (size) what is made of the chunks */
-  int64_t offset;                       /* in the file, behind the last chunk */
-  ness_status status;                   /* why reading stopped */
-  ness_status past_status, wait_status; /* of following the molecule */
-  ness_status fold_status;
+  struct job *jobs;   /* (size) what is made of the chunks */
+  int32_t *work;      /* (size + 2) tasks of following: a replica's first job, or FOLLOW_ what */
+  int64_t offset;     /* in the file, behind the last chunk */
+  ness_status status; /* why a task failed */
 } window;
+
+#define FOLLOW_MEMORY (-1)
+#define FOLLOW_WAITS (-2)
 
 typedef struct job {
   const arrival *from;
@@ -69,11 +87,18 @@ typedef struct stream {
   windows_pass *entropy; /* NULL: not followed */
   ness_diags *diags;
   stream_sums *out;
-  window windows[STREAM_WINDOWS]; /* folded, followed, counted, read */
-  int32_t size;                   /* chunks of a window, and of a stretch */
-  bool ended;                     /* all was read */
-  int64_t place;                  /* bytes that were read */
-  size_t stretch_bytes;           /* of the stretch that is read */
+  window windows[STREAM_WINDOWS]; /* from `oldest` on, around the end, in the order of the file */
+  int32_t oldest;
+  omp_lock_t lock;        /* of the stages of windows, and what they say is left to do */
+  bool locked;            /* it was made */
+  bool reading, all_read; /* somebody reads; nobody will */
+  bool keeping, sampling; /* more events or rows are wanted */
+  int64_t folded;         /* bytes */
+  ness_status status;     /* why all ends */
+  int32_t size;           /* chunks of a window, and of a stretch */
+  bool ended;             /* the file; of who reads */
+  int64_t place;          /* bytes that were read */
+  size_t stretch_bytes;   /* of the stretch that is read */
   int32_t stretch_chunks;
   int64_t stretch_before, read_events; /* events before the stretch; up to here */
   dump_buffer scratch;
@@ -84,6 +109,7 @@ typedef struct stream {
   void *context;
   double bytes, clock_start, clock_last;
   int64_t events; /* of the windows that were counted or are */
+  int64_t unread[STREAM_UNREAD];
 } stream;
 
 static double stream_clock(void)
@@ -110,7 +136,7 @@ static void stretch_add(stream *self, arrival *at)
 static double window_room(const stream *self)
 {
   const double left = self->bytes > 0 ? fmax(self->bytes - (double)self->place, 0) : INFINITY;
-  return fmin(fmin((double)self->place, left / 2), (double)WINDOW_READ * self->threads);
+  return fmin(fmin((double)self->place, left / 2), (double)WINDOW_LIMIT * self->threads);
 }
 
 /* Fills the window; count 0 at the end of the file. */
@@ -207,8 +233,8 @@ static void window_jobs(stream *self, window *now)
     at->alive = !at->status && alive && chunk->rows == chunk->events;
     at->remember = !at->status && self->past && events < MEMORY_EVENTS && chunk->rows == chunk->events;
     at->watch = !at->status && self->counted && (plan->run->level == DUMP_FLUX || events < COUNTING_EVENTS);
-    at->keep = !at->status && plan->kept && !plan->kept->full;
-    at->sample = !at->status && plan->sampled && !plan->sampled->full;
+    at->keep = !at->status && self->keeping;
+    at->sample = !at->status && self->sampling;
     if (at->status) continue;
     self->events += chunk->events;
     if (self->done && chunk->replica < plan->run->replicas) {
@@ -265,18 +291,7 @@ static ness_status job_fold(stream *self, job *at)
   if (!status && self->plan->phased) status = phases_follow(self->plan->phased, &at->chunk);
   if (self->entropy) windows_fold(self->entropy, &at->chunk, &at->entropy);
   if (status || !at->walker) return status;
-  status = loops_fold(self->loop, &at->loops);
-  if (at->chunk.last) loops_walker_end(self->loop, at->chunk.replica);
-  return status;
-}
-
-/* What does not fit the network is left out, and told where nobody else tells of anything. */
-static void window_unread(stream *self, const window *now)
-{
-  for (int32_t i = 0; i < now->count; i++)
-    if (now->jobs[i].status && now->jobs[i].status != NESS_NOMEM && self->out->unread++ < 4)
-      diag_add(self->diags, NESS_WARNING, "the chunk at byte %lld does not fit the network and is left out",
-               (long long)now->jobs[i].from->frame.offset);
+  return loops_fold(self->loop, &at->loops);
 }
 
 static ness_status window_fold(stream *self, const window *now)
@@ -286,46 +301,131 @@ static ness_status window_fold(stream *self, const window *now)
     job *const at = &now->jobs[i];
     if (at->status == NESS_NOMEM) return NESS_NOMEM;
     if (!at->status) status = job_fold(self, at);
+    else if (self->out->unread++ < STREAM_UNREAD) self->unread[self->out->unread - 1] = at->from->frame.offset;
   }
   return status;
 }
 
-/* Folds one window, follows the next, counts the one behind and reads the last. What is long and cannot be shared begins
- * first. */
-static ness_status windows_advance(stream *self, window *gone, window *now, window *next, window *last)
+static ness_status stream_report(stream *self, double done, bool always)
 {
-  const bool remember = self->past != NULL, wait = self->waited != NULL;
-  const ness_status status = window_group(self, now);
-  if (status) return status;
-  window_unread(self, gone);
-  window_jobs(self, next);
-  now->past_status = now->wait_status = NESS_OK;
-#pragma omp parallel num_threads(self->threads) default(none) shared(self, gone, now, next, last, remember, wait)
-#pragma omp single
-  {
-    if (wait) {
-#pragma omp task default(none) shared(self, now)
-      now->wait_status = window_wait(self, now);
+  const double now = stream_clock();
+  if (interrupt_pending()) return NESS_STOPPED;
+  if (!self->progress || (!always && now - self->clock_last < STREAM_TICK)) return NESS_OK;
+  self->clock_last = now;
+  return self->progress(self->context, done, self->bytes, self->events, now - self->clock_start) ? NESS_STOPPED
+                                                                                                 : NESS_OK;
+}
+
+/* --- who does what; under the lock --- */
+
+static void window_begin(window *self, window_stage stage, int32_t tasks)
+{
+  self->stage = stage;
+  self->task = 0;
+  self->tasks = self->left = tasks;
+}
+
+/* What is long and cannot be shared begins first. */
+static void window_follow(stream *self, window *now)
+{
+  int32_t tasks = 0;
+  now->status = window_group(self, now);
+  if (self->waited) now->work[tasks++] = FOLLOW_WAITS;
+  if (self->past) now->work[tasks++] = FOLLOW_MEMORY;
+  for (int32_t i = 0; i < now->count; i++)
+    if (now->jobs[i].first && now->jobs[i].walker) now->work[tasks++] = i;
+  window_begin(now, tasks ? WINDOW_FOLLOW : WINDOW_FOLLOWED, tasks);
+  if (now->status) self->status = now->status;
+}
+
+typedef struct stream_task {
+  window *of;
+  window_stage stage;
+  int32_t at;
+} stream_task;
+
+/* The next task of the oldest window that has one; false: none can be done now. */
+static bool task_take(stream *self, stream_task *out)
+{
+  const window *before = NULL;
+  for (int32_t i = 0; i < STREAM_WINDOWS; i++) {
+    window *const now = &self->windows[(self->oldest + i) % STREAM_WINDOWS];
+    if (now->stage == WINDOW_EMPTY) {
+      if (self->reading || self->all_read) return false;
+      self->reading = true;
+      window_begin(now, WINDOW_READ, 1);
     }
-    if (remember) {
-#pragma omp task default(none) shared(self, now)
-      now->past_status = window_remember(self, now);
+    if (now->stage == WINDOW_COUNTED && (!before || before->stage >= WINDOW_FOLLOWED)) window_follow(self, now);
+    if (now->stage == WINDOW_FOLLOWED && !before) window_begin(now, WINDOW_FOLD, 1);
+    if (now->task < now->tasks) {
+      *out = (stream_task){now, now->stage, now->task++};
+      return true;
     }
-#pragma omp task default(none) shared(self, gone)
-    gone->fold_status = window_fold(self, gone);
-    for (int32_t i = 0; i < now->count; i++) {
-      if (!now->jobs[i].first) continue;
-#pragma omp task default(none) shared(self, now) firstprivate(i)
-      for (int32_t j = i; j >= 0; j = now->jobs[j].next) job_follow(self, &now->jobs[j]);
-    }
-#pragma omp task default(none) shared(self, last)
-    window_read(self, last);
-    for (int32_t i = 0; i < next->count; i++) {
-#pragma omp task default(none) shared(self, next) firstprivate(i)
-      job_count(self, &next->jobs[i]);
-    }
+    before = now;
   }
-  return gone->fold_status ? gone->fold_status : now->past_status ? now->past_status : now->wait_status;
+  return false;
+}
+
+static void task_done(stream *self, window *now)
+{
+  if (--now->left > 0) return;
+  switch (now->stage) {
+  case WINDOW_READ:
+    self->reading = false;
+    self->all_read = self->ended;
+    window_jobs(self, now);
+    window_begin(now, now->count > 0 ? WINDOW_COUNT : WINDOW_EMPTY, now->count);
+    break;
+  case WINDOW_COUNT: window_begin(now, WINDOW_COUNTED, 0); break;
+  case WINDOW_FOLLOW:
+    for (int32_t i = 0; i < now->count; i++)
+      if (now->jobs[i].walker && !now->jobs[i].status && now->jobs[i].chunk.last)
+        loops_walker_end(self->loop, now->jobs[i].chunk.replica);
+    window_begin(now, WINDOW_FOLLOWED, 0);
+    break;
+  default:
+    self->keeping = self->plan->kept && !self->plan->kept->full;
+    self->sampling = self->plan->sampled && !self->plan->sampled->full;
+    self->folded = now->offset;
+    self->oldest = (self->oldest + 1) % STREAM_WINDOWS;
+    window_begin(now, WINDOW_EMPTY, 0);
+    if (!now->status) now->status = stream_report(self, (double)self->folded, false);
+  }
+  if (now->status && !self->status) self->status = now->status;
+}
+
+/* --- without it --- */
+
+static void task_run(stream *self, const stream_task *task)
+{
+  window *const now = task->of;
+  const int32_t what = task->stage == WINDOW_FOLLOW ? now->work[task->at] : task->at;
+  ness_status status = NESS_OK;
+  if (task->stage == WINDOW_READ) window_read(self, now);
+  else if (task->stage == WINDOW_COUNT) job_count(self, &now->jobs[what]);
+  else if (task->stage == WINDOW_FOLD) status = window_fold(self, now);
+  else if (what == FOLLOW_MEMORY) status = window_remember(self, now);
+  else if (what == FOLLOW_WAITS) status = window_wait(self, now);
+  else
+    for (int32_t j = what; j >= 0; j = now->jobs[j].next) job_follow(self, &now->jobs[j]);
+  omp_set_lock(&self->lock);
+  if (status) now->status = status;
+  task_done(self, now);
+  omp_unset_lock(&self->lock);
+}
+
+static void stream_work(stream *self)
+{
+  for (;;) {
+    stream_task task;
+    omp_set_lock(&self->lock);
+    const bool over = self->status || (self->all_read && self->windows[self->oldest].stage == WINDOW_EMPTY);
+    const bool taken = !over && task_take(self, &task);
+    omp_unset_lock(&self->lock);
+    if (over) return;
+    if (taken) task_run(self, &task);
+    else sched_yield();
+  }
 }
 
 /* --- from units to batches --- */
@@ -369,16 +469,6 @@ ness_status stream_batches(stream_sums *self, const tally_plan *plan)
   return NESS_OK;
 }
 
-static ness_status stream_report(stream *self, double done, bool always)
-{
-  const double now = stream_clock();
-  if (interrupt_pending()) return NESS_STOPPED;
-  if (!self->progress || (!always && now - self->clock_last < STREAM_TICK)) return NESS_OK;
-  self->clock_last = now;
-  return self->progress(self->context, done, self->bytes, self->events, now - self->clock_start) ? NESS_STOPPED
-                                                                                                 : NESS_OK;
-}
-
 static ness_status stream_init(stream *self, const ness_analyze_options *options)
 {
   const tally_plan *plan = self->plan;
@@ -391,8 +481,13 @@ static ness_status stream_init(stream *self, const ness_analyze_options *options
   for (int32_t w = 0; w < STREAM_WINDOWS; w++) {
     self->windows[w].chunk = mem_zero((size_t)self->size, sizeof(arrival));
     self->windows[w].jobs = mem_zero((size_t)self->size, sizeof(job));
-    good = good && self->windows[w].chunk && self->windows[w].jobs;
+    self->windows[w].work = mem_zero((size_t)self->size + 2, sizeof *self->windows[w].work);
+    good = good && self->windows[w].chunk && self->windows[w].jobs && self->windows[w].work;
   }
+  omp_init_lock(&self->lock);
+  self->locked = true;
+  self->keeping = plan->kept != NULL;
+  self->sampling = plan->sampled != NULL;
   self->counter = mem_zero((size_t)self->threads, sizeof(loop_counter *));
   self->out->unit = mem_zero((size_t)plan->units * (size_t)plan->width, sizeof(double));
   good = good && self->counter && self->out->unit;
@@ -421,7 +516,9 @@ static void stream_free(stream *self)
     for (int32_t i = 0; self->windows[w].jobs && i < self->size; i++) job_free(&self->windows[w].jobs[i]);
     mem_free(self->windows[w].chunk);
     mem_free(self->windows[w].jobs);
+    mem_free(self->windows[w].work);
   }
+  if (self->locked) omp_destroy_lock(&self->lock);
   for (int32_t t = 0; self->counter && t < self->threads; t++) loop_counter_free(self->counter[t]);
   dump_buffer_free(&self->scratch);
   mem_free(self->counter);
@@ -446,19 +543,15 @@ ness_status stream_run(dump_reader *reader, const tally_plan *plan, const ness_a
   self.progress = options->progress;
   self.context = options->progress_context;
   ness_status status = stream_init(&self, options);
-  int64_t offset = 0;
-  bool more = true;
-  for (int32_t first = 0; more && !status; first = (first + 1) % STREAM_WINDOWS) {
-    window *const gone = &self.windows[first], *const now = &self.windows[(first + 1) % STREAM_WINDOWS];
-    window *const next = &self.windows[(first + 2) % STREAM_WINDOWS];
-    window *const last = &self.windows[(first + 3) % STREAM_WINDOWS];
-    status = windows_advance(&self, gone, now, next, last);
-    if (!status) status = last->status;
-    if (gone->count > 0) offset = gone->offset;
-    if (!status) status = stream_report(&self, (double)offset, false);
-    more = !self.ended || now->count > 0 || next->count > 0 || last->count > 0;
+  if (!status) {
+#pragma omp parallel num_threads(self.threads) default(none) shared(self)
+    stream_work(&self);
+    status = self.status;
   }
-  if (!status) status = stream_report(&self, bytes > 0 ? bytes : (double)offset, true);
+  for (int64_t k = 0; k < out->unread && k < STREAM_UNREAD; k++)
+    diag_add(diags, NESS_WARNING, "the chunk at byte %lld does not fit the network and is left out",
+             (long long)self.unread[k]);
+  if (!status) status = stream_report(&self, bytes > 0 ? bytes : (double)self.folded, true);
   stream_free(&self);
   if (!status) status = stream_batches(out, plan);
   out->damage = dump_damage(reader);
