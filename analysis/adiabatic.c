@@ -18,7 +18,7 @@
 
 #define ADIABATIC_WINDOWS 65536 /* at most */
 #define ADIABATIC_BLOCK 512
-#define ADIABATIC_LEAST 64      /* windows without which no mean is told */
+#define ADIABATIC_LEAST 64 /* windows without which no mean is told */
 
 typedef struct part_windows {
   double length; /* s */
@@ -40,7 +40,7 @@ typedef struct window_walk { /* along a piece of the trace */
 typedef struct window_block { /* of windows that follow each other: any thread's */
   window_walk begin;          /* its n is in `counts`, the rest of its memory the thread's */
   const int64_t *counts;
-  double t0;                         /* s: of the piece */
+  double t0;                    /* s: of the piece */
   int64_t number, count, first; /* of its first window in the piece; windows; where they stand in part_windows */
 } window_block;
 
@@ -66,8 +66,7 @@ static void walk_to(window_walk *self, double end)
     const int32_t step = self->dir >> 1;
     const bool flip = net->step_proc[step] >= 0;
     if (flip) self->flip -= law_log(all->plan->held, self->n);
-    else
-      self->medium += network_event_entropy(net, step, self->dir & 1 ? -1 : 1, self->n, self->after, self->scratch);
+    else self->medium += network_event_entropy(net, step, self->dir & 1 ? -1 : 1, self->n, self->after, self->scratch);
     walk_step(self);
     if (flip) self->flip += law_log(all->plan->held, self->n);
   }

@@ -240,9 +240,11 @@ void phases_doc(const analysis *all, doc_node *root); /* phases.c */
 
 /* Holm's adjusted p of n tests, NaN where p is; false when memory is out. */
 bool holm_adjust(const double *p, int64_t n, double *adjusted);
-/* How many times more data find an affinity of `stated` kT whose error is now `error`, by one of n tests at level alpha
- * with TEST_POWER: at most 1 when these data would have. */
-double holm_more_data(double error, double stated, double alpha, int64_t n);
+/* The square of an affinity, in errors, that one of n tests at level alpha finds with TEST_POWER; NaN of none. */
+double holm_needed(double alpha, int64_t n);
+/* How many times more data find an affinity of `stated` kT whose error is now `error`: at most 1 when these data would
+ * have. */
+double holm_more_data(double error, double stated, double needed);
 /* Two-sided p that the direction of completions is a fair coin, exact. */
 double holm_coin(double forward, double backward);
 

@@ -42,7 +42,7 @@ typedef struct hidden {
   int8_t *way_of; /* (2 nstep) -1: hidden */
   hidden_pair *pair;
   int64_t pairs;
-  double *cell; /* (ways x ways x HIDDEN_BINS x HIDDEN_BLOCKS) counts */
+  double *cell; /* (ways x ways x HIDDEN_BINS x (HIDDEN_BLOCKS + 1)) counts of stripes, and of all */
 } hidden;
 
 /* --- what is seen --- */
@@ -213,15 +213,13 @@ static ness_status bins_find(hidden *self)
 
 static double *cell_at(const hidden *self, int32_t from, int32_t to, int32_t bin)
 {
-  return self->cell + (((int64_t)from * self->ways + to) * HIDDEN_BINS + bin) * HIDDEN_BLOCKS;
+  return self->cell + (((int64_t)from * self->ways + to) * HIDDEN_BINS + bin) * (HIDDEN_BLOCKS + 1);
 }
 
 static double cell_count(const hidden *self, int32_t from, int32_t to, int32_t bin, int32_t without)
 {
   const double *const cell = cell_at(self, from, to, bin);
-  double sum = 0;
-  for (int32_t b = 0; b < HIDDEN_BLOCKS; b++) sum += b == without ? 0 : cell[b];
-  return sum;
+  return cell[HIDDEN_BLOCKS] - (without < 0 ? 0 : cell[without]);
 }
 
 /* --- the bound --- */
@@ -316,9 +314,13 @@ static void hidden_rows(const hidden *self, double p, doc_node *root)
 {
   const analysis *const all = self->all;
   const ness_network *const net = self->from->net;
-  double whole, mirrors, order, unused[2], without[HIDDEN_BLOCKS], orders[HIDDEN_BLOCKS], time = 0;
+  double whole, mirrors, order, without[HIDDEN_BLOCKS], orders[HIDDEN_BLOCKS], time = 0;
   const double raw = divergence_of(self, -1, &order, &whole, &mirrors), tail = 0.5 * (1 - all->level);
-  for (int32_t b = 0; b < HIDDEN_BLOCKS; b++) without[b] = divergence_of(self, b, &orders[b], &unused[0], &unused[1]);
+#pragma omp parallel for num_threads(all->threads) default(none) shared(self, without, orders)
+  for (int32_t b = 0; b < HIDDEN_BLOCKS; b++) {
+    double unused[2];
+    without[b] = divergence_of(self, b, &orders[b], &unused[0], &unused[1]);
+  }
   for (int64_t i = 0; i < self->from->pieces; i++) {
     double t0, t1;
     trace_span(self->from, i, &t0, &t1);
@@ -362,11 +364,14 @@ ness_status hidden_doc(const analysis *all, doc_node *root)
   ness_status status = visible_find(&self);
   if (!status && self.steps > 0) status = pairs_find(&self);
   if (!status && self.pairs >= HIDDEN_LEAST) {
-    const size_t cells = (size_t)(self.ways * self.ways) * HIDDEN_BINS * HIDDEN_BLOCKS;
+    const size_t cells = (size_t)(self.ways * self.ways) * HIDDEN_BINS * (HIDDEN_BLOCKS + 1);
     self.cell = mem_zero(cells, sizeof *self.cell);
     status = self.cell ? bins_find(&self) : NESS_NOMEM;
-    for (int64_t k = 0; !status && k < self.pairs; k++)
-      cell_at(&self, self.pair[k].from, self.pair[k].to, self.pair[k].bin)[self.pair[k].block] += 1;
+    for (int64_t k = 0; !status && k < self.pairs; k++) {
+      double *const cell = cell_at(&self, self.pair[k].from, self.pair[k].to, self.pair[k].bin);
+      cell[self.pair[k].block] += 1;
+      cell[HIDDEN_BLOCKS] += 1;
+    }
     if (!status) status = renewal_test(&self, &p);
     if (!status) hidden_rows(&self, p, root);
   }

@@ -117,8 +117,8 @@ static bool tally_entry(loop_tally *self, const loop_entry *entry)
 
 /* The entry of a cycle in this stretch, -1 when memory is out. When it is new *sequence is where its edges belong; else
  * NULL. */
-static int64_t cycle_entry(loop_counter *counter, uint64_t key, int64_t length, int32_t batch,
-                           loop_tally *out, int32_t **sequence)
+static int64_t cycle_entry(loop_counter *counter, uint64_t key, int64_t length, int32_t batch, loop_tally *out,
+                           int32_t **sequence)
 {
   key = key ? key : 1;
   *sequence = NULL;
@@ -284,8 +284,7 @@ static bool jump_learn(loops *self, loop_counter *counter, int32_t p, int32_t di
 }
 
 /* A jump's first time in this stretch: the cycle that it completes gets its entry. False when memory is out. */
-static bool jump_begin(loop_counter *counter, uint32_t from, uint32_t cell, int32_t batch,
-                       loop_tally *out)
+static bool jump_begin(loop_counter *counter, uint32_t from, uint32_t cell, int32_t batch, loop_tally *out)
 {
   path_effect *const effect = &counter->effect[cell];
   counter->made[counter->nmade++] = cell;
