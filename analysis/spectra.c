@@ -10,9 +10,10 @@
  * which overlaps segments by half at no cost. Averages of 8 lines over segments are about chi-square; degrees of
  * freedom are those of a Gaussian process (with what taper and overlap correlate), or fewer where the scatter of
  * SPECTRA_BLOCKS stripes of time says so, as it does at high frequencies where a segment has few events. Invariant:
- * every octave is summed by one thread in the order of time. What the taper mixes is in the exact values beside the
+ * every octave is summed by one thread in the order of time, first over the events that add the same to what is watched
+ * (spectra_lines.c). What the taper mixes is in the exact values beside the
  * estimates. A corner is that of the one Lorentzian that fits a count within its errors, seen through samples where
- * they are samples; where none does, none is told. Cost: about 0.06 us an event and octave for up to SPECTRA_SEGMENTS
+ * they are samples; where none does, none is told. Cost: about 0.015 us an event and octave for up to SPECTRA_SEGMENTS
  * segments, in parallel. */
 #include "analysis/record/record.h"
 #include "analysis/spectra_lines.h"
