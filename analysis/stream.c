@@ -17,9 +17,8 @@
 #include <time.h>
 
 #define WINDOW_FRAMES 32
-#define WINDOW_LIMIT                                                                                                   \
-  ((size_t)1 << 20) /* a thread: a window ends where its chunks have so many bytes, which stay in the cache */
-#define STRETCH_READ ((size_t)4 << 20)   /* a stretch ends where its chunks have so many */
+#define WINDOW_LIMIT ((size_t)256 << 10) /* bytes of chunks, a thread, that end a window: it stays in the cache */
+#define STRETCH_READ ((size_t)4 << 20)   /* that end a stretch */
 #define WINDOW_BYTES ((size_t)256 << 20) /* of the sums of a window's chunks */
 #define STREAM_WINDOWS 4
 #define STREAM_UNREAD 4      /* chunks that are told of */
