@@ -10,14 +10,15 @@
  * Of each part the mean of exp(-s) is 1. The adiabatic one has it in windows of any run. The nonadiabatic one of a
  * window is its excess and ln p(start | l) - ln p(end | l), given the levels, and has it in a steady run. Both are
  * tested on windows of about 1 k_B. Invariant: the parts of every batch add up to what it gave to the medium. Cost: of
- * the windows, a logarithm or two an event that was kept. */
+ * the windows, a logarithm or two an event that was kept, in parallel. */
 #include "analysis/analysis.h"
 
 #include <math.h>
 #include <string.h>
 
 #define ADIABATIC_WINDOWS 65536 /* at most */
-#define ADIABATIC_LEAST 64      /* windows without which no mean is told */
+#define ADIABATIC_BLOCK 512
+#define ADIABATIC_LEAST 64 /* windows without which no mean is told */
 
 typedef struct part_windows {
   double length; /* s */
@@ -36,49 +37,68 @@ typedef struct window_walk { /* along a piece of the trace */
   double medium, excess, flip; /* k_B since the window began; flip: ln ps over flips */
 } window_walk;
 
+typedef struct window_block { /* of windows that follow each other: any thread's */
+  window_walk begin;          /* its n is in `counts`, the rest of its memory the thread's */
+  const int64_t *counts;
+  double t0;                    /* s: of the piece */
+  int64_t number, count, first; /* of its first window in the piece; windows; where they stand in part_windows */
+} window_block;
+
 static int64_t windows_in(double t0, double t1, double length)
 {
   return (int64_t)floor((t1 - t0) / length * (1 + 1e-12));
+}
+
+static void walk_step(window_walk *self)
+{
+  const ness_network *const net = self->all->net;
+  const int32_t step = self->dir >> 1;
+  for (int32_t c = net->change_start[step]; c < net->change_start[step + 1]; c++)
+    self->n[net->change_slot[c]] += (self->dir & 1 ? -1 : 1) * net->change_by[c];
+  self->more = trace_next(&self->at, &self->t, &self->dir);
 }
 
 static void walk_to(window_walk *self, double end)
 {
   const analysis *const all = self->all;
   const ness_network *const net = all->net;
-  for (; self->more && self->t <= end; self->more = trace_next(&self->at, &self->t, &self->dir)) {
+  while (self->more && self->t <= end) {
     const int32_t step = self->dir >> 1;
-    const int way = self->dir & 1 ? -1 : 1;
     const bool flip = net->step_proc[step] >= 0;
     if (flip) self->flip -= law_log(all->plan->held, self->n);
-    else self->medium += network_event_entropy(net, step, way, self->n, self->after, self->scratch);
-    for (int32_t c = net->change_start[step]; c < net->change_start[step + 1]; c++)
-      self->n[net->change_slot[c]] += way * net->change_by[c];
+    else self->medium += network_event_entropy(net, step, self->dir & 1 ? -1 : 1, self->n, self->after, self->scratch);
+    walk_step(self);
     if (flip) self->flip += law_log(all->plan->held, self->n);
   }
 }
 
-/* The windows of a piece, from number `first` on. */
-static void piece_windows(window_walk *self, int64_t piece, int64_t first, const part_windows *out)
+static ness_status block_windows(const window_block *self, const part_windows *out)
 {
-  const trace *const kept = self->all->plan->kept;
-  const steady_law *const held = self->all->plan->held, *const given = self->all->given;
-  const int32_t nslot = self->all->net->nslot;
-  double t0, t1;
-  trace_span(kept, piece, &t0, &t1);
-  memcpy(self->n, kept->counts + piece * nslot, (size_t)nslot * sizeof *self->n);
-  self->at = trace_begin(kept, piece);
-  self->more = trace_next(&self->at, &self->t, &self->dir);
-  double before = law_log(held, self->n), law = given ? law_log(given, self->n) : 0;
-  for (int64_t k = 0; k < windows_in(t0, t1, out->length); k++) {
-    self->medium = self->flip = 0;
-    walk_to(self, t0 + (double)(k + 1) * out->length);
-    const double after = law_log(held, self->n), next = given ? law_log(given, self->n) : 0;
-    const double excess = after - before - self->flip;
-    out->adiabatic[first + k] = self->medium - excess;
-    if (out->nonadiabatic) out->nonadiabatic[first + k] = excess + law - next;
-    before = after;
-    law = next;
+  const analysis *const all = self->begin.all;
+  const steady_law *const held = all->plan->held, *const given = all->given;
+  const size_t nslot = (size_t)all->net->nslot;
+  window_walk walk = self->begin;
+  walk.n = mem_alloc((2 * nslot + 1) * sizeof *walk.n);
+  walk.scratch = mem_zero((size_t)all->net->tape_max + 1, sizeof *walk.scratch);
+  const bool good = walk.n && walk.scratch;
+  if (good) {
+    memcpy(walk.n, self->counts, nslot * sizeof *walk.n);
+    walk.after = walk.n + nslot;
+    double before = law_log(held, walk.n), law = given ? law_log(given, walk.n) : 0;
+    for (int64_t k = 0; k < self->count; k++) {
+      walk.medium = walk.flip = 0;
+      walk_to(&walk, self->t0 + (double)(self->number + k + 1) * out->length);
+      const double after = law_log(held, walk.n), next = given ? law_log(given, walk.n) : 0;
+      const double excess = after - before - walk.flip;
+      out->adiabatic[self->first + k] = walk.medium - excess;
+      if (out->nonadiabatic) out->nonadiabatic[self->first + k] = excess + law - next;
+      before = after;
+      law = next;
+    }
   }
+  mem_free(walk.n);
+  mem_free(walk.scratch);
+  return good ? NESS_OK : NESS_NOMEM;
 }
 
 /* How long windows are in which something happens and not too much, and how many there are. */
@@ -98,26 +118,59 @@ static void windows_plan(const analysis *all, double per_second, part_windows *o
   }
 }
 
-static ness_status windows_fill(const analysis *all, part_windows *out)
+static int64_t blocks_in(const trace *kept, double length)
 {
-  const trace *const kept = all->plan->kept;
-  const size_t nslot = (size_t)all->net->nslot + 1;
-  window_walk walk = {.all = all};
-  walk.n = mem_zero(2 * nslot, sizeof *walk.n);
-  walk.scratch = mem_zero((size_t)all->net->tape_max + 1, sizeof *walk.scratch);
-  out->adiabatic = mem_zero((size_t)out->count + 1, sizeof *out->adiabatic);
-  if (all->given) out->nonadiabatic = mem_zero((size_t)out->count + 1, sizeof *out->nonadiabatic);
-  const bool good = walk.n && walk.scratch && out->adiabatic && (!all->given || out->nonadiabatic);
-  int64_t first = 0;
-  if (good) walk.after = walk.n + nslot;
-  for (int64_t p = 0; good && p < kept->pieces; p++) {
+  int64_t count = 0;
+  for (int64_t p = 0; p < kept->pieces; p++) {
     double t0, t1;
     trace_span(kept, p, &t0, &t1);
-    piece_windows(&walk, p, first, out);
-    first += windows_in(t0, t1, out->length);
+    count += (windows_in(t0, t1, length) + ADIABATIC_BLOCK - 1) / ADIABATIC_BLOCK;
   }
-  mem_free(walk.n);
-  mem_free(walk.scratch);
+  return count;
+}
+
+/* Where each block begins. counts: (blocks + 1 x nslot), the last for the walk. */
+static void blocks_find(const analysis *all, const part_windows *out, int64_t count, window_block *blocks,
+                        int64_t *counts)
+{
+  const trace *const kept = all->plan->kept;
+  const int64_t nslot = all->net->nslot;
+  int64_t at = 0, first = 0;
+  for (int64_t p = 0; p < kept->pieces; p++) {
+    double t0, t1;
+    trace_span(kept, p, &t0, &t1);
+    window_walk walk = {.all = all, .n = counts + count * nslot, .at = trace_begin(kept, p)};
+    memcpy(walk.n, kept->counts + p * nslot, (size_t)nslot * sizeof *walk.n);
+    walk.more = trace_next(&walk.at, &walk.t, &walk.dir);
+    const int64_t number = windows_in(t0, t1, out->length);
+    for (int64_t k = 0; k < number; k += ADIABATIC_BLOCK) {
+      while (walk.more && k > 0 && walk.t <= t0 + (double)k * out->length) walk_step(&walk);
+      int64_t *const begin = counts + at * nslot;
+      memcpy(begin, walk.n, (size_t)nslot * sizeof *begin);
+      const int64_t size = number - k < ADIABATIC_BLOCK ? number - k : ADIABATIC_BLOCK;
+      blocks[at++] =
+          (window_block){.begin = walk, .counts = begin, .t0 = t0, .number = k, .count = size, .first = first + k};
+    }
+    first += number;
+  }
+}
+
+static ness_status windows_fill(const analysis *all, part_windows *out)
+{
+  const int64_t count = blocks_in(all->plan->kept, out->length);
+  window_block *const blocks = mem_zero((size_t)count + 1, sizeof *blocks);
+  int64_t *const counts = mem_zero(((size_t)count + 1) * (size_t)all->net->nslot + 1, sizeof *counts);
+  out->adiabatic = mem_zero((size_t)out->count + 1, sizeof *out->adiabatic);
+  if (all->given) out->nonadiabatic = mem_zero((size_t)out->count + 1, sizeof *out->nonadiabatic);
+  bool good = blocks && counts && out->adiabatic && (!all->given || out->nonadiabatic);
+  if (good) {
+    blocks_find(all, out, count, blocks, counts);
+#pragma omp parallel for num_threads(all->threads) schedule(dynamic) default(none) shared(blocks, out)                 \
+    firstprivate(count) reduction(&& : good)
+    for (int64_t b = 0; b < count; b++) good = !block_windows(&blocks[b], out) && good;
+  }
+  mem_free(blocks);
+  mem_free(counts);
   return good ? NESS_OK : NESS_NOMEM;
 }
 

@@ -155,6 +155,8 @@ typedef struct analysis { /* everything the chapters read */
   ness_diags *diags;
   int32_t threads;
   double level;
+  double student,
+      normal; /* what an interval at this level is in errors: of analysis_dof (NaN without), of a normal law */
   int64_t max_cycles;
   double time;     /* all counted time, s */
   double *scratch; /* (batches) */
@@ -283,9 +285,11 @@ void flowed_left_out(const balance *test, const analysis *all, doc_node *root);
 
 /* Holm's adjusted p of n tests, NaN where p is; false when memory is out. */
 bool holm_adjust(const double *p, int64_t n, double *adjusted);
-/* How many times more data find an affinity of `stated` kT whose error is now `error`, by one of n tests at level alpha
- * with TEST_POWER: at most 1 when these data would have. */
-double holm_more_data(double error, double stated, double alpha, int64_t n);
+/* The square of an affinity, in errors, that one of n tests at level alpha finds with TEST_POWER; NaN of none. */
+double holm_needed(double alpha, int64_t n);
+/* How many times more data find an affinity of `stated` kT whose error is now `error`: at most 1 when these data would
+ * have. */
+double holm_more_data(double error, double stated, double needed);
 /* Two-sided p that the direction of completions is a fair coin, exact. */
 double holm_coin(double forward, double backward);
 

@@ -290,6 +290,9 @@ static ness_status analyze_stream(whole *self, const char *path, const ness_anal
                          .max_cycles = options->max_cycles};
   self->all = view;
   self->all.time = analysis_total(&self->all, TALLY_TIME);
+  const double dof = analysis_dof(&self->all), end = 0.5 + 0.5 * options->level;
+  self->all.student = dof > 0 ? stat_student_quantile(end, dof) : (double)NAN;
+  self->all.normal = stat_normal_quantile(end);
   if (self->from.sums.damage > 0)
     diag_add(diags, NESS_WARNING, "%s: %lld bytes are damaged and were skipped; the analysis is of the rest", path,
              (long long)self->from.sums.damage);

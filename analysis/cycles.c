@@ -25,7 +25,7 @@ static int64_t tested(const double *p, int64_t n)
 
 static void basis_doc(const analysis *all, const basis *cycles, const balance *test, const double *holm, doc_node *list)
 {
-  const int64_t tests = tested(test->single_p, cycles->count);
+  const double needed = holm_needed(1 - all->level, tested(test->single_p, cycles->count));
   for (int32_t c = 0; c < cycles->count && c < all->max_cycles; c++) {
     doc_node *const row = doc_object(list, NULL);
     const double exact = all->exact ? basis_apply(cycles, all->net, c, all->exact->net_rate) : (double)NAN;
@@ -37,8 +37,7 @@ static void basis_doc(const analysis *all, const basis *cycles, const balance *t
     number_or_null(row, "affinity_data", test->affinity[c].value);
     number_or_null(row, "affinity_error", test->affinity[c].error);
     number_or_null(row, "affinity_seen", test->seen[c]);
-    single_doc(all, row, test->single_p[c], holm[c],
-               holm_more_data(test->single_error[c], TEST_STATED, 1 - all->level, tests));
+    single_doc(all, row, test->single_p[c], holm[c], holm_more_data(test->single_error[c], TEST_STATED, needed));
   }
 }
 
@@ -163,12 +162,12 @@ static ness_status loops_doc(const analysis *all, doc_node *list, double *scratc
   const int64_t known = all->loop ? loops_cycles(all->loop) : 0, n = known < all->max_cycles ? known : all->max_cycles;
   double *const p = mem_zero((size_t)n + 1, sizeof *p), *const holm = mem_zero((size_t)n + 1, sizeof *holm);
   const bool good = p && holm && loops_test(all, n, scratch, p, holm);
-  const int64_t tests = good ? tested(p, n) : 0;
+  const double needed = holm_needed(1 - all->level, good ? tested(p, n) : 0);
   for (int64_t k = 0; good && k < n; k++) {
     const loop_cycle cycle = loops_cycle(all->loop, k);
     doc_node *const row = loop_row(all, &cycle, list, scratch);
     const double error = all->moved ? (double)NAN : 2 / sqrt(loop_completions(all, &cycle));
-    single_doc(all, row, p[k], holm[k], holm_more_data(error, TEST_STATED, 1 - all->level, tests));
+    single_doc(all, row, p[k], holm[k], holm_more_data(error, TEST_STATED, needed));
   }
   mem_free(p);
   mem_free(holm);

@@ -223,6 +223,7 @@ static ness_status plugin_doc(const analysis *all, const basis *cycles, const ba
   status = NESS_OK;
   const double rank = self.edges ? (double)loops_rank(all->loop) : cycles->rank;
   const double raw = plugin_sum(&self, -1) / all->time;
+#pragma omp parallel for num_threads(all->threads) default(none) shared(all, self, without) firstprivate(batches)
   for (int32_t b = 0; b < batches; b++) {
     const double t = all->sums->batch[(int64_t)b * all->plan->width + TALLY_TIME];
     without[b] = plugin_sum(&self, b) / (all->time - t);

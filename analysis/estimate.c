@@ -41,10 +41,8 @@ static double residual_variance(const analysis *self, const double *e)
 
 static void interval(const analysis *self, estimate *out)
 {
-  const double dof = analysis_dof(self);
-  const double t = dof > 0 ? stat_student_quantile(0.5 + 0.5 * self->level, dof) : (double)NAN;
-  out->low = out->value - t * out->error;
-  out->high = out->value + t * out->error;
+  out->low = out->value - self->student * out->error;
+  out->high = out->value + self->student * out->error;
 }
 
 estimate estimate_rate(const analysis *self, const double *x, double exact)
@@ -75,7 +73,7 @@ estimate estimate_column(const analysis *self, int32_t at, int32_t minus, double
 
 estimate estimate_normal(const analysis *self, double value, double error, double exact)
 {
-  const double z = stat_normal_quantile(0.5 + 0.5 * self->level);
+  const double z = self->normal;
   return (estimate){value, error, value - z * error, value + z * error, exact};
 }
 

@@ -40,10 +40,14 @@ bool holm_adjust(const double *p, int64_t n, double *adjusted)
   return true;
 }
 
-double holm_more_data(double error, double stated, double alpha, int64_t n)
+double holm_needed(double alpha, int64_t n)
 {
-  if (!(error > 0) || n < 1) return (double)NAN;
-  return stat_f_noncentrality(alpha / (double)n, TEST_POWER, 1, INFINITY) * error * error / (stated * stated);
+  return n < 1 ? (double)NAN : stat_f_noncentrality(alpha / (double)n, TEST_POWER, 1, INFINITY);
+}
+
+double holm_more_data(double error, double stated, double needed)
+{
+  return error > 0 ? needed * error * error / (stated * stated) : (double)NAN;
 }
 
 double holm_coin(double forward, double backward)

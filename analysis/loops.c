@@ -226,7 +226,7 @@ static bool stack_begin(loop_stack *stack, int32_t state)
 
 ness_status loop_enter(loops *self, loop_walker *walker, const dump_chunk *chunk, loop_tally *out)
 {
-  out->entries = out->sequences = 0;
+  out->entries = out->passages = out->sequences = 0;
   int64_t *const counts = mem_alloc(((size_t)self->net->nslot + 1) * sizeof *counts);
   bool good = counts != NULL;
   for (int32_t p = 0; good && p < self->nparts; p++) {
@@ -247,6 +247,7 @@ ness_status loop_enter(loops *self, loop_walker *walker, const dump_chunk *chunk
 void loop_tally_free(loop_tally *self)
 {
   mem_free(self->entry);
+  mem_free(self->passage);
   mem_free(self->sequence);
   *self = (loop_tally){0};
 }

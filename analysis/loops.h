@@ -49,7 +49,9 @@ void loop_counter_free(loop_counter *self);
 typedef struct loop_tally { /* what a chunk gave: lists in the order of its stretches */
   struct loop_entry *entry;
   int64_t entries, entry_room;
-  int32_t *sequence; /* edges of cycles that were new */
+  struct loop_passage *passage;
+  int64_t passages, passage_room;
+  int32_t *sequence; /* edges of cycles */
   int64_t sequences, sequence_room;
 } loop_tally;
 
@@ -59,7 +61,7 @@ ness_status loop_enter(loops *self, loop_walker *walker, const dump_chunk *chunk
 ness_status loop_follow(loops *self, loop_walker *walker, loop_counter *counter, const dump_chunk *chunk, int64_t from,
                         int64_t to, int32_t batch, loop_tally *out);
 void loop_tally_free(loop_tally *self);
-/* Adds a chunk's lists to the whole. One thread, in file order. */
+/* Adds a chunk's lists to the whole. One thread, in file order; others may follow what comes behind. */
 ness_status loops_fold(loops *self, const loop_tally *tally);
 
 /* After the last chunk: sorts cycles (most frequent first) and edges (by part, state, direction). */

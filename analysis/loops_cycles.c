@@ -2,7 +2,8 @@
  * Invariant: everything kept is a set or a sum of whole numbers, and caps fill in file order, so nothing depends on the
  * numbers that threads gave to states. A cycle stands under the least of all rotations of its directions and of its
  * reverse (Booth's least rotation); where all rates are mass action, cycles of states that run the same steps share the
- * affinity and are one entry. Cost: O(length) when a cycle is new, else O(1). */
+ * affinity and are one entry. Cost: O(length) when a cycle is new, which the threads that follow bear but for a cycle
+ * that gets a total of its own, else O(1). */
 #include "analysis/loops_inside.h"
 
 #include <math.h>
@@ -16,7 +17,7 @@ static int32_t least_rotation(const int32_t *word, int32_t n)
 {
   int32_t i = 0, j = 1, k = 0;
   while (i < n && j < n && k < n) {
-    const int32_t a = word[(i + k) % n], b = word[(j + k) % n];
+    const int32_t a = word[i + k < n ? i + k : i + k - n], b = word[j + k < n ? j + k : j + k - n];
     if (a == b) {
       k++;
       continue;
@@ -30,14 +31,9 @@ static int32_t least_rotation(const int32_t *word, int32_t n)
 
 static void rotate(const int32_t *from, int32_t n, int32_t start, int32_t *to)
 {
-  for (int32_t k = 0; k < n; k++) to[k] = from[(start + k) % n];
+  memcpy(to, from + start, (size_t)(n - start) * sizeof *to);
+  memcpy(to + n - start, from, (size_t)start * sizeof *to);
 }
-
-typedef struct canonical { /* a cycle and its reverse: directions and the states they leave, from their least rotation
-                            */
-  int32_t *dir[2], *state[2];
-  int32_t *word, *place; /* scratch */
-} canonical;
 
 static int compare_counts(const loops *self, int32_t p, int32_t a, int32_t b)
 {
@@ -49,9 +45,18 @@ static int compare_counts(const loops *self, int32_t p, int32_t a, int32_t b)
   return 0;
 }
 
-/* Both orientations of the cycle of edges; returns the one that is called forward: 0 as given, 1 reversed. */
-static int32_t orient(const loops *self, const int32_t *edges, int32_t n, canonical *out)
+static bool canonical_grow(loop_canonical *self, int32_t n)
 {
+  if (!mem_grow(&self->block, &self->room, 6 * (int64_t)n, sizeof *self->block)) return false;
+  int32_t **const parts[6] = {&self->dir[0],   &self->dir[1], &self->state[0],
+                              &self->state[1], &self->word,   &self->place};
+  for (int32_t k = 0; k < 6; k++) *parts[k] = self->block + (int64_t)k * n;
+  return true;
+}
+
+int32_t loop_orient(const loops *self, const int32_t *edges, int32_t n, loop_canonical *out)
+{
+  if (!canonical_grow(out, n)) return -1;
   for (int32_t way = 0; way < 2; way++) {
     for (int32_t k = 0; k < n; k++) {
       const loop_edge_data *const edge = &self->edge[edges[way ? n - 1 - k : k]];
@@ -72,14 +77,17 @@ static int32_t orient(const loops *self, const int32_t *edges, int32_t n, canoni
   return 0;
 }
 
-static bool canonical_init(canonical *self, int32_t n, int32_t **block)
+uint64_t loop_name(const loops *self, int32_t part, int32_t n, int32_t way, const loop_canonical *form)
 {
-  *block = mem_alloc(6 * (size_t)n * sizeof **block);
-  if (!*block) return false;
-  int32_t **const parts[6] = {&self->dir[0],   &self->dir[1], &self->state[0],
-                              &self->state[1], &self->word,   &self->place};
-  for (int32_t k = 0; k < 6; k++) *parts[k] = *block + (size_t)k * (size_t)n;
-  return true;
+  const loop_part *const of = &self->part[part];
+  uint64_t name = loop_mix((uint64_t)part + 1);
+  for (int32_t k = 0; k < n; k++) {
+    name = loop_mix(name ^ (uint64_t)form->dir[way][k]);
+    if (of->mass) continue; /* else the affinity depends on the states, and they on their counts, not their numbers */
+    for (int32_t i = 0; i < of->nslot; i++)
+      name = loop_mix(name ^ (uint64_t)of->count[(int64_t)form->state[way][k] * of->nslot + i]);
+  }
+  return name ? name : 1;
 }
 
 /* --- totals --- */
@@ -100,35 +108,32 @@ static int64_t total_add(loops *self, int32_t part, int32_t n, const int32_t *di
   return self->totals++;
 }
 
-/* The total of a new cycle of states with its orientation, 2 * total + way; -1 out of memory, -2 beyond the cap. */
-static int64_t cycle_place(loops *self, const int32_t *edges, int32_t n, uint64_t key)
+/* A total for a cycle that shares none; -1 out of memory, -2 beyond the cap. */
+static int64_t total_new(loops *self, const loop_entry *entry, const int32_t *edges)
 {
-  canonical form;
-  int32_t *block;
-  int64_t value = -1;
-  if (!canonical_init(&form, n, &block)) return -1;
-  const int32_t p = self->edge[edges[0]].part, way = orient(self, edges, n, &form);
-  uint64_t name = loop_mix((uint64_t)p + 1);
-  for (int32_t k = 0; k < n; k++) {
-    name = loop_mix(name ^ (uint64_t)form.dir[way][k]);
-    if (!self->part[p].mass) { /* the affinity depends on the states, and they on their counts, not their numbers */
-      for (int32_t i = 0; i < self->part[p].nslot; i++)
-        name = loop_mix(name ^ (uint64_t)self->part[p].count[(int64_t)form.state[way][k] * self->part[p].nslot + i]);
-    }
-  }
-  name = name ? name : 1;
-  const int64_t *const known = loop_map_find(&self->sequence_of, name);
-  int64_t total = known ? *known : -2;
-  if (!known && self->totals < LOOP_CYCLES) {
-    total = total_add(self, p, n, form.dir[way]);
-    if (total >= 0 && !loop_map_add(&self->sequence_of, name, total)) total = -1;
-  }
-  value = total >= 0 ? 2 * total + way : total;
+  loop_canonical form = {.room = 0};
+  if (self->totals >= LOOP_CYCLES) return -2;
+  int64_t total = -1;
+  if (loop_orient(self, edges, entry->length, &form) >= 0)
+    total = total_add(self, self->edge[edges[0]].part, entry->length, form.dir[entry->way]);
+  if (total >= 0 && !loop_map_add(&self->sequence_of, entry->name, total)) total = -1;
+  mem_free(form.block);
+  return total;
+}
+
+/* The total of a new cycle of states with its orientation, 2 * total + way; -1 out of memory, -2 beyond the cap. */
+static int64_t cycle_place(loops *self, const loop_entry *entry, const int32_t *edges)
+{
+  const uint64_t key = entry->key;
+  const int32_t p = self->edge[edges[0]].part;
+  const int64_t *const known = loop_map_find(&self->sequence_of, entry->name);
+  const int64_t total = known ? *known : total_new(self, entry, edges);
+  int64_t value = total >= 0 ? 2 * total + entry->way : total;
   /* Remember the key while the map is small; beyond, cycles are told by their sequence each time. */
   if (total >= 0 && self->cycle_of.used < 16 * LOOP_EDGES && !loop_map_add(&self->cycle_of, key, value)) value = -1;
   if (total >= 0 && self->cycle_of.used < 16 * LOOP_EDGES) {
     uint64_t back = 0; /* a path counts once for its two orientations */
-    for (int32_t k = 0; k < n; k++) {
+    for (int32_t k = 0; k < entry->length; k++) {
       const loop_edge_data *const edge = &self->edge[edges[k]];
       const loop_part *const part = &self->part[p];
       const uint64_t cell = atomic_load(&part->cell[(int64_t)edge->to * part->ndir + self->dir_local[edge->dir ^ 1]]);
@@ -140,31 +145,38 @@ static int64_t cycle_place(loops *self, const int32_t *edges, int32_t n, uint64_
     }
     if (!back || !loop_map_find(&self->cycle_of, back)) self->total[total].paths++;
   }
-  mem_free(block);
   return value;
 }
 
+/* A row a batch, since a stretch passes many edges in one. */
 static bool edge_room(loops *self)
 {
-  const int64_t had = self->edge_room, need = (int64_t)self->nedge * self->batches;
-  if (!mem_grow(&self->edge_count, &self->edge_room, need, sizeof *self->edge_count)) return false;
-  for (int64_t i = had; i < self->edge_room; i++) self->edge_count[i] = 0;
+  omp_set_lock(&self->lock);
+  const int64_t edges = self->nedge, had = self->edge_room, room = 2 * edges;
+  omp_unset_lock(&self->lock);
+  if (edges <= had) return true;
+  double *const fresh = mem_zero((size_t)room * (size_t)self->batches, sizeof *fresh);
+  if (!fresh) return false;
+  for (int64_t b = 0; b < self->batches && had > 0; b++)
+    memcpy(fresh + b * room, self->edge_count + b * had, (size_t)had * sizeof *fresh);
+  mem_free(self->edge_count);
+  self->edge_count = fresh;
+  self->edge_room = room;
   return true;
 }
 
 ness_status loops_fold(loops *self, const loop_tally *tally)
 {
   if (!edge_room(self)) return NESS_NOMEM;
+  for (int64_t i = 0; i < tally->passages; i++) {
+    const loop_passage *const passage = &tally->passage[i];
+    self->edge_count[passage->batch * self->edge_room + passage->edge] += (double)passage->count;
+  }
   for (int64_t i = 0; i < tally->entries; i++) {
     const loop_entry *const entry = &tally->entry[i];
     const double count = (double)entry->count;
-    if (!entry->key) {
-      self->edge_count[entry->sequence * self->batches + entry->batch] += count;
-      continue;
-    }
     const int64_t *const known = loop_map_find(&self->cycle_of, entry->key);
-    const int64_t value =
-        known ? *known : cycle_place(self, tally->sequence + entry->sequence, entry->length, entry->key);
+    const int64_t value = known ? *known : cycle_place(self, entry, tally->sequence + entry->sequence);
     if (value == -1) return NESS_NOMEM;
     if (value < 0) self->unlisted += count;
     else self->total[value / 2].count[value % 2 * self->batches + entry->batch] += count;
@@ -194,8 +206,7 @@ static const loops *sorted; /* what qsort compares in */
 static int total_order(const void *x, const void *y)
 {
   const loop_total *const a = x, *const b = y;
-  const double i = sum_of(a->count, 2 * sorted->batches), j = sum_of(b->count, 2 * sorted->batches);
-  if (i != j) return i > j ? -1 : 1;
+  if (a->sum != b->sum) return a->sum > b->sum ? -1 : 1;
   const int order = a->part != b->part ? (a->part < b->part ? -1 : 1) : compare_dirs(a, b);
   if (order) return order;
   return memcmp(a->count, b->count, 2 * (size_t)sorted->batches * sizeof *a->count);
@@ -209,6 +220,22 @@ static int pair_order(const void *x, const void *y)
   const int order = compare_counts(sorted, e->part, e->from, f->from);
   if (order) return order;
   return (e->dir > f->dir) - (e->dir < f->dir);
+}
+
+/* From a row a batch to a row an edge. */
+static ness_status edges_turn(loops *self)
+{
+  double *const turned = mem_alloc(((size_t)self->nedge * (size_t)self->batches + 1) * sizeof *turned);
+  if (!edge_room(self) || !turned) {
+    mem_free(turned);
+    return NESS_NOMEM;
+  }
+  for (int64_t e = 0; e < self->nedge; e++)
+    for (int64_t b = 0; b < self->batches; b++)
+      turned[e * self->batches + b] = self->edge_count[b * self->edge_room + e];
+  mem_free(self->edge_count);
+  self->edge_count = turned;
+  return NESS_OK;
 }
 
 /* Each reversible edge under its forward direction; an edge whose way back never ran has backward -1. */
@@ -231,20 +258,22 @@ static ness_status edges_pair(loops *self)
 
 ness_status loops_finish(loops *self)
 {
-  if (!edge_room(self)) return NESS_NOMEM;
   int64_t kept = 0;
   for (int64_t i = 0; i < self->totals; i++) { /* a part that was given up has no complete counts */
     if (atomic_load(&self->part[self->total[i].part].over)) {
       mem_free(self->total[i].dir);
       mem_free(self->total[i].count);
     } else {
-      self->total[kept++] = self->total[i];
+      self->total[kept] = self->total[i];
+      self->total[kept].sum = sum_of(self->total[i].count, 2 * self->batches);
+      kept++;
     }
   }
   self->totals = kept;
   loop_map_free(&self->sequence_of); /* its numbers are no longer right */
   loop_map_free(&self->cycle_of);
-  const ness_status status = edges_pair(self);
+  ness_status status = edges_turn(self);
+  if (!status) status = edges_pair(self);
   if (status) return status;
   sorted = self;
   if (self->totals > 1) qsort(self->total, (size_t)self->totals, sizeof *self->total, total_order);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define PATH_CELLS 65536
+#define NAMES 4096 /* a power of two */
 #define NO_PATH 0u /* row 0 belongs to none: its jumps are never counted */
 
 typedef struct path_jump {
@@ -33,11 +34,18 @@ typedef struct path { /* a stack: its top, and the stack below */
   uint32_t row;
 } path;
 
+typedef struct known_name { /* of a cycle that was named before */
+  uint64_t key, name;
+  int32_t way;
+} known_name;
+
 struct loop_counter {
   int64_t *edge_count; /* (LOOP_EDGES) */
   int32_t *touched;
   int64_t ntouched;
   loop_map found;      /* key of a cycle -> entry of the tally, in this stretch */
+  loop_canonical form; /* of the cycle that is being named */
+  known_name *known;   /* (NAMES) the last of those whose keys end alike; NULL: none was named yet */
   int64_t *scratch;    /* (nslot) */
   path_jump *jump;     /* (cells) a row: a head, whose count is the number of its path, and the part's directions */
   path_effect *effect; /* (cells) */
@@ -83,6 +91,8 @@ void loop_counter_free(loop_counter *self)
   if (!self) return;
   mem_free(self->edge_count);
   mem_free(self->touched);
+  mem_free(self->form.block);
+  mem_free(self->known);
   mem_free(self->scratch);
   mem_free(self->jump);
   mem_free(self->effect);
@@ -105,22 +115,19 @@ static bool tally_entry(loop_tally *self, const loop_entry *entry)
   return true;
 }
 
-/* The entry of a cycle in this stretch, -1 when memory is out. When it is new and the cycle is not known either,
- * *sequence is where its edges belong; else NULL. */
-static int64_t cycle_entry(const loops *self, loop_counter *counter, uint64_t key, int64_t length, int32_t batch,
-                           loop_tally *out, int32_t **sequence)
+/* The entry of a cycle in this stretch, -1 when memory is out. When it is new *sequence is where its edges belong; else
+ * NULL. */
+static int64_t cycle_entry(loop_counter *counter, uint64_t key, int64_t length, int32_t batch, loop_tally *out,
+                           int32_t **sequence)
 {
   key = key ? key : 1;
   *sequence = NULL;
   const int64_t *const found = loop_map_find(&counter->found, key);
   if (found) return *found;
-  loop_entry entry = {key, 0, -1, (int32_t)length, batch};
-  if (!loop_map_find(&self->cycle_of, key)) {
-    entry.sequence = out->sequences;
-    if (!mem_grow(&out->sequence, &out->sequence_room, out->sequences + length, sizeof *out->sequence)) return -1;
-    *sequence = out->sequence + out->sequences;
-    out->sequences += length;
-  }
+  const loop_entry entry = {.key = key, .sequence = out->sequences, .length = (int32_t)length, .batch = batch};
+  if (!mem_grow(&out->sequence, &out->sequence_room, out->sequences + length, sizeof *out->sequence)) return -1;
+  *sequence = out->sequence + out->sequences;
+  out->sequences += length;
   return loop_map_add(&counter->found, key, out->entries) && tally_entry(out, &entry) ? out->entries - 1 : -1;
 }
 
@@ -167,7 +174,7 @@ static bool jump_on_stack(loops *self, loop_stack *stack, loop_counter *counter,
   if (!retraced) {
     int32_t *sequence;
     const int64_t entry =
-        cycle_entry(self, counter, key - stack->place[depth].key, stack->top - depth + 1, batch, out, &sequence);
+        cycle_entry(counter, key - stack->place[depth].key, stack->top - depth + 1, batch, out, &sequence);
     if (entry < 0) return false;
     out->entry[entry].count++;
     for (int64_t k = depth; sequence && k < stack->top; k++) *sequence++ = stack->place[k].edge;
@@ -277,8 +284,7 @@ static bool jump_learn(loops *self, loop_counter *counter, int32_t p, int32_t di
 }
 
 /* A jump's first time in this stretch: the cycle that it completes gets its entry. False when memory is out. */
-static bool jump_begin(const loops *self, loop_counter *counter, uint32_t from, uint32_t cell, int32_t batch,
-                       loop_tally *out)
+static bool jump_begin(loop_counter *counter, uint32_t from, uint32_t cell, int32_t batch, loop_tally *out)
 {
   path_effect *const effect = &counter->effect[cell];
   counter->made[counter->nmade++] = cell;
@@ -289,7 +295,7 @@ static bool jump_begin(const loops *self, loop_counter *counter, uint32_t from, 
   const int64_t length = at->depth - effect->from + 1;
   const uint64_t key = at->key + loop_mix((uint64_t)effect->edge) - path_at(counter, counter->jump[cell].next)->key;
   int32_t *sequence;
-  effect->entry = cycle_entry(self, counter, key, length, batch, out, &sequence);
+  effect->entry = cycle_entry(counter, key, length, batch, out, &sequence);
   if (!sequence) return effect->entry >= 0;
   sequence[length - 1] = effect->edge;
   for (int64_t k = length - 2; k >= 0; k--, at = &counter->path[at->below]) sequence[k] = at->edge;
@@ -315,7 +321,7 @@ static bool jump_first(loops *self, loop_walker *walker, loop_counter *counter, 
     return path_leave(stack, counter, p) && counter->full[p] && jump_on_stack(self, stack, counter, p, dir, batch, out);
   }
   counter->at[p] = counter->jump[cell].next;
-  return jump_begin(self, counter, from, cell, batch, out);
+  return jump_begin(counter, from, cell, batch, out);
 }
 
 /* --- rows --- */
@@ -370,17 +376,40 @@ static void made_count(loop_counter *counter, loop_tally *out)
   counter->nmade = 0;
 }
 
+/* Names the cycles of this stretch, from entry `from` on; false when memory is out. */
+static bool entries_name(const loops *self, loop_counter *counter, loop_tally *out, int64_t from)
+{
+  for (int64_t i = from; i < out->entries; i++) {
+    loop_entry *const entry = &out->entry[i];
+    if (!counter->known && !(counter->known = mem_zero(NAMES, sizeof *counter->known))) return false;
+    known_name *const known = &counter->known[entry->key % NAMES];
+    if (known->key != entry->key) {
+      const int32_t *const edges = out->sequence + entry->sequence;
+      const int32_t way = loop_orient(self, edges, entry->length, &counter->form);
+      if (way < 0) return false;
+      const uint64_t name = loop_name(self, self->edge[edges[0]].part, entry->length, way, &counter->form);
+      *known = (known_name){entry->key, name, way};
+    }
+    entry->name = known->name;
+    entry->way = known->way;
+  }
+  return true;
+}
+
 ness_status loop_follow(loops *self, loop_walker *walker, loop_counter *counter, const dump_chunk *chunk, int64_t from,
                         int64_t to, int32_t batch, loop_tally *out)
 {
+  const int64_t before = out->entries;
   bool good = follow(self, walker, counter, chunk, from, to, batch, out);
   for (int32_t p = 0; p < self->nparts; p++)
     if (counter->at[p] != NO_PATH) good = path_leave(&walker->stack[p], counter, p) && good;
   made_count(counter, out);
+  good = good && entries_name(self, counter, out, before);
+  const int64_t passages = out->passages + counter->ntouched;
+  good = mem_grow(&out->passage, &out->passage_room, passages, sizeof *out->passage) && good;
   for (int64_t k = 0; k < counter->ntouched; k++) {
     const int32_t edge = counter->touched[k];
-    const loop_entry entry = {0, counter->edge_count[edge], edge, 0, batch};
-    good = good && tally_entry(out, &entry);
+    if (good) out->passage[out->passages++] = (loop_passage){counter->edge_count[edge], edge, batch};
     counter->edge_count[edge] = 0;
   }
   counter->ntouched = 0;

@@ -52,12 +52,26 @@ typedef struct loop_edge_data {
   int32_t part, from, to, dir;
 } loop_edge_data;
 
-typedef struct loop_entry { /* in a tally: completions of a cycle, or passages of an edge */
-  uint64_t key;             /* of a cycle; 0: an edge */
+typedef struct loop_entry { /* in a tally: completions of a cycle */
+  uint64_t key, name;       /* of this cycle of states; of all that share its total */
   int64_t count;
-  int64_t sequence; /* where its edges are in the tally's sequence; of an edge: its number; -1 known */
+  int64_t sequence; /* where its edges are in the tally's sequence */
   int32_t length, batch;
+  int32_t way; /* 0: it runs as its total is called forward, 1 reversed */
 } loop_entry;
+
+typedef struct loop_passage { /* in a tally */
+  int64_t count;
+  int32_t edge, batch;
+} loop_passage;
+
+typedef struct loop_canonical { /* a cycle and its reverse: directions and the states they leave, from their least
+                                   rotation */
+  int32_t *dir[2], *state[2];
+  int32_t *word, *place; /* scratch */
+  int32_t *block;        /* all of them */
+  int64_t room;
+} loop_canonical;
 
 typedef struct loop_map { /* open addressing, key 0 is empty */
   uint64_t *key;
@@ -70,6 +84,7 @@ typedef struct loop_total {
   int32_t *dir;
   int64_t paths;
   double *count; /* (2 x batches) forward, backward */
+  double sum;    /* of all counts; after loops_finish */
   double exact[2];
 } loop_total;
 
@@ -83,7 +98,7 @@ struct loops {
   bool locked;          /* the lock was made */
   loop_edge_data *edge; /* (LOOP_EDGES) */
   int32_t nedge;
-  double *edge_count; /* (nedge x batches), grown by fold */
+  double *edge_count; /* (batches x edge_room), grown by fold; (nedge x batches) after loops_finish */
   int64_t edge_room;
   loop_map cycle_of;    /* key of a directed cycle of states -> 2 * total + orientation */
   loop_map sequence_of; /* hash of part and canonical directions -> total, for parts of mass action */
@@ -119,6 +134,11 @@ bool loop_parts_build(loops *self);
 int32_t loop_state(loops *self, int32_t part, const int64_t *counts);
 /* The cell of a transition met for the first time; 0 when the part is given up. scratch: (nslot). Takes the lock. */
 uint64_t loop_cell_fill(loops *self, int32_t part, int32_t state, int32_t dir, int64_t *scratch);
+/* Both orientations of a cycle of edges; returns the one that is called forward, 0 as given, 1 reversed; -1 when memory
+ * is out. */
+int32_t loop_orient(const loops *self, const int32_t *edges, int32_t n, loop_canonical *out);
+/* What cycles of states are told by that share a total, from `out` of loop_orient. Never 0. */
+uint64_t loop_name(const loops *self, int32_t part, int32_t n, int32_t way, const loop_canonical *form);
 /* Room for a place above the top and for the depth of a state; false when memory is out. */
 bool loop_stack_grow(loop_stack *stack, int32_t state);
 #endif

@@ -10,11 +10,13 @@
  * which overlaps segments by half at no cost. Averages of 8 lines over segments are about chi-square; degrees of
  * freedom are those of a Gaussian process (with what taper and overlap correlate), or fewer where the scatter of
  * SPECTRA_BLOCKS stripes of time says so, as it does at high frequencies where a segment has few events. Invariant:
- * every octave is summed by one thread in the order of time. What the taper mixes is in the exact values beside the
+ * every octave is summed by one thread in the order of time, first over the events that add the same to what is watched
+ * (spectra_lines.c). What the taper mixes is in the exact values beside the
  * estimates. A corner is that of the one Lorentzian that fits a count within its errors, seen through samples where
- * they are samples; where none does, none is told. Cost: about 0.06 us an event and octave for up to SPECTRA_SEGMENTS
+ * they are samples; where none does, none is told. Cost: about 0.015 us an event and octave for up to SPECTRA_SEGMENTS
  * segments, in parallel. */
 #include "analysis/record/record.h"
+#include "analysis/spectra_lines.h"
 #include "engine/cme/sampled.h"
 
 #include <math.h>
@@ -24,8 +26,7 @@
 
 #define SPECTRA_OCTAVES 40
 #define SPECTRA_LINES 18 /* k = 15 ... 32: 16 ... 31 and what the taper takes from both sides */
-#define SPECTRA_FIRST 15
-#define SPECTRA_CHAINS 4
+#define SPECTRA_FIRST LINES_FIRST
 #define SPECTRA_POINTS 2 /* averages an octave */
 #define SPECTRA_LEAST 8  /* segments of the lowest octave */
 #define SPECTRA_SEGMENTS 4096
@@ -38,6 +39,7 @@
 #define SPECTRA_GAPS 4096      /* between events, that tell how fast they come */
 #define SPECTRA_FREEDOM 8.79   /* of a mean of 8 lines with Hann's taper */
 #define SPECTRA_OVERLAP 1.0556 /* what segments that overlap by half lose */
+#define SPECTRA_ROWS 256       /* that a direction is compared with */
 #define SPECTRA_TURN 6.283185307179586
 
 typedef struct spectra_sums { /* of half a segment */
@@ -59,15 +61,31 @@ typedef struct spectra {
   int32_t watched, currents, octaves;
   int32_t id[SPECTRA_WATCHED]; /* of the current among those counted, the observable, or the slot */
   double *jump;                /* (2 nstep x watched) what an event adds; of samples NULL */
+  int32_t *row, *from_dir;     /* (2 nstep) directions that add the same share a row, -1 nothing; (rows) one of them */
+  int32_t rows;                /* of samples one for each that is watched */
   spectra_octave *octave;      /* (octaves) */
 } spectra;
 
 /* --- what is watched, and where --- */
 
+/* The row of a direction, made if none adds the same yet; of many steps the last rows are looked at. */
+static int32_t row_of(spectra *self, int32_t dir)
+{
+  const size_t bytes = (size_t)self->watched * sizeof *self->jump;
+  const double *const jump = self->jump + (int64_t)dir * self->watched;
+  bool any = false;
+  for (int32_t w = 0; w < self->watched; w++) any = any || jump[w] != 0;
+  if (!any) return -1;
+  for (int32_t r = self->rows - 1; r >= 0 && r >= self->rows - SPECTRA_ROWS; r--)
+    if (memcmp(self->jump + (int64_t)self->from_dir[r] * self->watched, jump, bytes) == 0) return r;
+  self->from_dir[self->rows] = dir;
+  return self->rows++;
+}
+
 static bool watched_find(spectra *self)
 {
   if (self->grid) {
-    self->watched = self->grid->watched;
+    self->rows = self->watched = self->grid->watched;
     memcpy(self->id, self->grid->id, sizeof self->id);
     return true;
   }
@@ -78,7 +96,8 @@ static bool watched_find(spectra *self)
   self->currents = self->watched;
   for (int32_t i = 0; i < net->nslot && self->watched < self->currents + SPECTRA_SLOTS; i++)
     self->id[self->watched++] = i;
-  self->jump = mem_zero(2 * (size_t)net->nstep * (size_t)self->watched + 1, sizeof *self->jump);
+  const size_t ndir = 2 * (size_t)net->nstep;
+  self->jump = mem_zero(ndir * (size_t)self->watched + 1, sizeof *self->jump);
   for (int32_t d = 0; self->jump && d < 2 * net->nstep; d++) {
     double *const row = self->jump + (int64_t)d * self->watched;
     for (int32_t w = 0; w < self->currents; w++)
@@ -87,7 +106,11 @@ static bool watched_find(spectra *self)
       for (int32_t w = self->currents; w < self->watched; w++)
         if (net->change_slot[e] == self->id[w]) row[w] += (d % 2 ? -1.0 : 1.0) * net->change_by[e];
   }
-  return self->jump != NULL;
+  self->row = mem_alloc((ndir + 1) * sizeof *self->row);
+  self->from_dir = mem_alloc((ndir + 1) * sizeof *self->from_dir);
+  if (!self->jump || !self->row || !self->from_dir) return false;
+  for (int32_t d = 0; d < 2 * net->nstep; d++) self->row[d] = row_of(self, d);
+  return true;
 }
 
 static int64_t pieces_of(const spectra *self)
@@ -172,77 +195,112 @@ static bool octaves_find(spectra *self)
 
 typedef struct spectra_walk { /* along a piece */
   trace_cursor at;
-  samples_cursor row;
-  double t;           /* of the event or sample to come */
-  const double *jump; /* (watched) what it adds; NULL: none comes */
-  int64_t rows;       /* samples so far */
+  samples_cursor place;
+  bool more;
+  double t;            /* of the event or sample to come */
+  int32_t dir;         /* of the event */
+  const double *value; /* (watched) of the sample */
+  int64_t samples;     /* so far */
 } spectra_walk;
 
-static void walk_next(const spectra *self, spectra_walk *walk)
+static inline void walk_next(const spectra *self, spectra_walk *walk)
 {
-  int32_t dir;
   if (self->grid) {
-    walk->jump = samples_next(&walk->row);
-    walk->t = ((double)walk->rows++ + 0.5) * self->grid->every;
+    walk->value = samples_next(&walk->place);
+    walk->more = walk->value != NULL;
+    walk->t = ((double)walk->samples++ + 0.5) * self->grid->every;
   } else {
-    walk->jump = trace_next(&walk->at, &walk->t, &dir) ? self->jump + (int64_t)dir * self->watched : NULL;
+    walk->more = trace_next(&walk->at, &walk->t, &walk->dir);
   }
 }
 
 static spectra_walk walk_begin(const spectra *self, int64_t piece)
 {
   spectra_walk walk = {.t = 0};
-  if (self->grid) walk.row = samples_begin(self->grid, piece);
+  if (self->grid) walk.place = samples_begin(self->grid, piece);
   else walk.at = trace_begin(self->from, piece);
   walk_next(self, &walk);
   return walk;
 }
 
-typedef struct spectra_number {
-  double re, im;
-} spectra_number;
+typedef struct spectra_work { /* of a thread */
+  lines_batch batch;
+  const double *value[LINES_BATCH]; /* of samples, (watched) each */
+  lines_sum *sum;                   /* (rows) */
+  double *count;                    /* (rows) events in this half; those of samples do not matter */
+  int32_t *touched;                 /* (rows) with a count, as they first came */
+  int32_t ntouched;
+} spectra_work;
 
-static spectra_number number_times(spectra_number a, spectra_number b)
+static bool work_init(const spectra *self, spectra_work *out)
 {
-  return (spectra_number){a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
+  const size_t rows = (size_t)self->rows + 1;
+  *out = (spectra_work){.sum = mem_alloc(rows * sizeof *out->sum),
+                        .count = mem_zero(rows, sizeof *out->count),
+                        .touched = mem_alloc(rows * sizeof *out->touched)};
+  return out->sum && out->count && out->touched;
 }
 
-/* exp(-i k angle) of all lines, and of those that fill the last round: powers in chains side by side, 2e-15 off. */
-static void lines_of(double angle, double *restrict re, double *restrict im)
+static void work_free(spectra_work *self)
 {
-  const spectra_number z = {cos(angle), -sin(angle)}, z2 = number_times(z, z), z4 = number_times(z2, z2);
-  const spectra_number z8 = number_times(z4, z4), z12 = number_times(z8, z4), z14 = number_times(z12, z2);
-  const spectra_number first[SPECTRA_CHAINS] = {number_times(z14, z), number_times(z8, z8),
-                                                number_times(number_times(z8, z8), z), number_times(z14, z4)};
-  for (int k = 0; k < SPECTRA_CHAINS; k++) re[k] = first[k].re, im[k] = first[k].im;
-  for (int from = 0; from + SPECTRA_CHAINS < SPECTRA_LINES; from += SPECTRA_CHAINS) {
-    for (int k = from; k < from + SPECTRA_CHAINS; k++) {
-      re[k + SPECTRA_CHAINS] = re[k] * z4.re - im[k] * z4.im;
-      im[k + SPECTRA_CHAINS] = re[k] * z4.im + im[k] * z4.re;
-    }
-  }
+  mem_free(self->sum);
+  mem_free(self->count);
+  mem_free(self->touched);
 }
 
-/* Adds the events up to `start` + `half`; those before `start` are passed over. */
-static void half_sum(const spectra *self, spectra_walk *walk, double start, double half, spectra_sums *restrict out)
+static void work_touch(spectra_work *self, int32_t row)
+{
+  if (self->count[row]++ > 0) return;
+  self->touched[self->ntouched++] = row;
+  self->sum[row] = (lines_sum){{0}, {0}};
+}
+
+static void work_flush(const spectra *self, spectra_work *work)
+{
+  if (self->grid) lines_weigh(&work->batch, work->value, self->watched, work->sum);
+  else lines_add(&work->batch, work->sum);
+}
+
+/* From the rows to what is watched; the rows are empty again. */
+static void work_finish(const spectra *self, spectra_work *work, spectra_sums *restrict out)
 {
   memset(out, 0, sizeof *out);
-  for (; walk->jump && walk->t <= start + half; walk_next(self, walk)) {
-    if (walk->t <= start) continue;
-    const double *const jump = walk->jump;
-    double re[SPECTRA_LINES + SPECTRA_CHAINS], im[SPECTRA_LINES + SPECTRA_CHAINS];
-    bool known = false; /* re and im; not needed where an event changes nothing that is watched */
+  for (int32_t i = 0; i < work->ntouched; i++) {
+    const int32_t row = work->touched[i];
+    const lines_sum *const sum = &work->sum[row];
     for (int32_t w = 0; w < self->watched; w++) {
-      if (jump[w] == 0) continue;
-      if (!known) lines_of(SPECTRA_TURN * (walk->t - start) / (2 * half), re, im);
-      known = true;
-      out->change[w] += jump[w];
+      const double by = self->grid ? row == w : self->jump[(int64_t)self->from_dir[row] * self->watched + w];
+      if (by == 0) continue;
+      out->change[w] += by * work->count[row];
       for (int k = 0; k < SPECTRA_LINES; k++) {
-        out->re[w][k] += jump[w] * re[k];
-        out->im[w][k] += jump[w] * im[k];
+        out->re[w][k] += by * sum->re[k];
+        out->im[w][k] += by * sum->im[k];
       }
     }
+    work->count[row] = 0;
   }
+  work->ntouched = 0;
+}
+
+/* Sums the events up to `start` + `half`; those before `start` are passed over. */
+static void half_sum(const spectra *self, spectra_walk *walk, double start, double half, spectra_work *work,
+                     spectra_sums *out)
+{
+  const double turn = 1 / (2 * half), end = start + half;
+  lines_batch *const batch = &work->batch;
+  for (; walk->more && walk->t <= start; walk_next(self, walk)) continue;
+  for (int32_t w = 0; self->grid && w < self->watched; w++) work_touch(work, w);
+  for (; walk->more && walk->t <= end; walk_next(self, walk)) {
+    const int32_t row = self->grid ? 0 : self->row[walk->dir];
+    if (row < 0) continue;
+    if (self->grid) work->value[batch->count] = walk->value;
+    else work_touch(work, row);
+    batch->turn[batch->count] = (walk->t - start) * turn;
+    batch->row[batch->count++] = row;
+    if (batch->count == LINES_BATCH) work_flush(self, work);
+  }
+  work_flush(self, work);
+  work_finish(self, work, out);
 }
 
 /* The power of a segment, from its halves, to its block. */
@@ -268,11 +326,14 @@ static void segment_add(const spectra *self, spectra_octave *to, int64_t segment
   }
 }
 
-static void octave_sum(const spectra *self, spectra_octave *to)
+/* False when memory is out. */
+static bool octave_sum(const spectra *self, spectra_octave *to)
 {
   const double half = to->length / 2;
   int64_t number = 0, taken = 0; /* of the next segment; those taken */
-  for (int64_t p = 0; p < pieces_of(self) && taken < to->segments; p++) {
+  spectra_work work;
+  const bool good = work_init(self, &work);
+  for (int64_t p = 0; good && p < pieces_of(self) && taken < to->segments; p++) {
     double t0, t1;
     span_of(self, p, &t0, &t1);
     const int64_t halves = (int64_t)floor((t1 - t0) / half * (1 + 1e-12));
@@ -281,12 +342,14 @@ static void octave_sum(const spectra *self, spectra_octave *to)
     int64_t held = -1; /* the half in sums[held % 2] */
     for (int64_t h = 0; h + 1 < halves && taken < to->segments; h++, number++) {
       if (number % to->stride) continue;
-      if (held != h) half_sum(self, &walk, t0 + (double)h * half, half, &sums[h % 2]);
-      half_sum(self, &walk, t0 + (double)(h + 1) * half, half, &sums[(h + 1) % 2]);
+      if (held != h) half_sum(self, &walk, t0 + (double)h * half, half, &work, &sums[h % 2]);
+      half_sum(self, &walk, t0 + (double)(h + 1) * half, half, &work, &sums[(h + 1) % 2]);
       held = h + 1;
       segment_add(self, to, taken++, &sums[h % 2], &sums[(h + 1) % 2]);
     }
   }
+  work_free(&work);
+  return good;
 }
 
 /* --- estimates --- */
@@ -296,10 +359,11 @@ typedef struct spectra_point {
   estimate density;
 } spectra_point;
 
-static spectra_point point_of(const spectra *self, int32_t octave, int32_t watched, int32_t point, double exact)
+/* Without an interval, which costs more than all else. */
+static spectra_point point_of(const spectra *self, int32_t octave, int32_t watched, int32_t point)
 {
   const spectra_octave *const at = &self->octave[octave];
-  const double n = (double)at->segments, tail = 0.5 * (1 - self->all->level);
+  const double n = (double)at->segments;
   double sum = 0, square = 0;
   for (int b = 0; b < SPECTRA_BLOCKS; b++) sum += at->power[watched][point][b];
   const double mean = sum / n, lines = (SPECTRA_LINES - 2) / SPECTRA_POINTS;
@@ -312,9 +376,16 @@ static spectra_point point_of(const spectra *self, int32_t octave, int32_t watch
   if (n >= 2 * SPECTRA_BLOCKS && scatter > 0) freedom = fmin(freedom, 2 * mean * mean / scatter);
   const double k = SPECTRA_FIRST + 1 + lines * point + (lines - 1) / 2;
   spectra_point out = {.f = k / at->length, .freedom = freedom};
-  out.density = (estimate){mean, mean * sqrt(2 / freedom), mean / stat_f_critical(tail, freedom, INFINITY),
-                           mean / stat_f_critical(1 - tail, freedom, INFINITY), exact};
+  out.density.value = mean;
+  out.density.error = mean * sqrt(2 / freedom);
   return out;
+}
+
+static void point_interval(const spectra *self, spectra_point *point)
+{
+  const double tail = 0.5 * (1 - self->all->level);
+  point->density.low = point->density.value / stat_f_critical(tail, point->freedom, INFINITY);
+  point->density.high = point->density.value / stat_f_critical(1 - tail, point->freedom, INFINITY);
 }
 
 /* The exact density of every line of every octave, (watched x octaves x lines); NaN where there is none. */
@@ -396,7 +467,7 @@ static corner corner_of(const spectra *self, int32_t watched, double tail)
   const int32_t n = self->octaves * SPECTRA_POINTS;
   spectra_point points[SPECTRA_OCTAVES * SPECTRA_POINTS];
   for (int32_t i = 0; i < n; i++) {
-    points[i] = point_of(self, i / SPECTRA_POINTS, watched, i % SPECTRA_POINTS, 0);
+    points[i] = point_of(self, i / SPECTRA_POINTS, watched, i % SPECTRA_POINTS);
     if (!(points[i].density.value > 0)) return none;
     points[i].f = seen_at(self, points[i].f);
   }
@@ -469,7 +540,7 @@ static void spectra_rows(const spectra *self, const double *line, doc_node *chap
   for (int32_t w = 0; w < self->watched; w++) {
     if (!watched_moves(self, w)) continue;
     const int32_t last = self->octaves - 1;
-    const spectra_point low = point_of(self, 0, w, 0, 0), high = point_of(self, last, w, SPECTRA_POINTS - 1, 0);
+    const spectra_point low = point_of(self, 0, w, 0), high = point_of(self, last, w, SPECTRA_POINTS - 1);
     doc_node *const row = doc_object(rows, NULL);
     watched_name(self, w, row);
     doc_number(row, "lowest", low.density.value);
@@ -483,7 +554,9 @@ static void spectra_rows(const spectra *self, const double *line, doc_node *chap
     if (!points) points = doc_array(chapter, "points");
     for (int32_t i = 0; i < self->octaves * SPECTRA_POINTS; i++) {
       const int32_t octave = i / SPECTRA_POINTS, point = i % SPECTRA_POINTS;
-      const spectra_point at = point_of(self, octave, w, point, exact_point(self, line, octave, w, point));
+      spectra_point at = point_of(self, octave, w, point);
+      at.density.exact = exact_point(self, line, octave, w, point);
+      point_interval(self, &at);
       doc_node *const row = doc_object(points, NULL);
       watched_name(self, w, row);
       doc_number(row, "f_hz", at.f);
@@ -525,8 +598,11 @@ ness_status spectra_doc(const analysis *all, doc_node *root)
   ness_status status = watched_find(&self) && octaves_find(&self) ? NESS_OK : NESS_NOMEM;
   if (!status && self.octaves > 0) {
     const int32_t octaves = self.octaves, threads = all->threads;
-#pragma omp parallel for num_threads(threads) schedule(dynamic) default(none) shared(self) firstprivate(octaves)
-    for (int32_t o = 0; o < octaves; o++) octave_sum(&self, &self.octave[o]);
+    bool good = true;
+#pragma omp parallel for num_threads(threads) schedule(dynamic) default(none) shared(self) firstprivate(octaves)       \
+    reduction(&& : good)
+    for (int32_t o = 0; o < octaves; o++) good = octave_sum(&self, &self.octave[o]) && good;
+    status = good ? NESS_OK : NESS_NOMEM;
   }
   if (!status && self.octaves > 0 && any_moves(&self)) {
     line = mem_zero((size_t)self.watched * (size_t)self.octaves * SPECTRA_LINES + 1, sizeof *line);
@@ -540,5 +616,7 @@ ness_status spectra_doc(const analysis *all, doc_node *root)
   mem_free(line);
   mem_free(self.octave);
   mem_free(self.jump);
+  mem_free(self.row);
+  mem_free(self.from_dir);
   return status;
 }

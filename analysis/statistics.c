@@ -6,6 +6,7 @@
 #include "analysis/statistics.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #define STAT_STEPS 100000
 #define STAT_TINY 1e-300
@@ -224,6 +225,37 @@ double stat_f_noncentrality(double alpha, double power, double d1, double d2)
 double stat_f_lambda(double f, double below, double d1, double d2)
 {
   return f_lambda(f, 1 - below, d1, d2);
+}
+
+/* --- order --- */
+
+static int number_compare(const void *x, const void *y)
+{
+  const double a = *(const double *)x, b = *(const double *)y;
+  return (a > b) - (a < b);
+}
+
+/* Hoare's selection about the middle of three; what that does not divide well is sorted. */
+void stat_select(double *x, int64_t n, int64_t rank)
+{
+  int64_t low = 0, high = n - 1;
+  for (int round = 0; high - low > 16 && round < 64; round++) {
+    const double a = x[low], b = x[low + (high - low) / 2], c = x[high];
+    const double middle = fmax(fmin(a, b), fmin(fmax(a, b), c));
+    int64_t i = low, j = high;
+    while (i <= j) {
+      while (x[i] < middle) i++;
+      while (x[j] > middle) j--;
+      if (i > j) break;
+      const double keep = x[i];
+      x[i++] = x[j];
+      x[j--] = keep;
+    }
+    if (rank > j && rank < i) return;
+    if (rank <= j) high = j;
+    else low = i;
+  }
+  qsort(x + low, (size_t)(high - low + 1), sizeof *x, number_compare);
 }
 
 /* --- small dense algebra --- */

@@ -1,5 +1,6 @@
 /* Laws that estimates are judged by: normal, Student, chi-square, F, and the last two with a noncentrality, which power
- * and bounds need; and the small dense algebra of covariance matrices. Pure functions; nothing allocates. */
+ * and bounds need; the small dense algebra of covariance matrices, and selection by rank. Pure functions; nothing
+ * allocates. */
 #ifndef ANALYSIS_STATISTICS_H
 #define ANALYSIS_STATISTICS_H
 
@@ -25,6 +26,9 @@ double stat_f_critical(double alpha, double d1, double d2); /* f with tail alpha
 double stat_f_noncentrality(double alpha, double power, double d1, double d2);
 /* The noncentrality under which a value of at most f has probability `below`; 0 when even lambda = 0 gives less. */
 double stat_f_lambda(double f, double below, double d1, double d2);
+
+/* Puts the number of a rank, from 0, where a sort would, with none larger before it and none smaller behind. O(n). */
+void stat_select(double *x, int64_t n, int64_t rank);
 
 /* Cholesky factor of a symmetric n x n matrix in place (lower). A row that depends on those before it is left out: its
  * diagonal becomes 0 and keep[i] false. Returns the rank. */

@@ -87,19 +87,6 @@ trace_cursor trace_begin(const trace *self, int64_t piece)
   return (trace_cursor){self, self->piece[piece], 0};
 }
 
-bool trace_next(trace_cursor *self, double *t, int32_t *dir)
-{
-  while (self->part >= 0 && self->row == self->from->part[self->part].count) {
-    self->part = self->from->part[self->part].next;
-    self->row = 0;
-  }
-  if (self->part < 0) return false;
-  const int64_t at = self->from->part[self->part].first + self->row++;
-  *t = self->from->time[at];
-  *dir = self->from->dir[at];
-  return true;
-}
-
 void trace_span(const trace *self, int64_t piece, double *from, double *to)
 {
   int64_t at = self->piece[piece];

@@ -40,7 +40,18 @@ typedef struct trace_cursor { /* an event of a piece, or its end */
 
 trace_cursor trace_begin(const trace *self, int64_t piece);
 /* False at the end of the piece; else the event, and on to the next. */
-bool trace_next(trace_cursor *self, double *t, int32_t *dir);
+static inline bool trace_next(trace_cursor *self, double *t, int32_t *dir)
+{
+  while (self->part >= 0 && self->row == self->from->part[self->part].count) {
+    self->part = self->from->part[self->part].next;
+    self->row = 0;
+  }
+  if (self->part < 0) return false;
+  const int64_t at = self->from->part[self->part].first + self->row++;
+  *t = self->from->time[at];
+  *dir = self->from->dir[at];
+  return true;
+}
 /* Where the piece begins and ends, s. */
 void trace_span(const trace *self, int64_t piece, double *from, double *to);
 

@@ -210,8 +210,11 @@ void cli_progress_end(cli_progress *self);
 void cli_signals_install(void);
 bool cli_signals_seen(void);
 bool cli_signals_pipe(
-    void);              /* a closed pipe ends the program from here on, quietly; false when the caller ruled that out */
-double cli_clock(void); /* s */
+    void); /* a closed pipe ends the program from here on, quietly; false when the caller ruled that out */
+/* Ends the threads of the linear algebra, which no result may have and which spin for a tenth of a second at the start,
+ * on cores that are wanted. */
+void cli_threads_alone(void);
+double cli_clock(void);    /* s */
 int32_t cli_threads(void); /* that OpenMP will use by default */
 
 /* --- what several commands do --- */

@@ -60,6 +60,7 @@ int main(int argc, char **argv)
 {
   cli self = {0};
   if (!take_descriptors()) return ness_status_exit(NESS_IO);
+  cli_threads_alone();
   cli_signals_install();
   const int code = cli_close_stdout(&self, run(&self, argc, argv));
   cli_free(&self);

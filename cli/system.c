@@ -1,6 +1,5 @@
-/* Signals, the clock and the number of threads. Invariant: the first SIGINT, SIGTERM or SIGHUP only sets the library's
- * flag, so that frames are finished and files stay valid; the second ends the program with 130, and what was written is
- * valid too. */
+/* Signals, the clock and threads. Invariant: the first SIGINT, SIGTERM or SIGHUP only sets the library's flag, so that
+ * frames are finished and files stay valid; the second ends the program with 130, and what was written is valid too. */
 #include "cli.h"
 
 #include <signal.h>
@@ -50,6 +49,17 @@ bool cli_signals_pipe(void)
 {
   if (pipe_was_default) signal(SIGPIPE, SIG_DFL);
   return pipe_was_default;
+}
+
+/* Of OpenBLAS; other libraries have none of it. */
+extern void openblas_set_num_threads(int threads) __attribute__((weak));
+extern int blas_thread_shutdown_(void) __attribute__((weak));
+
+void cli_threads_alone(void)
+{
+  if (!openblas_set_num_threads || !blas_thread_shutdown_) return;
+  openblas_set_num_threads(1); /* first: to set it begins threads */
+  blas_thread_shutdown_();
 }
 
 double cli_clock(void)

@@ -26,10 +26,10 @@ static void coin(void)
 static void data_needed(void)
 {
   const double z = 1.959963984540054 + 0.8416212335729143; /* the other tail is below 1e-6 */
-  CHECK_REL(holm_more_data(0.5, 1, 0.05, 1), z * z / 4, 1e-5);
-  CHECK_REL(holm_more_data(0.5, 2, 0.05, 1), z * z / 16, 1e-5);
+  CHECK_REL(holm_more_data(0.5, 1, holm_needed(0.05, 1)), z * z / 4, 1e-5);
+  CHECK_REL(holm_more_data(0.5, 2, holm_needed(0.05, 1)), z * z / 16, 1e-5);
   const double z5 = 2.5758293035489004 + 0.8416212335729143;
-  CHECK_REL(holm_more_data(1, 1, 0.05, 5), z5 * z5, 1e-5);
+  CHECK_REL(holm_more_data(1, 1, holm_needed(0.05, 5)), z5 * z5, 1e-5);
 }
 
 /* The affinity seen falls as one over the root of the time: the factor asked for is the one that is then enough. */

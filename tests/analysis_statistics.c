@@ -2,6 +2,8 @@
 #include "analysis/statistics.h"
 #include "check.h"
 
+#include <stdlib.h>
+
 static void normal(void)
 {
   CHECK_REL(stat_normal_tail(1.959963984540054), 0.025, 1e-14);
@@ -80,6 +82,34 @@ static void algebra(void)
   CHECK_NEAR(x[1], 0.75, 1e-15);
 }
 
+static int by_size(const void *x, const void *y)
+{
+  const double a = *(const double *)x, b = *(const double *)y;
+  return (a > b) - (a < b);
+}
+
+/* Selection against a sort: random numbers, many ties, sorted both ways, all equal, and a comb that divides badly. */
+static void selection(void)
+{
+  static double x[3000], sorted[3000];
+  uint64_t r = 1;
+  for (int round = 0; round < 600; round++) {
+    const int64_t n = 1 + round * 5, rank = (int64_t)((uint64_t)round * 7919 % (uint64_t)n);
+    for (int64_t i = 0; i < n; i++) {
+      r = r * UINT64_C(6364136223846793005) + 1442695040888963407;
+      const double draw = (double)(r >> 40), place = (double)i;
+      const double kinds[6] = {draw, (double)((r >> 40) % 5), place, -place, 1, i % 2 ? place : (double)(n - i)};
+      x[i] = sorted[i] = kinds[round % 6];
+    }
+    qsort(sorted, (size_t)n, sizeof *sorted, by_size);
+    stat_select(x, n, rank);
+    bool good = x[rank] == sorted[rank];
+    for (int64_t i = 0; i < n; i++) good = good && (i < rank ? x[i] <= x[rank] : x[i] >= x[rank]);
+    qsort(x, (size_t)n, sizeof *x, by_size);
+    CHECK(good && memcmp(x, sorted, (size_t)n * sizeof *x) == 0);
+  }
+}
+
 int main(void)
 {
   CHECK_REL(stat_lgamma(0.5), 0.57236494292470008707, 1e-14);
@@ -91,5 +121,6 @@ int main(void)
   f_law();
   noncentral();
   algebra();
+  selection();
   return check_done();
 }

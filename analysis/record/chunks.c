@@ -79,7 +79,7 @@ static ness_status jobs_run(chunks *self)
   for (int32_t i = 0; i < count; i++) {
     job *const at = &self->jobs[i];
     at->walker = NULL;
-    at->loops.entries = at->loops.sequences = 0;
+    at->loops.entries = at->loops.passages = at->loops.sequences = 0;
     if (alive && !(at->walker = loops_walker(self->loop, at->chunk.replica))) return NESS_NOMEM;
     self->latest[at->chunk.replica] = -1;
   }

@@ -15,10 +15,10 @@ static void blas_count(int by)
   while (atomic_flag_test_and_set_explicit(&blas_lock, memory_order_acquire)) continue;
   if (by > 0 && blas_inside == 0) {
     blas_before = openblas_get_num_threads();
-    openblas_set_num_threads(1);
+    if (blas_before > 1) openblas_set_num_threads(1); /* to set the number begins threads where there are none */
   }
   blas_inside += by;
-  if (blas_inside == 0) openblas_set_num_threads(blas_before);
+  if (blas_inside == 0 && blas_before > 1) openblas_set_num_threads(blas_before);
   atomic_flag_clear_explicit(&blas_lock, memory_order_release);
 }
 

@@ -248,7 +248,7 @@ static double ln_factorial_ratio(int64_t n, int64_t by)
       product = 1;
     }
   }
-  sum += rng_ln(product);
+  if (product != 1) sum += rng_ln(product); /* of one copy nothing */
   return by > 0 ? sum : -sum;
 }
 

@@ -95,4 +95,17 @@ set +o pipefail
 "$ness" dump cat d.msgpack --rows 2>err | head -c 1 >/dev/null
 "$ness" dump export d.msgpack -o - 2>>err | head -c 1 >/dev/null
 [[ ! -s err ]] || fail "a closed pipe: $(cat err)"
+# A program that waits for its model has one thread: those of the linear algebra, which would spin, have ended.
+if [[ -r /proc/self/status ]]; then
+  mkfifo slow.ness
+  "$ness" check slow.ness >out 2>err &
+  pid=$!
+  exec 3>slow.ness # until it is opened at the other end
+  threads=$(awk '/^Threads:/ { print $2 }' /proc/$pid/status)
+  [[ $threads == 1 ]] || fail "$threads threads where one waits"
+  cat fuel.ness >&3
+  exec 3>&-
+  wait $pid || fail "a model from a pipe is not read"
+fi
+
 finish
