@@ -3,7 +3,7 @@
  * decoded and counted, each by any thread; its trajectories are followed: loops of each replica, memory and waits, each
  * through its chunks in their order by one thread, and not before those of the window before; then it is folded in the
  * order of the file, and its events are kept until there are enough (trace.h). So each sum has the same bits for any
- * number of threads. A thread takes the next task of the oldest window that has one, and gives way where there is none:
+ * number of threads. A thread takes the next task of the oldest window that has one, and naps where there is none:
  * no window waits for another but where an order asks for it. Windows are small where the file begins and ends, since
  * threads wait there; what is looked at only up to some number of events ends with a stretch of the file, whatever the
  * windows. Of a chunk only the columns that its sums need are decoded. Cost: the frames, rows and sums of
@@ -23,6 +23,8 @@
 #define STREAM_WINDOWS 4
 #define STREAM_UNREAD 4      /* chunks that are told of */
 #define STREAM_TICK 0.2      /* s between two calls of progress */
+#define STREAM_PATIENCE 50   /* looks for a task before a thread naps between them, */
+#define STREAM_NAP 50000     /* ns; many threads would hold up by their looks the one that works */
 #define STREAM_REPLICAS 4096 /* replicas whose events are added up for pieces by events */
 
 typedef struct arrival { /* a chunk as it came from the file */
@@ -415,15 +417,22 @@ static void task_run(stream *self, const stream_task *task)
 
 static void stream_work(stream *self)
 {
-  for (;;) {
+  const struct timespec nap = {.tv_nsec = STREAM_NAP};
+  for (int32_t idle = 0;; idle++) {
     stream_task task;
     omp_set_lock(&self->lock);
     const bool over = self->status || (self->all_read && self->windows[self->oldest].stage == WINDOW_EMPTY);
     const bool taken = !over && task_take(self, &task);
     omp_unset_lock(&self->lock);
     if (over) return;
-    if (taken) task_run(self, &task);
-    else sched_yield();
+    if (taken) {
+      task_run(self, &task);
+      idle = 0;
+    } else if (idle < STREAM_PATIENCE) {
+      sched_yield();
+    } else {
+      nanosleep(&nap, NULL);
+    }
   }
 }
 
