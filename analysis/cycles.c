@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+#define COIN_FEW 10000 /* turns either way, from which on the law of a coin is normal */
+
 /* What a cycle's own test says, after Holm's correction for all of its kind. */
 static void single_doc(const analysis *all, doc_node *row, double p, double holm, double more)
 {
@@ -70,7 +72,8 @@ static double loop_affinity(const ness_network *net, const loop_cycle *cycle)
   return fabs(sum) < 1e-14 * size ? 0 : sum;
 }
 
-/* ln(J+/J-) and its error: the larger of the jackknife over batches and of the Poisson law. */
+/* ln(J+/J-) and its error. Turns are coins (holm.c) where the model is known and its rates stand; elsewhere the error
+ * is the larger of the jackknife over batches and of the Poisson law. */
 static estimate log_ratio(const analysis *all, const double *up, const double *down, double *without)
 {
   const int32_t n = all->sums->batches;
@@ -91,6 +94,10 @@ static estimate log_ratio(const analysis *all, const double *up, const double *d
   }
   const double value = log(plus / minus), poisson = sqrt(1 / plus + 1 / minus);
   estimate out = estimate_normal(all, value, poisson, (double)NAN);
+  if (!all->measured && !all->moved) {
+    if (fmin(plus, minus) < COIN_FEW) stat_coin_range(plus, minus, all->level, &out.low, &out.high);
+    return out;
+  }
   if (least > 0.5 * fmin(plus, minus) && n >= 4) {
     const estimate jack = estimate_jackknife(all, value, without, (double)NAN, &bias);
     if (jack.error > poisson) {

@@ -8,14 +8,18 @@
  * its value by (2 + r + 1/r)/2, r = n+/n-, which is 2 at equilibrium; conservation leaves only the rank b of the cycle
  * space free, hence 2 b in all (the trace of a projection). The jackknife estimates that bias at any distance from
  * equilibrium and is subtracted. Near equilibrium S * time / 2 is noncentral chi-square with b degrees and lambda =
- * sigma * time / 2: its inversion bounds sigma where the jackknife interval, which assumes a normal law, would not.
- * Cost: batches * edges logarithms. */
+ * sigma * time / 2: an interval from that law holds sigma as often as it says at 0 too (stat_f_range), where one from
+ * the jackknife, which assumes a normal law, would not. Cost: batches * edges logarithms. */
 #include "analysis/record/record.h"
 
 #include <math.h>
 #include <string.h>
 
-#define PLUGIN_NEAR 10.0 /* in units of the bias: below, the interval comes from the noncentral chi-square */
+#define PLUGIN_NEAR                                                                                                    \
+  10.0                    /* in units of the bias: below, the interval comes from the noncentral chi-square, and below \
+                           */
+#define PLUGIN_FAR 1000.0 /* ... this, where no pair is far from balance: */
+#define PLUGIN_GENTLE 1.02 /* S is its quadratic form but for so much, as where ln(n+/n-) is 0.5 */
 
 /* --- from the rates --- */
 
@@ -178,6 +182,18 @@ static double plugin_sum(const plugin *self, int32_t without)
   return sum;
 }
 
+/* What S is near balance. */
+static double plugin_quadratic(const plugin *self)
+{
+  const int32_t b = self->all->sums->batches;
+  double sum = 0;
+  for (int64_t k = 0; k < self->n; k++) {
+    const double *const row = self->count + k * 2 * (b + 1), up = row[b], down = row[2 * b + 1];
+    sum += 2 * (up - down) * (up - down) / (up + down);
+  }
+  return sum;
+}
+
 /* sum J ln(J+/J-) over steps of the exact rates: what the plug-in over steps estimates. */
 static double exact_steps(const analysis *all)
 {
@@ -191,15 +207,17 @@ static double exact_steps(const analysis *all)
 }
 
 /* Near equilibrium S is no normal number, and the jackknife error is too small: the bound takes its place. */
-static void plugin_interval(const analysis *all, doc_node *row, estimate *out, double raw, double rank,
-                            bool test_silent)
+static void plugin_interval(const plugin *self, doc_node *row, estimate *out, double raw, double rank, bool test_silent)
 {
-  const double x = raw * all->time, tail = 0.5 * (1 - all->level);
-  const bool near = rank > 0 && !all->moved && (test_silent || x < PLUGIN_NEAR * 2 * rank) && rank <= 10000;
+  const analysis *const all = self->all;
+  const double x = raw * all->time;
+  const bool gentle = x < PLUGIN_FAR * 2 * rank && x < PLUGIN_GENTLE * plugin_quadratic(self);
+  const bool near = rank > 0 && !all->moved && rank <= 10000 && (test_silent || gentle || x < PLUGIN_NEAR * 2 * rank);
   if (near) {
     out->error = (double)NAN;
-    out->low = stat_f_lambda(x / 2 / rank, 1 - tail, rank, INFINITY) * 2 / all->time;
-    out->high = stat_f_lambda(x / 2 / rank, tail, rank, INFINITY) * 2 / all->time;
+    stat_f_range(x / 2 / rank, all->level, rank, INFINITY, &out->low, &out->high);
+    out->low *= 2 / all->time;
+    out->high *= 2 / all->time;
   }
   estimate_doc(row, out);
   doc_string(row, "interval", "%s",
@@ -232,7 +250,7 @@ static ness_status plugin_doc(const analysis *all, const basis *cycles, const ba
   estimate value = estimate_jackknife(
       all, raw, without, self.edges ? all->exact ? all->exact->entropy : (double)NAN : exact_steps(all), &bias);
   doc_node *const row = doc_object(parent, "plug_in");
-  plugin_interval(all, row, &value, raw, rank, test->tested && !test->rejected);
+  plugin_interval(&self, row, &value, raw, rank, test->tested && !test->rejected);
   doc_number(row, "raw", raw);
   number_or_null(row, "bias", bias);
   doc_number(row, "bias_at_equilibrium", 2 * rank / all->time);

@@ -227,6 +227,49 @@ double stat_f_lambda(double f, double below, double d1, double d2)
   return f_lambda(f, 1 - below, d1, d2);
 }
 
+/* An end of stat_f_range: the least lambda whose values are missed no more on that side. Values too low for lambda are
+ * missed with a share that grows from 0 at lambda 0, those too high with what is left. */
+static double range_end(double f, double missed, double d1, double d2, bool high)
+{
+  double low = 0, top = 0, step = 1;
+  for (int i = 0; i < 120; i++) {
+    const double lambda = step > 0 ? top : 0.5 * (low + top), tail = stat_f_tail(f, d1, d2, lambda);
+    const double few = 0.5 * missed * (1 - exp(-lambda / sqrt(2 * d1)));
+    const bool beyond = high ? 1 - tail <= few : tail >= missed - few;
+    if (beyond && lambda == 0) return 0;
+    if (step > 0 && (beyond || top > 1e8)) step = 0;
+    else if (step > 0) low = top, top += step, step *= 2;
+    else *(beyond ? &top : &low) = lambda;
+    if (step == 0 && top - low <= 1e-8 * top) break;
+  }
+  return 0.5 * (low + top);
+}
+
+void stat_f_range(double f, double level, double d1, double d2, double *low, double *high)
+{
+  *low = range_end(f, 1 - level, d1, d2, false);
+  *high = range_end(f, 1 - level, d1, d2, true);
+}
+
+/* ln(p/(1-p)) at which so much of the belief about p lies below, of a Beta law. */
+static double coin_quantile(double a, double b, double below)
+{
+  const double middle = log(a / b), wide = 40 * sqrt(1 / a + 1 / b);
+  double low = middle - wide, high = middle + wide;
+  for (int i = 0; i < 60; i++) {
+    const double x = 0.5 * (low + high), p = 1 / (1 + exp(-x));
+    *(stat_beta(p, a, b) < below ? &low : &high) = x;
+  }
+  return 0.5 * (low + high);
+}
+
+void stat_coin_range(double heads, double tails, double level, double *low, double *high)
+{
+  const double tail = 0.5 * (1 - level);
+  *low = heads > 0 ? coin_quantile(heads + 0.5, tails + 0.5, tail) : (double)-INFINITY;
+  *high = tails > 0 ? coin_quantile(heads + 0.5, tails + 0.5, 1 - tail) : (double)INFINITY;
+}
+
 /* --- order --- */
 
 static int number_compare(const void *x, const void *y)

@@ -26,6 +26,11 @@ double stat_f_critical(double alpha, double d1, double d2); /* f with tail alpha
 double stat_f_noncentrality(double alpha, double power, double d1, double d2);
 /* The noncentrality under which a value of at most f has probability `below`; 0 when even lambda = 0 gives less. */
 double stat_f_lambda(double f, double below, double d1, double d2);
+/* An interval for the noncentrality that holds it with this probability whatever it is, 0 too: what lies above shrinks
+ * from all that is missed at 0, the end of what is possible, to half of it far from there (Neyman 1937). */
+void stat_f_range(double f, double level, double d1, double d2, double *low, double *high);
+/* The same for ln(p/(1-p)) of a coin, from its counts: Jeffreys' interval. Of no counts on a side: infinite there. */
+void stat_coin_range(double heads, double tails, double level, double *low, double *high);
 
 /* Puts the number of a rank, from 0, where a sort would, with none larger before it and none smaller behind. O(n). */
 void stat_select(double *x, int64_t n, int64_t rank);

@@ -17,8 +17,8 @@ static void adjusted(void)
 
 static void coin(void)
 {
-  CHECK_REL(holm_coin(2, 8), 2 * 56.0 / 1024, 1e-12); /* 1 + 10 + 45 of 2^10 */
-  CHECK_REL(holm_coin(10, 0), 2 / 1024.0, 1e-12);
+  CHECK_REL(holm_coin(2, 8), (2 * 11.0 + 45.0) / 1024, 1e-12); /* 1 + 10 + 45 of 2^10, of the last one half */
+  CHECK_REL(holm_coin(10, 0), 1 / 1024.0, 1e-12);
   CHECK(holm_coin(5, 5) == 1);
   CHECK(isnan(holm_coin(0, 0)));
 }

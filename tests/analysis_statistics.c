@@ -68,6 +68,50 @@ static void noncentral(void)
   CHECK_REL(1 - stat_f_tail(4, 3, INFINITY, stat_f_lambda(4, 0.025, 3, INFINITY)), 0.025, 1e-6);
 }
 
+/* Intervals hold what they should: exactly, by the laws of the values that they are made from. */
+static void ranges(void)
+{
+  for (double lambda = 0; lambda < 60;
+       lambda = 2 * lambda + 0.3) { /* values f whose interval holds lambda are a stretch */
+    double ends[2];
+    for (int side = 0; side < 2; side++) {
+      double low = 0, high = 300;
+      for (int i = 0; i < 60; i++) {
+        const double f = 0.5 * (low + high);
+        double from, to;
+        stat_f_range(f, 0.95, 3, INFINITY, &from, &to);
+        *((side ? from > lambda : to > lambda || (lambda == 0 && to >= 0)) ? &high : &low) = f;
+      }
+      ends[side] = 0.5 * (low + high);
+    }
+    const double held = stat_f_tail(ends[0], 3, INFINITY, lambda) - stat_f_tail(ends[1], 3, INFINITY, lambda);
+    CHECK_NEAR(held, 0.95, 1e-6);
+  }
+  /* a coin thrown sixty times, by the binomial law */
+  double least = 1, mean = 0;
+  int cases = 0;
+  for (double affinity = -1.5; affinity <= 1.5; affinity += 0.25, cases++) {
+    const double p = 1 / (1 + exp(-affinity));
+    double held = 0;
+    for (int heads = 0; heads <= 60; heads++) {
+      double low, high;
+      stat_coin_range(heads, 60 - heads, 0.95, &low, &high);
+      const double log_weight = stat_lgamma(61) - stat_lgamma(heads + 1) - stat_lgamma(61 - heads) + heads * log(p) +
+                                (60 - heads) * log(1 - p);
+      if (low <= affinity && affinity <= high) held += exp(log_weight);
+    }
+    least = fmin(least, held);
+    mean += held;
+  }
+  CHECK(least > 0.92 && fabs(mean / cases - 0.95) < 0.01); /* it goes up and down with p: counts are whole numbers */
+  double low, high;
+  stat_coin_range(9, 3, 0.95, &low, &high);
+  CHECK_NEAR(stat_beta(1 / (1 + exp(-low)), 9.5, 3.5), 0.025, 1e-10);
+  CHECK_NEAR(stat_beta(1 / (1 + exp(-high)), 9.5, 3.5), 0.975, 1e-10);
+  stat_coin_range(0, 7, 0.95, &low, &high);
+  CHECK(low == -(double)INFINITY && isfinite(high));
+}
+
 static void algebra(void)
 {
   double a[9] = {4, 2, 6, 2, 5, 7, 6, 7, 13}; /* row 3 = row 1 + row 2: a Gram matrix of rank 2 */
@@ -120,6 +164,7 @@ int main(void)
   chi_square();
   f_law();
   noncentral();
+  ranges();
   algebra();
   selection();
   return check_done();

@@ -102,4 +102,54 @@ static inline void answers_end(void)
   unlink(other);
 }
 
+/* A dump as older ones are, without a ledger; and one whose chunks have none, `named` in the run what moved. */
+static inline void without_ledger(const char *text, const char *method, const char *input, const char *beside)
+{
+  ness_model *const model = sample_model(text);
+  const ness_network *const net = lang_network(model->compiled);
+  const dump_run of = {.model_text = "",
+                       .overrides = "",
+                       .command = "ness run old.ness",
+                       .version = "0",
+                       .machine = "",
+                       .method = method,
+                       .level = DUMP_GRID,
+                       .replicas = 1,
+                       .time = 1,
+                       .every = 1,
+                       .input = input,
+                       .input_kind = input ? "sine" : NULL,
+                       .input_period = input ? 1 : 0,
+                       .flows_beside = beside};
+  const bool named = input || beside;
+  const int64_t n[2] = {1, 0}, none[1] = {0};
+  const double dwell[2] = {1, 0}, time[1] = {1};
+  const dump_chunk chunk = {.last = 1,
+                            .t1 = 1,
+                            .counted = 1,
+                            .n0 = n,
+                            .fwd = none,
+                            .bwd = none,
+                            .dwell = dwell,
+                            .dwell2 = dwell,
+                            .rows = 1,
+                            .row_time = time,
+                            .row_count = n};
+  dump_writer *writer = NULL;
+  void *frame = NULL;
+  size_t bytes;
+  CHECK(dump_create(path, true, net, &of, NULL, &writer) == NESS_OK);
+  CHECK(dump_pack(net, DUMP_GRID, &chunk, &frame, &bytes) == NESS_OK);
+  CHECK(dump_append(writer, frame, bytes, NULL) == NESS_OK && dump_close(writer, 1, NULL) == NESS_OK);
+  mem_free(frame);
+  ness_diags *const diags = ness_diags_create();
+  ness_doc *doc = NULL;
+  CHECK(ness_analyze(path, NULL, diags, &doc) == (named ? NESS_FORMAT : NESS_USAGE) && !doc);
+  const ness_diag *const first = ness_diags_get(diags, 0);
+  CHECK(first && strstr(first->message, named ? "does not fit the network" : "kept no ledger"));
+  CHECK(named || (first && first->hint && strstr(first->hint, "ness run old.ness")));
+  ness_diags_free(diags);
+  ness_model_free(model);
+}
+
 #endif

@@ -413,6 +413,26 @@ static void several(void)
   ness_doc_free(doc);
 }
 
+/* One of two is drawn: what the dump cannot tell is said, and the rest is that of the run. */
+static void partly_drawn(void)
+{
+  ness_simulate_options o = options_of("grid", 60, 4, 8);
+  o.every = 0.5;
+  ness_doc *const said =
+      run(RING "d: A <-> C @ exp(v), 1\nparam v = 0\nprocess u sine(mean = 0.2, amplitude = 2, frequency = 0.25)\n"
+               "process v ou(mean = 0, sd = 0.5, tau = 1)\n",
+          &o);
+  ness_doc *const doc = analyze(NULL);
+  CHECK(says(doc, "verdict", "driven in time by u, v (sine, ou): ") &&
+        says(doc, "input.path", "drawn: it is not in the dump"));
+  CHECK_REL(ness_doc_number(doc, "entropy.thermodynamic.estimate"),
+            ness_doc_number(said, "entropy.production_kb_per_s"), 1e-9);
+  CHECK(ness_doc_count(said, "counts") == 4 &&
+        ness_doc_count(doc, "means") == 3); /* no integral of v, in the run either */
+  ness_doc_free(said);
+  ness_doc_free(doc);
+}
+
 /* Two inputs that do work, on the potential and on a reservoir: the ledger has it as the run says it, in one. */
 static void several_works(void)
 {
@@ -528,54 +548,6 @@ static void half(void)
 
 /* --- what is refused, and what failures do --- */
 
-/* A dump of a moving run without a ledger, as older ones are; and one whose chunks have none. */
-static void without_ledger(bool named)
-{
-  ness_model *const model = sample_model(TWO);
-  const ness_network *const net = lang_network(model->compiled);
-  const dump_run of = {.model_text = "",
-                       .overrides = "",
-                       .command = "ness run old.ness",
-                       .version = "0",
-                       .machine = "",
-                       .method = "thinning",
-                       .level = DUMP_GRID,
-                       .replicas = 1,
-                       .time = 1,
-                       .every = 1,
-                       .input = named ? "u" : NULL,
-                       .input_kind = "sine",
-                       .input_period = 1};
-  const int64_t n[2] = {1, 0}, none[1] = {0};
-  const double dwell[2] = {1, 0}, time[1] = {1};
-  const dump_chunk chunk = {.last = 1,
-                            .t1 = 1,
-                            .counted = 1,
-                            .n0 = n,
-                            .fwd = none,
-                            .bwd = none,
-                            .dwell = dwell,
-                            .dwell2 = dwell,
-                            .rows = 1,
-                            .row_time = time,
-                            .row_count = n};
-  dump_writer *writer = NULL;
-  void *frame = NULL;
-  size_t bytes;
-  CHECK(dump_create(path, true, net, &of, NULL, &writer) == NESS_OK);
-  CHECK(dump_pack(net, DUMP_GRID, &chunk, &frame, &bytes) == NESS_OK);
-  CHECK(dump_append(writer, frame, bytes, NULL) == NESS_OK && dump_close(writer, 1, NULL) == NESS_OK);
-  mem_free(frame);
-  ness_diags *const diags = ness_diags_create();
-  ness_doc *doc = NULL;
-  CHECK(ness_analyze(path, NULL, diags, &doc) == (named ? NESS_FORMAT : NESS_USAGE) && !doc);
-  const ness_diag *const first = ness_diags_get(diags, 0);
-  CHECK(first && strstr(first->message, named ? "does not fit the network" : "kept no ledger"));
-  CHECK(named || (first->hint && strstr(first->hint, "ness run old.ness")));
-  ness_diags_free(diags);
-  ness_model_free(model);
-}
-
 static void refused(void)
 {
   ness_simulate_options o = options_of("events", 24, 4, 2);
@@ -617,8 +589,8 @@ static void refused(void)
   free(text);
   ness_diags_free(diags);
   free(data);
-  without_ledger(false);
-  without_ledger(true);
+  without_ledger(TWO, "thinning", NULL, NULL);
+  without_ledger(TWO, "thinning", "u", NULL);
 }
 
 /* Bytes of the dump, and of the result, for any number of threads; the run's numbers with and without a dump. */
@@ -701,6 +673,7 @@ int main(void)
   drawn();
   ramp();
   several();
+  partly_drawn();
   several_works();
   half();
   idle();
