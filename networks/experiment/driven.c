@@ -77,7 +77,10 @@ static void driven_path(driven *self)
 
 static double input_value(const path_spec *p, double t)
 {
-  if (p->kind == PATH_SINE) return p->mean + p->amplitude * sin(2 * acos(-1) * p->frequency * t + p->phase);
+  if (p->kind == PATH_SINE) {
+    const double turns = p->frequency * t; /* whole ones leave no rounding */
+    return p->mean + p->amplitude * sin(2 * acos(-1) * (turns - floor(turns)) + p->phase);
+  }
   const double at = p->period > 0 ? fmod(t, p->period) : t;
   int32_t i = p->points - 1;
   while (i > 0 && p->time[i] > at) i--;
@@ -85,6 +88,13 @@ static double input_value(const path_spec *p, double t)
   if (p->kind == PATH_STEPS || first || (last && !(p->period > 0))) return p->value[i];
   const double end = last ? p->period : p->time[i + 1], next = p->value[last ? 0 : i + 1];
   return p->value[i] + (next - p->value[i]) * (at - p->time[i]) / (end - p->time[i]);
+}
+
+double input_at(const lang_process *input, double t)
+{
+  double time[2], value[2];
+  const path_spec path = input_course(input, time, value);
+  return input_value(&path, t);
 }
 
 double driven_place(const driven *self, double t)

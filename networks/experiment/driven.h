@@ -22,6 +22,8 @@ typedef struct driven {
 
 /* The one continuous process of the model that no grid of levels stands for, or with `ou` of any; NULL none. */
 const lang_process *driven_input(const lang_model *model, bool ou);
+/* The value of a prescribed one at a time, behind a jump at it, SI. */
+double input_at(const lang_process *input, double t);
 /* NESS_MODEL where rates cannot follow the input. Free in any case. Cost: 10 to 500 compilations, the most where rates
  * bend sharply. */
 ness_status driven_create(const lang_model *model, const lang_process *input, ness_diags *diags, driven *out);

@@ -5,14 +5,15 @@
 #include "networks/experiment/solve.h"
 #include <math.h>
 
-/* A row a time: every count with its deviation, every observable. */
-static void time_rows(lang_model *model, const evolution *path, bool spread, doc_node *root)
+/* A row a time: an input that moves, every count with its deviation, every observable. */
+static void time_rows(lang_model *model, const evolution *path, const lang_process *input, bool spread, doc_node *root)
 {
   const ness_network *const net = lang_network(model);
   doc_node *const rows = doc_array(root, "course");
   for (int32_t t = 0; t < path->ntimes; t++) {
     doc_node *const row = doc_object(rows, NULL);
     doc_number(row, net->temperature > 0 ? "t [s]" : "t", path->time[t]);
+    if (input) answer_column(row, input->name, (quantity){input_at(input, path->time[t]), input->unit});
     for (int32_t i = 0; i < net->nslot; i++) {
       const int64_t at = (int64_t)t * net->nslot + i;
       text_buffer key = {0};
@@ -131,8 +132,9 @@ ness_status solve_question(ness_model *self, const question *asked, ness_diags *
   ness_status status = question_ask(asked, self->compiled, diags, &rest, &path, &input_work, &still);
   if (status != NESS_OK) return status;
   if (path.ntimes > 0) {
-    time_method(asked, net, driven_input(self->compiled, false), &path, root);
-    time_rows(still ? still : self->compiled, &path, asked->kind != QUESTION_ODE, root);
+    const lang_process *const input = driven_input(self->compiled, false);
+    time_method(asked, net, input, &path, root);
+    time_rows(still ? still : self->compiled, &path, still ? NULL : input, asked->kind != QUESTION_ODE, root);
     if (path.entropy) time_entropy(net, &path, root);
   } else {
     status = rest_modes(net, diags, root);
