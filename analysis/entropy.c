@@ -206,15 +206,17 @@ static double exact_steps(const analysis *all)
   return sum;
 }
 
-/* Near equilibrium S is no normal number, and the jackknife error is too small: the bound takes its place. */
+/* Near equilibrium S is no normal number, and close to it the jackknife error is too small: the bound takes its place.
+ */
 static void plugin_interval(const plugin *self, doc_node *row, estimate *out, double raw, double rank, bool test_silent)
 {
   const analysis *const all = self->all;
   const double x = raw * all->time;
+  const bool close = test_silent || x < PLUGIN_NEAR * 2 * rank;
   const bool gentle = x < PLUGIN_FAR * 2 * rank && x < PLUGIN_GENTLE * plugin_quadratic(self);
-  const bool near = rank > 0 && !all->moved && rank <= 10000 && (test_silent || gentle || x < PLUGIN_NEAR * 2 * rank);
+  const bool near = rank > 0 && !all->moved && rank <= 10000 && (close || gentle);
   if (near) {
-    out->error = (double)NAN;
+    if (close) out->error = (double)NAN;
     stat_f_range(x / 2 / rank, all->level, rank, INFINITY, &out->low, &out->high);
     out->low *= 2 / all->time;
     out->high *= 2 / all->time;

@@ -1,8 +1,7 @@
 /* The table of docs/questions/how-sure.md: a thousand data sets (or as many as the argument says; a second one takes
  * one record by its number) of each of several networks, in equilibrium, near it and far from it, in short and long
  * records; how often each test cries wolf at its 5 % level and how often each interval of 95 % holds the exact value,
- * per cent. One binomial error of a thousand is 0.7. The checks here are loose: four errors and a point or more; what
- * is known to fall short is named in that page. */
+ * per cent. One binomial error of a thousand is 0.7. The checks here are loose: four errors and a point or more. */
 #include "analysis_coverage.h"
 
 static char path[256];
@@ -65,6 +64,8 @@ static void run(const scenario *self, int first)
   CHECK(about(c.covered, c.intervals, 0.95, 0.015));
   CHECK(about(c.affinity_covered, c.affinity_sets, 0.95, 0.01));
   CHECK(about(c.bayes_covered, c.bayes_sets, 0.95, 0.01));
+  CHECK(about(c.plugin_covered, c.sets, 0.95, 0.015));
+  CHECK(about(c.ratios_covered, c.ratios, 0.95, 0.015));
   CHECK(about(c.efficiency_covered, c.efficiency_sets, 0.95, 0.01));
   network_free(self->net);
 }
