@@ -463,7 +463,8 @@ static void test_closure(void)
   snprintf(more, sizeof more, "%s%s", text,
            "species Y = 3, Z = 0\nenergy Y = 2*a\nr10: Y <-> Z @ ldb(k0 = 1)\n"
            "at 3.3 every 2.1: Y = Y + 2, Z = 1\nwhen V > 1.2: Y = 0\n"
-           "param g = 1\nr9: A <-> C @ g, 2\nprocess g telegraph(low = 1, high = 3, up = 1, down = 2)\n");
+           "param g = 1\nr9: A <-> C @ g, 2\nvariable z = 0 within -9, 9\nz' = g - z\n"
+           "process g telegraph(low = 1, high = 3, up = 1, down = 2)\n");
   closes(more, HYBRID_EXACT, 2);
 }
 

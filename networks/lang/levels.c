@@ -187,12 +187,14 @@ static bool levels_tape(lang_model *m, model_step *step, int dir, const int32_t 
   return true;
 }
 
-/* The constants of a tape live in the model of the level, which goes. */
+/* The constants of a tape and the variables that a step moves live in the model of the level, which goes. */
 static bool levels_own(lang_model *m, model_step *step)
 {
+  step->var_slot = levels_side(m, step->var_slot, step->nvar, NULL, 0);
+  step->var_by = levels_side(m, step->var_by, step->nvar, NULL, 0);
   const size_t bytes = (size_t)step->nconst * sizeof(double);
   double *const constants = arena_alloc(&m->memory, bytes + 1), *const slopes = arena_alloc(&m->memory, bytes + 1);
-  if (!constants || !slopes) return false;
+  if (!constants || !slopes || m->memory.failed) return false;
   if (bytes) memcpy(constants, step->constants, bytes);
   if (bytes && step->slopes) memcpy(slopes, step->slopes, bytes);
   step->constants = constants;
