@@ -1,15 +1,14 @@
 /* Few states under an input that goes in steps: the rates of each state at each level are looked up, and what happens
- * is counted by state, level and way. Owns the table, the events by it, and how the counts become the sums of
- * simulate.c.
+ * is counted by state, level and way. Owns the table, the events by it, and how the counts become those of
+ * steps.c.
  * Method: where a state lives for long against the period, its exponential is spent level by level. Elsewhere the next
  * event is found at once: the hazard since the beginning of a period, in units of that of a whole period, is a line
  * with corners; what is before an event and the exponential are added on it, whole periods are taken off, and the line
  * is read the other way. No branch depends on where in the period that falls, so fast inputs cost no more than slow
  * ones.
  * Invariant: the same draws in the same order as without the table, so events are the same, at times that differ by
- * rounding. Input works are sums over visits of what the level at their end is beyond that at their beginning, which
- * the counts of events tell. Cost: 9 to 13 ns an event; 136 bytes a cell and 64 of counts; a pass over all cells
- * whenever it comes back. */
+ * rounding; of a number that is drawn ahead the stream is given back. Cost: 10 to 16 ns an event; 128 bytes a cell and
+ * 64 of counts; a pass over all cells whenever it comes back. */
 #include "engine/motion/few.h"
 #include "engine/motion/path_kinds.h"
 #include "engine/motion/steps.h"
