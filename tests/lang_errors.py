@@ -243,6 +243,8 @@ COMMANDS = [
      "cannot be solved under rates that move"),
     ("a course of too many turns", PROCESS + "process V square(low = 0, high = 1, period = 1e-7)\n",
      ["solve", "bad.ness", "transient", "--time", "1"], 1, "V turns 10000000 times"),
+    ("the mean of what wanders", TWO + "process W ou(mean = 2, sd = 0.1, tau = 1)\nexperiment e {\nsimulate replicas 2, time 2, seed 1\n"
+     "expect mean(W) > 0\n}\n", ["test", "bad.ness"], 3, "W moves at random, and what it did between two looks nobody knows"),
     ("entropy of a moving course", SINE + "experiment e {\nsolve transient time 1, every 1\nexpect sigma_at(1) > 0\n}\n", ["test", "bad.ness"], 3,
      "sigma_at is not known while V moves"),
     ("a corner", PROCESS + "s: A <-> B @ 1 + abs(V), 1\nprocess V sine(mean = 0, amplitude = 1, frequency = 1)\n", ["solve", "bad.ness"], 3,

@@ -149,7 +149,16 @@ static bool values_of_linear(hook_context *c, const expr *node, quantity *out)
   bool ok;
   if (!lang_linear_of(c->v->model, node, c->diags, &l) || !values_need(c->v, node, c->diags, false, &ok)) return false;
   double sum = 0;
-  for (int32_t i = 0; i < l.n; i++) sum += l.coef[i] * values_linear(c->v, l.kind[i], l.id[i]);
+  for (int32_t i = 0; i < l.n; i++) {
+    const double value = values_linear(c->v, l.kind[i], l.id[i]);
+    if (l.kind[i] == OBS_COUNT && isnan(value) && c->v->sample && values_network(c->v)->slot_var[l.id[i]] >= 0) {
+      lang_error(c->diags, node->place, "its values at times are known: mean_at(V, t), behind `simulate ..., every T`",
+                 "%s moves at random, and what it did between two looks nobody knows",
+                 network_text(values_network(c->v), values_network(c->v)->slot_name[l.id[i]]));
+      return false;
+    }
+    sum += l.coef[i] * value;
+  }
   *out = (quantity){(sum + l.constant) * l.scale.value, l.scale.unit};
   return true;
 }
