@@ -15,11 +15,11 @@
 #include <math.h>
 #include <string.h>
 
-#define PLUGIN_NEAR                                                                                                    \
-  10.0                    /* in units of the bias: below, the interval comes from the noncentral chi-square, and below \
-                           */
-#define PLUGIN_FAR 1000.0 /* ... this, where no pair is far from balance: */
-#define PLUGIN_GENTLE 1.02 /* S is its quadratic form but for so much, as where ln(n+/n-) is 0.5 */
+/* In units of the bias: below NEAR the interval comes from the noncentral chi-square, and below FAR where no pair is
+ * far from balance, so that S is its quadratic form but for GENTLE: ln(n+/n-) is 0.5 there. */
+#define PLUGIN_NEAR 10.0
+#define PLUGIN_FAR 1000.0
+#define PLUGIN_GENTLE 1.02
 
 /* --- from the rates --- */
 

@@ -152,4 +152,29 @@ static inline void without_ledger(const char *text, const char *method, const ch
   ness_model_free(model);
 }
 
+/* Bytes of the dump, and of the result, are the same for any number of threads. Returns what the run says. */
+static inline ness_doc *threads_agree(const char *text, ness_simulate_options o)
+{
+  ness_analyze_options how = {.struct_size = sizeof how, .threads = 1};
+  size_t bytes, again;
+  o.threads = 1;
+  ness_doc *const said = run(text, &o);
+  char *const data = slurp(path, &bytes);
+  ness_doc *const one = analyze(&how);
+  o.threads = how.threads = 3;
+  ness_doc_free(run(text, &o));
+  char *const other_data = slurp(path, &again);
+  CHECK(bytes == again && memcmp(data, other_data, bytes) == 0);
+  ness_doc *const three = analyze(&how);
+  char *const a = ness_doc_json(one), *const b = ness_doc_json(three);
+  CHECK(a && b && strcmp(a, b) == 0);
+  ness_text_free(a);
+  ness_text_free(b);
+  ness_doc_free(one);
+  ness_doc_free(three);
+  free(data);
+  free(other_data);
+  return said;
+}
+
 #endif

@@ -551,30 +551,12 @@ static void refused(void)
   without_ledger(BARE, "hybrid", NULL, "");
 }
 
-/* Bytes of the dump, and of the result, for any number of threads; the run's numbers with and without a dump. */
+/* Of dumps and results no bit depends on threads. */
 static void threads(void)
 {
   ness_simulate_options o = options_of("grid", 0.05, 0.01, 12);
   o.every = 0.001;
-  o.threads = 1;
-  ness_doc *const first = run(CELL, &o);
-  size_t bytes, again;
-  char *const data = slurp(path, &bytes);
-  ness_doc *const one = analyze(&(ness_analyze_options){.struct_size = sizeof(ness_analyze_options), .threads = 1});
-  o.threads = 3;
-  ness_doc_free(run(CELL, &o));
-  char *const other_data = slurp(path, &again);
-  CHECK(bytes == again && memcmp(data, other_data, bytes) == 0);
-  ness_doc *const three = analyze(&(ness_analyze_options){.struct_size = sizeof(ness_analyze_options), .threads = 3});
-  char *const a = ness_doc_json(one), *const b = ness_doc_json(three);
-  CHECK(a && b && strcmp(a, b) == 0);
-  ness_text_free(a);
-  ness_text_free(b);
-  ness_doc_free(first);
-  ness_doc_free(one);
-  ness_doc_free(three);
-  free(data);
-  free(other_data);
+  ness_doc_free(threads_agree(CELL, o));
 }
 
 /* Every third allocation of the run that writes fails once, and every one of the analysis. */

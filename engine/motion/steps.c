@@ -111,8 +111,8 @@ void steps_fold(motion_replica *self, const motion_net *shared, int32_t from, co
       for (int32_t k = 0; k < terms; k++) {
         self->flow[(ptrdiff_t)(dir / 2) * terms + k] += way * basis[k] * (double)*made;
       }
-      for (int32_t c = event->change_start; c < event->change_end;
-           c++) { /* its energy came by the step, not the input */
+      /* what an event brings of energies comes by the step, not by the input */
+      for (int32_t c = event->change_start; c < event->change_end; c++) {
         const double by = shared->change[c].by * (double)*made;
         for (int32_t k = 0; k < slot_terms; k++) {
           self->shift[(ptrdiff_t)shared->change[c].slot * slot_terms + k] -= by * basis[k];
